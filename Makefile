@@ -1,0 +1,104 @@
+# Thin on purpose: set-up is here, everything that starts something is in local/.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CDPATH
+
+PYTHONS := $(or $(PYTHON),python3 python3.12 python3.11)
+LOCAL   := .venv/bin/python -m local
+UV      := .venv/bin/uv
+SYNC    := $(UV) pip sync --quiet --require-hashes
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+           --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+# Tests see none of the user's settings, and never the user's own Airflow.
+HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_%,$(.VARIABLES))) \
+           AIRFLOW_HOME=$(CURDIR)/.local/airflow-tests
+
+export UV_SYSTEM_CERTS := 1
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+.PHONY: help run dag ui live up down test lint bench lock install clean
+
+help:  ## List every target.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: install  ## Run the vehicle recalls once on the local APIs; the result lies in s3_bucket/.
+	@$(LOCAL) run
+
+dag: install  ## Run any DAG once: make dag DAG=vehicle_recalls CONF='{"years":[2019]}'
+	@if [ -z "$$DAG" ]; then echo "name a DAG: make dag DAG=vehicle_recalls" >&2; exit 2; fi; \
+	$(LOCAL) dag "$$DAG" --conf "$$CONF"
+
+ui: install  ## Start Airflow on 127.0.0.1 with everything connected; Ctrl-C ends all of it.
+	@$(LOCAL) ui
+
+live: install  ## Run the vehicle recalls once on the official API, into s3_bucket_live/.
+	@$(LOCAL) live
+
+up:  ## Start the containers with docker compose; make up PROFILE=live for the official API.
+	@$(needs_docker)
+	@docker compose --profile $(or $(PROFILE),local) up --build --detach --wait
+
+down:  ## End the containers.
+	@$(needs_docker)
+	@docker compose --profile local --profile live down
+
+test: install  ## Run all tests; make test ARGS='-k recalls' runs some.
+	@$(HERMETIC) .venv/bin/python -m pytest $(ARGS)
+
+lint: .venv/installed  ## Check style, types and the Dockerfile.
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/hadolint Dockerfile
+
+bench: install .venv-bench/installed  ## Compare speed and memory with a plain script and with dlt.
+	@.venv/bin/python -m bench $(ARGS)
+
+lock: .venv/bootstrapped  ## Resolve the locks again from pyproject.toml; UPGRADE=1 takes newer versions.
+	@$(COMPILE) pyproject.toml --output-file requirements.txt
+	@$(COMPILE) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	@$(COMPILE) --group bootstrap --output-file bootstrap.lock
+	@# LocalStack 4.13.1 breaks with dependencies newer than itself.
+	@$(COMPILE) --group localstack --exclude-newer 2026-02-10 --output-file localstack.lock
+	@$(COMPILE) --group bench --output-file bench.lock
+
+install: .venv/installed .venv-localstack/installed  ## Make the virtual environments (every target does).
+
+clean:  ## Remove all that was made, s3_bucket/ included.
+	@if [ -x .venv/bin/python ] && [ -d .local ]; then $(LOCAL) stop; fi
+	@rm -rf .venv .venv-localstack .venv-bench .local s3_bucket s3_bucket_live
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is the last thing made: an environment without one was cut off, and is made again.
+.venv/bootstrapped: bootstrap.lock
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' 2>/dev/null; \
+	  then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "Python 3.11 or 3.12 with its venv module is needed and was not found as any of: $(PYTHONS); install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	echo "makes .venv with $$($$found --version)"; rm -rf .venv && $$found -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
+	@touch $@
+
+.venv/installed: requirements-dev.txt .venv/bootstrapped
+	@echo "installs requirements-dev.txt into .venv"
+	@$(SYNC) --python .venv/bin/python requirements-dev.txt
+	@touch $@
+
+.venv-%/installed: %.lock .venv/bootstrapped
+	@echo "installs $< into .venv-$*"
+	@$(UV) venv --quiet --clear --no-project --python .venv/bin/python .venv-$*
+	@$(SYNC) --python .venv-$*/bin/python $<
+	@touch $@
+
+define needs_docker
+if ! docker compose version >/dev/null 2>&1; then \
+  echo "docker compose is not here: install Docker, or use make run and make ui, which need none" >&2; exit 1; \
+fi
+endef

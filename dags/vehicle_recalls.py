@@ -1,0 +1,219 @@
+"""Vehicle recalls: the US government's recall data, every day, one Parquet file a report year.
+
+Makes `vehicle_recalls/{year}.parquet`, three tables under `aggregates/` and a report for each
+version, all from the Delta table `vehicle_recalls/table`. The government replaces the whole
+dataset daily and edits old years all the time, so every year is read every day; years that
+did not change cost nothing.
+
+**Backfill**: trigger with `years`, or use `vehicle_recalls_by_year`, whose backfill form speaks
+report years (2015-01-01 to 2019-12-31 is five runs).
+
+**When it is red**: the failed task's last line says what, where and what to do. Nothing was
+published, readers see the version before. A run can always be cleared or triggered again:
+a commit is done once, and whatever was interrupted after it is mended by the next run.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    CronPartitionTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_current_context,
+    task,
+    task_group,
+)
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+RECALLS = Asset("vehicle_recalls")
+THIS_YEAR = datetime.now(UTC).year
+FIRST_YEAR = 1966  # NHTSA's first; a test holds it to the contract's
+
+PARAMS = {
+    "years": Param(
+        [],
+        type="array",
+        items={"type": "integer", "minimum": FIRST_YEAR, "maximum": THIS_YEAR},
+        title="Report years",
+        description=f"A list such as [2019, 2024]; {FIRST_YEAR} to {THIS_YEAR}. Empty means all.",
+    ),
+    "dry_run": Param(
+        False,
+        type="boolean",
+        title="Dry run",
+        description="Do everything but the commit; the report shows what would change.",
+    ),
+}
+DEFAULTS = {
+    "owner": "headwaters",
+    "retries": 2,
+    "retry_delay": timedelta(minutes=1),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": ExceptionRetryPolicy(
+        rules=[RetryRule(exception="include.errors.Hopeless", action=RetryAction.FAIL)]
+    ),
+}
+BY_BATCH = "{{ batch_label }}"
+
+
+def lake() -> Any:
+    from plugins.hooks.lake_hook import LakeHook
+
+    return LakeHook().get_conn()
+
+
+def recalls_api() -> Any:
+    from plugins.hooks.recalls_hook import RecallsHook
+
+    return RecallsHook().get_conn()
+
+
+@task
+def census(*, one_year: bool) -> Any:
+    """Ask the source for its rows per year; plan which years are read together."""
+    from include.vehicle_recalls.extract import take_census
+
+    context = get_current_context()
+    key = context["dag_run"].partition_key
+    years = context["params"]["years"]
+    if one_year and key:
+        years = [int(key)]
+    if one_year and len(years) != 1:
+        raise AirflowFailException(
+            f"vehicle_recalls_by_year reads one report year, not {years or 'all'}: "
+            'start it from the backfill form, or with {"years": [2019]}'
+        )
+    return take_census(recalls_api(), lake(), years, context["run_id"])
+
+
+@task(map_index_template=BY_BATCH)
+def extract(part: Any) -> Any:
+    """Land every page of the batch as it came; shake hands on the count."""
+    from include.vehicle_recalls.extract import land
+
+    get_current_context()["batch_label"] = part["batch"]["label"]
+    return land(recalls_api(), lake(), part)
+
+
+@task(map_index_template=BY_BATCH)
+def partition(landed: Any) -> Any:
+    """Type the rows, set aside what breaks the contract, stage the years that changed."""
+    from include.vehicle_recalls import partition
+
+    get_current_context()["batch_label"] = landed["batch"]["label"]
+    return partition.partition(lake(), landed)
+
+
+@task(map_index_template=BY_BATCH)
+def write_parquet(staged: Any) -> Any:
+    """Write the candidate file of each changed year."""
+    from include.vehicle_recalls import write
+
+    get_current_context()["batch_label"] = staged["label"]
+    return write.write_parquet(lake(), staged)
+
+
+@task_group
+def batch(part: Any) -> Any:
+    return write_parquet(partition(extract(part)))
+
+
+@task
+def publish(parts: Any, written: Any) -> Any:
+    """Compare with the head, check, commit; then bring the year files in line."""
+    from include.vehicle_recalls.project import project_years
+    from include.vehicle_recalls.publish import publish
+
+    # A mapped group that ran once hands over its bare value.
+    written = [written] if isinstance(written, dict) else list(written)
+    dry_run = get_current_context()["params"]["dry_run"]
+    published = publish(lake(), list(parts), written, dry_run=dry_run)
+    if not dry_run:
+        project_years(lake())
+    return published
+
+
+@task
+def aggregate(published: Any) -> Any:
+    """Recount all committed years, unless the aggregations are the head's already."""
+    from include.vehicle_recalls.project import project_aggregates
+
+    if not published["dry_run"]:
+        project_aggregates(lake())
+    return published
+
+
+@task
+def report(published: Any) -> None:
+    """One readable screen, in this log and beside the data."""
+    from include.vehicle_recalls.report import project_report, render
+
+    screen = render(lake(), published)
+    if not published["dry_run"]:
+        project_report(lake())
+    print(screen)
+    if path := os.environ.get("HEADWATERS_SCREEN"):
+        Path(path).write_text(screen)
+
+
+@task(outlets=[RECALLS])
+def announce(published: Any) -> None:
+    """Tell who waits for recalls which years changed; skipped when none did."""
+    if published["version"] is None:
+        raise AirflowSkipException("nothing was committed")
+    event = get_current_context()["outlet_events"][RECALLS]
+    event.extra = {
+        name: published[name] for name in ("version", "token", "source", "observed_at", "counts")
+    }
+    event.add_partitions(sorted(published["changed"]))
+
+
+def pipeline(*, one_year: bool) -> None:
+    parts = census(one_year=one_year)
+    written = batch.expand(part=parts)
+    aggregated = aggregate(publish(parts, written))
+    # The ledger's task stands here, between the aggregations and the report.
+    report(aggregated)
+    announce(aggregated)
+
+
+@dag(
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    default_args=DEFAULTS,
+    doc_md=__doc__,
+    tags=["recalls"],
+)
+def vehicle_recalls() -> None:
+    pipeline(one_year=False)
+
+
+@dag(
+    schedule=CronPartitionTimetable("0 0 1 1 *", timezone="UTC", key_format="%Y"),
+    start_date=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=4,
+    params=PARAMS,
+    default_args=DEFAULTS,
+    doc_md=__doc__,
+    tags=["recalls"],
+)
+def vehicle_recalls_by_year() -> None:
+    pipeline(one_year=True)
+
+
+vehicle_recalls()
+vehicle_recalls_by_year()

@@ -1,0 +1,201 @@
+"""One S3 bucket: put, get, copy, list; and every failure told in one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# S3 answers small requests in milliseconds; one at a time would leave it waiting.
+REQUESTS_AT_ONCE = 8
+TIMEOUT_S = 20
+ATTEMPTS = 3
+CURES = {
+    "NoSuchBucket": "create the bucket, or name another in the connection `lake`",
+    "AccessDenied": "give the connection `lake` the right to it",
+    "InvalidAccessKeyId": "check the keys of the connection `lake`",
+    "SignatureDoesNotMatch": "check the keys of the connection `lake`",
+    "unreachable": "is the endpoint of the connection `lake` right, and up?",
+}
+CLIENT_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=TIMEOUT_S,
+    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    max_pool_connections=REQUESTS_AT_ONCE,
+)
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class LakeError(Exception):
+    """The lake could not do what was asked: what, where, and what to do, in one line."""
+
+
+class CommitConflict(LakeError):
+    """Another writer committed first; load the head again, compare again, try again."""
+
+
+class AlreadyThere(LakeError):
+    """The key was to be new and is not."""
+
+
+class Bucket:
+    def __init__(self, s3: S3Client, bucket: str, storage_options: Mapping[str, str]) -> None:
+        self.s3 = s3
+        self.bucket = bucket
+        self.storage_options = {
+            "max_retries": str(ATTEMPTS),
+            "retry_timeout": f"{TIMEOUT_S}s",
+            "timeout": f"{TIMEOUT_S}s",
+            **storage_options,
+        }
+
+    @classmethod
+    def connect(
+        cls,
+        bucket: str,
+        *,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        session_token: str | None = None,
+    ) -> Self:
+        """Open a bucket; what is not given is found the way AWS tools find it."""
+        session = boto3.Session(access_key, secret_key, session_token, region)
+        s3 = session.client("s3", endpoint_url=endpoint_url, config=CLIENT_CONFIG)
+        return cls(s3, bucket, storage_options(session, endpoint_url))
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write a new object; what exists under the key is never overwritten."""
+        try:
+            with self._saying("write", key):
+                self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*")
+        except AlreadyThere:
+            # A retry of the same put after a lost answer finds its own bytes.
+            if self.get(key) != body:
+                raise LakeError(
+                    f"s3://{self.bucket}/{key} exists with other bytes and is never overwritten; "
+                    "start a new run, which writes under a new token"
+                ) from None
+
+    def project(self, key: str, body: bytes, made_from: Mapping[str, str]) -> None:
+        """Write a projection over what was there, with what it was made from in the same put."""
+        with self._saying("write", key):
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=made_from)
+
+    def project_copy(self, source: str, key: str, made_from: Mapping[str, str]) -> None:
+        with self._saying("copy to", key):
+            self.s3.copy_object(
+                Bucket=self.bucket,
+                Key=key,
+                CopySource={"Bucket": self.bucket, "Key": source},
+                Metadata=made_from,
+                MetadataDirective="REPLACE",
+            )
+
+    def made_from(self, key: str) -> dict[str, str] | None:
+        """What the projection at this key was made from; None when there is none."""
+        try:
+            with self._saying("look at", key):
+                return self.s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
+        except FileNotFoundError:
+            return None
+
+    def get(self, key: str) -> bytes:
+        with self._saying("read", key):
+            return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def size(self, key: str) -> int:
+        with self._saying("look at", key):
+            return self.s3.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+
+    def delete(self, key: str) -> None:
+        with self._saying("delete", key):
+            self.s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def keys(self, prefix: str, *, recursive: bool = True) -> Iterator[str]:
+        with self._saying("list", prefix):
+            pages = self.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix, Delimiter="" if recursive else "/"
+            )
+            for page in pages:
+                for found in page.get("Contents", []):
+                    yield found["Key"]
+
+    def read_parquet(self, key: str, columns: list[str] | None = None) -> pa.Table:
+        return pq.read_table(pa.BufferReader(self.get(key)), columns=columns)
+
+    @staticmethod
+    def at_once(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Do small requests side by side, in order; the first failure is raised."""
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            return list(pool.map(work, items))
+
+    @contextmanager
+    def _saying(self, verb: str, key: str) -> Iterator[None]:
+        """Turn what the S3 libraries raise into one line that says what, where and what to do."""
+        where = f"s3://{self.bucket}/{key}"
+        try:
+            yield
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", "unknown"))
+            if code in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                raise AlreadyThere(f"could not {verb} {where}: it exists") from None
+            if code in {"NoSuchKey", "404"}:
+                raise FileNotFoundError(f"{where} does not exist") from None
+            raise _told(verb, where, f"S3 answered {code}", code) from None
+        except BotoCoreError as error:
+            raise _told(verb, where, type(error).__name__, "unreachable") from None
+        except TableNotFoundError:
+            raise FileNotFoundError(f"{where} does not exist") from None
+        except CommitFailedError:
+            raise CommitConflict(f"another writer committed to {where} first") from None
+        except (DeltaError, OSError) as error:
+            raise _told(verb, where, *_inside(str(error))) from None
+
+
+def _told(verb: str, where: str, reason: str, code: str) -> LakeError:
+    cure = CURES.get(code, "run again, and look at the store if it stays so")
+    return LakeError(f"could not {verb} {where}: {reason}; {cure}")
+
+
+def _inside(text: str) -> tuple[str, str]:
+    """The reason in what delta-rs says over many coloured lines, and S3's code if it has one."""
+    if code := re.search(r"<Code>(\w+)</Code>", text):
+        return f"S3 answered {code[1]}", code[1]
+    if "error sending request" in text or "Connect" in text:
+        return "no answer", "unreachable"
+    if status := re.search(r"\b([45]\d\d) [A-Z]\w+", text):
+        return f"S3 answered {status[0]}", status[1]
+    return " ".join(re.sub(r"\x1b\[\d+m|\u21b3", "", text).split())[:300], ""
+
+
+def storage_options(session: boto3.Session, endpoint_url: str | None) -> dict[str, str]:
+    """What delta-rs needs to reach the same bucket with the same rights."""
+    options = {"AWS_REGION": session.region_name or "us-east-1"}
+    if endpoint_url:
+        options |= {"AWS_ENDPOINT_URL": endpoint_url}
+        if endpoint_url.startswith("http://"):
+            options |= {"AWS_ALLOW_HTTP": "true"}
+    if credentials := session.get_credentials():
+        frozen = credentials.get_frozen_credentials()
+        options |= {
+            "AWS_ACCESS_KEY_ID": frozen.access_key or "",
+            "AWS_SECRET_ACCESS_KEY": frozen.secret_key or "",
+        }
+        if frozen.token:
+            options |= {"AWS_SESSION_TOKEN": frozen.token}
+    return options

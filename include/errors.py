@@ -1,0 +1,7 @@
+"""What is hopeless now and will be in a minute: tasks that raise it are not tried again."""
+
+from __future__ import annotations
+
+
+class Hopeless(Exception):
+    """Repeating changes nothing; somebody has to look. The message says at what."""

@@ -1,0 +1,19 @@
+"""All local APIs as one application."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from include.local_apis import control_routes, recalls
+from include.local_apis.control import Control
+from include.local_apis.faults import Misbehaving
+
+
+def create_app(*, rows: int = 30_000, seed: int = 1, day: int = 1) -> FastAPI:
+    """The replicas over made-up data; `app.state.control` is the handle to change it all."""
+    app = FastAPI(title="Headwaters local APIs", docs_url=None, redoc_url=None)
+    app.state.control = Control(rows=rows, seed=seed, day=day)
+    app.include_router(control_routes.router)
+    app.include_router(recalls.router)
+    app.add_middleware(Misbehaving, control=app.state.control)
+    return app

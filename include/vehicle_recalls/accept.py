@@ -1,0 +1,92 @@
+"""Rows of landed pages held against the contract: typed, or set aside with the reasons."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from include.vehicle_recalls.source import as_json_lines
+
+from include.lake import Lake, LakeError
+from include.vehicle_recalls.contract import CONTRACT, DATE
+from include.vehicle_recalls.extract import Landed, PageRef
+from include.vehicle_recalls.rows import read_rows
+
+QUARANTINE_SCHEMA = pa.schema(
+    [("nhtsa_id", pa.string()), ("reasons", pa.string()), ("raw", pa.string())]
+)
+
+
+def read_page(lake: Lake, page: PageRef) -> bytes:
+    """The rows of a landed page as JSON lines; refused when the bytes are not those that came."""
+    gzipped = lake.get(page["key"])
+    if hashlib.sha256(gzipped).hexdigest() != page["sha256"]:
+        raise LakeError(f"{page['key']} is not what was landed (sha256 differs); run again")
+    return as_json_lines(gzip.decompress(gzipped))
+
+
+def accept(lake: Lake, landed: Landed) -> tuple[pa.Table, pa.Table]:
+    """The rows that keep the contract, typed; and those that do not, with reasons."""
+    day_read = datetime.fromisoformat(landed["answered_at"]).date()
+    typed_pages: list[pa.Table] = []
+    reasons_by_page: list[dict[int, list[str]]] = []
+    for page in landed["pages"]:
+        texts, not_texts = read_rows(read_page(lake, page))
+        typed, reasons = CONTRACT.accept(texts)
+        for row, problems in not_texts.items():
+            reasons[row] = problems + reasons.get(row, [])
+        # Report dates are American; the day that was read in UTC is at most a day ahead.
+        latest = pa.scalar(day_read + timedelta(days=1))
+        for late in np.flatnonzero(pc.greater(typed[DATE], latest).fill_null(False)):
+            reasons.setdefault(int(late), []).append(f"{DATE}: lies in the future")
+        typed_pages.append(typed)
+        reasons_by_page.append(reasons)
+    copies = _copies([typed[CONTRACT.key] for typed in typed_pages])
+    good, bad = [], []
+    for page, typed, reasons in zip(landed["pages"], typed_pages, reasons_by_page, strict=True):
+        for copy in np.flatnonzero(pc.is_in(typed[CONTRACT.key], pa.array(copies, pa.string()))):
+            key = typed[CONTRACT.key][int(copy)].as_py()
+            reasons.setdefault(int(copy), []).append(
+                f"{CONTRACT.key}: {key} comes {copies[key]} times"
+            )
+        good.append(typed.filter(_all_but(typed.num_rows, reasons)))
+        if reasons:
+            lines = read_page(lake, page).split(b"\n")
+            bad += [
+                {
+                    "nhtsa_id": typed[CONTRACT.key][row].as_py(),
+                    "reasons": "; ".join(reasons[row]),
+                    "raw": lines[row].decode(),
+                }
+                for row in sorted(reasons)
+            ]
+    return pa.concat_tables(good), pa.Table.from_pylist(bad, schema=QUARANTINE_SCHEMA)
+
+
+def _copies(keys: list[pa.ChunkedArray]) -> dict[str, int]:
+    """The keys that come more than once in a batch, and how often."""
+    counts = pa.chunked_array([c for k in keys for c in k.chunks], pa.string()).value_counts()
+    many = counts.filter(pc.greater(counts.field("counts"), 1))
+    return {found["values"]: found["counts"] for found in many.to_pylist() if found["values"]}
+
+
+def _all_but(rows: int, excluded: Iterable[int]) -> pa.Array:
+    mask = np.ones(rows, bool)
+    mask[list(excluded)] = False
+    return pa.array(mask)
+
+
+def raw_rows(lake: Lake, pages: Iterable[PageRef], key: str) -> list[str]:
+    """The raw rows of a key, out of the pages they were landed in."""
+    return [
+        line.decode()
+        for page in pages
+        for line in read_page(lake, page).split(b"\n")
+        if key.encode() in line and json.loads(line).get(CONTRACT.key) == key
+    ]

@@ -1,0 +1,242 @@
+"""From the API to `raw/`: which years are read together, and pages landed as they came."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TypedDict
+
+import pyarrow as pa
+from include.vehicle_recalls.source import Batch, RecallsApi, SourceState
+
+from include.errors import Hopeless
+from include.lake import Keys, Lake, mint_token
+from include.vehicle_recalls.contract import CONTRACT, FIRST_YEAR
+
+log = logging.getLogger(__name__)
+KEYS = Keys(CONTRACT.name)
+BATCH_ROWS = 50_000
+READS = 3  # how often a batch is read anew when the source changes under it
+
+
+class SourceChanged(Exception):
+    """The source did not hold still while it was read, or cannot be what was asked for."""
+
+
+class ContractBroken(Hopeless):
+    """The source's columns are not what the contract says."""
+
+
+class Read(TypedDict):
+    """One read of the source: what every task of the run starts from."""
+
+    token: str
+    run_id: str
+    years: list[int]  # empty: all of them
+    known_years: list[int]
+    head_version: int
+    dataset: str
+    publisher: str
+    source_rows: int
+
+
+class BatchRef(TypedDict):
+    label: str
+    first: int | None
+    last: int | None
+    undated: bool
+
+
+class Part(TypedDict):
+    """What one chain of tasks is given to do."""
+
+    read: Read
+    batch: BatchRef
+
+
+class PageRef(TypedDict):
+    key: str
+    sha256: str
+    rows: int
+
+
+class Landed(TypedDict):
+    """One batch as it lies in `raw/`."""
+
+    read: Read
+    batch: BatchRef
+    pages: list[PageRef]
+    rows: int
+    last_modified: str
+    answered_at: str
+    new_columns: list[str]
+
+
+def take_census(source: RecallsApi, lake: Lake, years: Sequence[int], run_id: str) -> list[Part]:
+    """Ask the source for its rows per year, and plan what is read together."""
+    census = source.census()
+    head = lake.head(KEYS.table)
+    if not years and not census.rows_by_year:
+        raise SourceChanged(
+            f"the source {census.state.dataset} has no rows; nothing was changed. "
+            "It may be in the middle of a refresh: run again later"
+        )
+    known = {int(year) for year in head.receipt.get("years", {})}
+    read = Read(
+        token=mint_token(),
+        run_id=run_id,
+        years=sorted(set(years)),
+        known_years=sorted(set(census.rows_by_year) | known | set(years)),
+        head_version=head.version,
+        dataset=census.state.dataset,
+        publisher=census.state.publisher,
+        source_rows=sum(census.rows_by_year.values()) + census.undated,
+    )
+    if years:
+        batches = plan_some(census.rows_by_year, read["years"])
+    else:
+        batches = plan_all(census.rows_by_year, read["known_years"])
+    return [Part(read=read, batch=batch) for batch in batches]
+
+
+def plan_all(rows_by_year: dict[int, int], years: Sequence[int]) -> list[BatchRef]:
+    """Neighbouring years together; open at both ends, so that no row lies between batches."""
+    batches = _pack(rows_by_year, years)
+    batches[0]["first"] = None
+    batches[-1] |= {"last": None, "undated": True}
+    for before, after in pairwise(batches):
+        before["last"] = (after["first"] or FIRST_YEAR) - 1
+    return batches
+
+
+def plan_some(rows_by_year: dict[int, int], years: Sequence[int]) -> list[BatchRef]:
+    """Only the years asked for: a batch never spans a year that was not."""
+    batches: list[BatchRef] = []
+    run: list[int] = []
+    for year in years:
+        if run and year != run[-1] + 1:
+            batches += _pack(rows_by_year, run)
+            run = []
+        run.append(year)
+    return batches + _pack(rows_by_year, run)
+
+
+def _pack(rows_by_year: dict[int, int], years: Sequence[int]) -> list[BatchRef]:
+    groups: list[list[int]] = []
+    rows = 0
+    for year in years:
+        rows += rows_by_year.get(year, 0)
+        if not groups or rows > BATCH_ROWS:
+            groups.append([])
+            rows = rows_by_year.get(year, 0)
+        groups[-1].append(year)
+    return [
+        BatchRef(
+            label=str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}",
+            first=group[0],
+            last=group[-1],
+            undated=False,
+        )
+        for group in groups
+    ]
+
+
+def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
+    """Put every page of a batch into `raw/` and shake hands on the count.
+
+    Rows counted before and after must equal the distinct rows landed, and the source must say
+    one last-modified throughout. If not, the batch is read anew under a name of its own.
+    """
+    read, batch = part["read"], Batch(**part["batch"])
+    troubles = []
+    for _ in range(READS):
+        before, first = source.count(batch)
+        folder = f"{batch.label}-{mint_token()}"
+        pages, ids, states, new_columns = _land_pages(source, lake, read["token"], batch, folder)
+        after, last = source.count(batch)
+        trouble = _disagreement(before, after, ids, [first, *states, last], read)
+        if trouble is None:
+            return Landed(
+                read=read,
+                batch=part["batch"],
+                pages=pages,
+                rows=before,
+                last_modified=first.last_modified,
+                answered_at=first.answered_at,
+                new_columns=new_columns,
+            )
+        log.warning("%s is read again: %s", batch.label, trouble)
+        troubles.append(trouble)
+    raise SourceChanged(
+        f"years {batch.label} could not be read whole in {READS} tries ({troubles[-1]}); "
+        "nothing was published. Run again when the source holds still"
+    )
+
+
+def _land_pages(
+    source: RecallsApi, lake: Lake, token: str, batch: Batch, folder: str
+) -> tuple[list[PageRef], list[pa.ChunkedArray], list[SourceState], list[str]]:
+    pages: list[PageRef] = []
+    ids: list[pa.ChunkedArray] = []
+    states: list[SourceState] = []
+    new_columns: list[str] = []
+    for number, page in enumerate(source.pages(batch)):
+        new_columns = check_columns(page.columns)
+        key = KEYS.raw(token, folder, number)
+        lake.put(key, page.gzipped)
+        sha256 = hashlib.sha256(page.gzipped).hexdigest()
+        pages.append(PageRef(key=key, sha256=sha256, rows=len(page.ids)))
+        ids.append(page.ids)
+        states.append(page.state)
+        log.info("landed %s: %d rows, %d bytes", key, len(page.ids), len(page.gzipped))
+    return pages, ids, states, new_columns
+
+
+def _disagreement(
+    before: int,
+    after: int,
+    ids: Iterable[pa.ChunkedArray],
+    states: Sequence[SourceState],
+    read: Read,
+) -> str | None:
+    chunks = [chunk for page in ids for chunk in page.chunks]
+    landed = pa.chunked_array(chunks, type=pa.string())
+    distinct = len(landed.unique().drop_null())
+    if before != after:
+        return f"the source counted {before} rows before and {after} after"
+    if len(landed) != distinct:
+        return f"{len(landed)} rows came but only {distinct} different ones"
+    if distinct != before:
+        return f"the source counted {before} rows but {distinct} came"
+    moments = sorted({state.last_modified for state in states})
+    if len(moments) > 1:
+        return f"the source was replaced while it was read ({moments[0]}, then {moments[-1]})"
+    if {(s.dataset, s.publisher) for s in states} != {(read["dataset"], read["publisher"])}:
+        return "the source is not the one that the census asked"
+    return None
+
+
+def check_columns(columns: dict[str, str]) -> list[str]:
+    """Hold the declared columns against the contract; return those it does not know."""
+    problems = []
+    for column in CONTRACT.columns:
+        if column.source.startswith(":"):
+            continue  # system fields are asked for by name and carry no declaration
+        declared = columns.get(column.source)
+        if declared is None:
+            problems.append(f"`{column.source}` is missing")
+        elif declared not in column.source_types:
+            expected = " or ".join(column.source_types)
+            problems.append(f"`{column.source}` is {declared}, not {expected}")
+    if problems:
+        raise ContractBroken(
+            f"the source's columns changed: {'; '.join(problems)}. Nothing was published. "
+            "If the change is meant, change include/vehicle_recalls/contract.py to match"
+        )
+    known = {column.source for column in CONTRACT.columns}
+    new = sorted(name for name in columns if name not in known and not name.startswith(":"))
+    if new:
+        log.warning("new columns at the source, kept in raw only: %s", ", ".join(new))
+    return new

@@ -1,0 +1,119 @@
+"""Projections: what readers find under plain names, brought in line with the committed head.
+
+Each carries in its own metadata what it was made from. A projector compares them all, rewrites
+what differs, and looks at the head again, so that whatever was interrupted is mended by the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.lake import Head, Keys, Lake
+from include.quality import Check, require
+from include.vehicle_recalls.contract import CONTRACT
+from include.vehicle_recalls.reconcile import year_states
+from include.vehicle_recalls.write import to_parquet
+
+KEYS = Keys(CONTRACT.name)
+YEAR_FILE = re.compile(rf"{CONTRACT.name}/(\d+)\.parquet")
+# name: what it counts campaigns by, and the name of the table's column
+AGGREGATES = {
+    "recalls_per_manufacturer_per_year": ["manufacturer", "year"],
+    "recalls_per_component_per_year": ["component", "year"],
+    "recalls_per_type_per_manufacturer": ["recall_type", "manufacturer"],
+}
+
+
+def project_years(lake: Lake) -> list[str]:
+    """Make `{year}.parquet` of every year equal to the head's file; returns what it rewrote."""
+    return _until_current(lake, _project_years)
+
+
+def project_aggregates(lake: Lake) -> list[str]:
+    return _until_current(lake, _project_aggregates)
+
+
+def _until_current(lake: Lake, project: Callable[[Lake, Head], list[str]]) -> list[str]:
+    """A slower projector of an older head may have written meanwhile, or be about to see ours."""
+    rewritten: list[str] = []
+    head = lake.head(KEYS.table)
+    while True:
+        rewritten += project(lake, head)
+        newest = lake.head(KEYS.table)
+        if newest.version == head.version:
+            return rewritten
+        head = newest
+
+
+def _project_years(lake: Lake, head: Head) -> list[str]:
+    wanted = {KEYS.year(year): state for year, state in year_states(head.receipt).items()}
+    there = [k for k in lake.keys(KEYS.folder, recursive=False) if YEAR_FILE.fullmatch(k)]
+    found = dict(zip(there, lake.at_once(lake.made_from, there), strict=True))
+    wrong = [
+        key for key, state in wanted.items() if (found.get(key) or {}).get("sha256") != state.sha256
+    ]
+    left_over = [key for key in there if key not in wanted]
+    lake.at_once(
+        lambda key: lake.project_copy(
+            f"{KEYS.table}/{wanted[key].path}", key, {"sha256": wanted[key].sha256}
+        ),
+        wrong,
+    )
+    lake.at_once(lake.delete, left_over)
+    return sorted([*wrong, *left_over])
+
+
+def _project_aggregates(lake: Lake, head: Head) -> list[str]:
+    if not head.receipt:
+        return []
+    made_from = {"version": str(head.receipt_version), "token": head.receipt["token"]}
+    keys = [KEYS.aggregate(name) for name in AGGREGATES]
+    found = lake.at_once(lake.made_from, keys)
+    wrong = [key for key, has in zip(keys, found, strict=True) if has != made_from]
+    if wrong:
+        tables = {KEYS.aggregate(name): table for name, table in aggregate(lake, head).items()}
+        for key in wrong:
+            lake.project(key, to_parquet(tables[key]), made_from)
+    return wrong
+
+
+def aggregate(lake: Lake, head: Head) -> dict[str, pa.Table]:
+    """Recount all committed years; names are grouped verbatim, nulls stay a group of their own."""
+    years = year_states(head.receipt)
+    columns = ["manufacturer", "component", "recall_type"]
+    counted: dict[str, list[pa.Table]] = {name: [] for name in AGGREGATES}
+
+    def count_year(year: int) -> list[pa.Table]:
+        rows = lake.read_parquet(f"{KEYS.table}/{years[year].path}", columns)
+        rows = rows.append_column("year", pa.array([year] * rows.num_rows, pa.int32()))
+        return [_count(rows, by) for by in AGGREGATES.values()]
+
+    for tables in lake.at_once(count_year, years):
+        for name, table in zip(AGGREGATES, tables, strict=True):
+            counted[name].append(table)
+    result = {name: _sum(pa.concat_tables(counted[name]), by) for name, by in AGGREGATES.items()}
+    rows = sum(state.rows for state in years.values())
+    require(
+        Check(
+            f"{name} sums to the rows of the years",
+            (total := pc.sum(table["recalls"]).as_py()) == rows,
+            f"{total:,} of {rows:,}",
+            "the aggregations before it are left as they were; run again",
+        )
+        for name, table in result.items()
+    )
+    return result
+
+
+def _count(rows: pa.Table, by: list[str]) -> pa.Table:
+    counts = rows.group_by(by).aggregate([([], "count_all")])
+    return counts.rename_columns([*by, "recalls"])
+
+
+def _sum(parts: pa.Table, by: list[str]) -> pa.Table:
+    sums = parts.group_by(by).aggregate([("recalls", "sum")]).rename_columns([*by, "recalls"])
+    return sums.sort_by([(column, "ascending") for column in by])

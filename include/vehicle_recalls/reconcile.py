@@ -1,0 +1,303 @@
+"""What a read would make of the table: which years change, and where each key then lives.
+
+A year's candidate was made by one batch, and compared with the head of that moment. Only here is
+the whole seen: keys that moved between years or batches, and a head that others moved meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.lake import Head, Keys, Lake
+from include.vehicle_recalls.accept import QUARANTINE_SCHEMA, raw_rows
+from include.vehicle_recalls.contract import CONTRACT, DATE
+from include.vehicle_recalls.extract import PageRef, Read
+from include.vehicle_recalls.partition import StagedYear, kept_rows, read_ipc
+from include.vehicle_recalls.write import Candidate, Written, write_candidate
+from include.vehicle_recalls.years import (
+    KEPT,
+    NOTHING,
+    STAGED_SCHEMA,
+    content_hash,
+    flagged,
+    split_by_year,
+)
+
+KEYS = Keys(CONTRACT.name)
+KEY = CONTRACT.key
+# Where the row of a key would come from: this read, in a year that changes (ACCEPTED) or does not
+# (SEEN); or the head, in a year that was not read (HEAD) or was read after this read (LATER); or
+# the head as it was when the batch was compared (KEPT_ROW). Of two published states the higher
+# number stays.
+KEPT_ROW, HEAD, SEEN, LATER, ACCEPTED = range(5)
+LIVING = pa.schema([(KEY, pa.string()), ("year", pa.int32()), ("origin", pa.int8())])
+
+
+class YearState(NamedTuple):
+    """One year as a version has it; without a path it has no rows."""
+
+    path: str
+    sha256: str
+    content: str
+    rows: int
+    last_modified: str
+    answered_at: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    years: dict[int, YearState]  # the table after the commit
+    changed: dict[int, YearState]  # the years that differ from the head; no path: the year goes
+    left_alone: list[int]  # the head knows these from a later read
+    accepted: int  # rows that this read brought, in the years it read
+    kept: int  # rows of those years that stay from before
+    rows_read: int  # rows of those years in their files
+    set_aside: int  # rows that only publish could tell to be copies
+    quarantine: pa.Table
+    distinct_keys: int | None  # of the whole table; None when nothing changes
+
+
+def year_states(receipt: Mapping[str, Any]) -> dict[int, YearState]:
+    return {int(year): YearState(**state) for year, state in receipt.get("years", {}).items()}
+
+
+def reconcile(lake: Lake, head: Head, read: Read, batches: Sequence[Written]) -> Plan:
+    return _Reconciliation(lake, head, read, batches).plan()
+
+
+class _Reconciliation:
+    """One read held against one head. `rows` has the few years that must be written anew."""
+
+    def __init__(self, lake: Lake, head: Head, read: Read, batches: Sequence[Written]) -> None:
+        self.lake, self.head, self.read = lake, head, read
+        self.before = year_states(head.receipt)
+        self.batch_of = {int(year): batch for batch in batches for year in batch["staged"]["years"]}
+        set_aside = [batch["staged"]["quarantine_key"] for batch in batches]
+        self.quarantine = pa.concat_tables(
+            [
+                QUARANTINE_SCHEMA.empty_table(),
+                *(table for key in set_aside if key for table in read_ipc(lake, key)),
+            ]
+        )
+        self.held_back = self.quarantine["nhtsa_id"].drop_null().unique()
+        self.left_alone: list[int] = []
+        self.changing: list[int] = []
+        self.rows: dict[int, pa.Table] = {}
+        self.kept_in_same: set[str] = set()  # keys of kept rows in years that do not change
+        self.set_aside = 0  # copies of keys that came in more than one batch
+        self.set_aside_kept = 0  # of these, published rows that therefore stay as they were
+        self.superseded = 0  # rows that a later read has put into another year
+
+    def plan(self) -> Plan:
+        for year in sorted(self.batch_of):
+            self._compare(year)
+        distinct_keys = None
+        if self.changing:
+            living = self._living()
+            drops, returns = self._settle(living)
+            self._rewrite(drops, returns)
+            distinct_keys = self._count_keys(living)
+        after = {year: self._state(year) for year in {*self.before, *self.batch_of, *self.rows}}
+        changed = {
+            year: state
+            for year, state in sorted(after.items())
+            if state.content != self._content_before(year)
+        }
+        read_here = [year for year in self.batch_of if year not in self.left_alone]
+        sound = sum(self._staged(y)["rows"] - self._staged(y)["kept"] for y in read_here)
+        return Plan(
+            years={year: state for year, state in sorted(after.items()) if state.path},
+            changed=changed,
+            left_alone=self.left_alone,
+            accepted=sound - self.set_aside - self.superseded,
+            kept=sum(self._kept(year) for year in read_here) + self.set_aside_kept,
+            rows_read=sum(after[year].rows for year in read_here),
+            set_aside=self.set_aside,
+            quarantine=self.quarantine,
+            distinct_keys=distinct_keys,
+        )
+
+    def _compare(self, year: int) -> None:
+        staged, known = self.batch_of[year]["staged"], self.before.get(year)
+        mine = self._staged(year)
+        if known and (known.last_modified, known.answered_at) > (
+            staged["last_modified"],
+            staged["answered_at"],
+        ):
+            self.left_alone.append(year)
+        elif mine["content"] != self._content_before(year) and year in staged["changed"]:
+            self.changing.append(year)
+            if mine["base"] != (known.sha256 if known else None):
+                # An older read was committed since this year was compared: compare it anew.
+                self.rows[year] = self._merged_anew(year)
+
+    def _merged_anew(self, year: int) -> pa.Table:
+        staged = self._staged_rows(year)
+        accepted = staged.filter(pc.invert(staged[KEPT]))
+        full = not self.read["years"]
+        kept = kept_rows(self.lake, self.head, [year], accepted, self.quarantine, full=full)
+        return pa.concat_tables([accepted, kept])
+
+    def _living(self) -> pa.Table:
+        """Every key the table would have, with its year and where its row comes from."""
+        parts = [_places(rows, _origin(rows)) for rows in self.rows.values()]
+        for key in {batch["staged"]["keys_key"] for batch in self.batch_of.values()}:
+            for rows in read_ipc(self.lake, key) if key else []:
+                if _year_of(rows) not in self.changing:
+                    self.kept_in_same.update(rows[KEY].to_pylist())
+                elif _year_of(rows) not in self.rows:
+                    parts.append(_places(rows, _origin(rows)))
+        others = [year for year in self.before if year not in self.changing]
+        for year, rows in zip(others, self._head_rows(others, [KEY, DATE]), strict=True):
+            if year in self.left_alone:
+                origin = LATER
+            elif year not in self.batch_of:
+                origin = HEAD
+            else:
+                origin = pc.if_else(self._stayed(rows), KEPT_ROW, SEEN)
+            parts.append(_places(rows, origin))
+        return pa.concat_tables([LIVING.empty_table(), *parts])
+
+    def _settle(self, living: pa.Table) -> tuple[dict[int, set[str]], set[str]]:
+        """Who gives way where a key lives twice, and which keys must come back from the head."""
+        counts = living[KEY].combine_chunks().value_counts()
+        repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+        unclear = pa.concat_arrays([repeated, self.held_back]).unique()
+        places: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for place in living.filter(pc.is_in(living[KEY], unclear)).to_pylist():
+            places[place[KEY]].append(place)
+        held_back = set(self.held_back.to_pylist())
+        drops: defaultdict[int, set[str]] = defaultdict(set)
+        returns: set[str] = set()
+        for key in unclear.to_pylist():
+            stay = sorted(places[key], key=lambda place: -int(place["origin"]))
+            copies = [place for place in stay if place["origin"] in {ACCEPTED, SEEN}]
+            accepted = [place for place in copies if place["origin"] == ACCEPTED]
+            if len(copies) + (key in held_back) > 1:
+                self._set_aside(key, copies)
+                stay = [place for place in stay if place not in accepted]
+            elif accepted and any(place["origin"] == LATER for place in stay):
+                self.superseded += 1
+                stay = [place for place in stay if place not in accepted]
+            for place in places[key]:
+                if place not in stay[:1]:
+                    drops[place["year"]].add(key)
+            if not stay:
+                returns.add(key)
+        return drops, returns
+
+    def _set_aside(self, key: str, copies: list[dict[str, Any]]) -> None:
+        """Copies of one key came in several batches: all go to the quarantine."""
+        reason = f"{KEY}: {key} comes in more than one place"
+        found = [
+            {"nhtsa_id": key, "reasons": reason, "raw": raw}
+            for pages in {id(p): p for p in (self._pages(c["year"]) for c in copies)}.values()
+            for raw in raw_rows(self.lake, pages, key)
+        ]
+        more = pa.Table.from_pylist(found, schema=QUARANTINE_SCHEMA)
+        self.quarantine = pa.concat_tables([self.quarantine, more])
+        self.set_aside += len(copies)
+        self.set_aside_kept += sum(place["origin"] == SEEN for place in copies)
+
+    def _rewrite(self, drops: Mapping[int, set[str]], returns: set[str]) -> None:
+        back: dict[int, pa.Table] = {}
+        if returns:
+            replaced = [year for year in self.changing if year in self.before]
+            wanted = pa.array(sorted(returns), pa.string())
+            for year, rows in zip(replaced, self._head_rows(replaced), strict=True):
+                back[year] = flagged(rows.filter(pc.is_in(rows[KEY], wanted)), kept=True)
+        for year in {*drops, *(year for year, rows in back.items() if rows.num_rows)}:
+            rows = self.rows.get(year)
+            if rows is None:
+                rows = self._staged_rows(year) if year in self.changing else self._as_head(year)
+            gone = pa.array(sorted(drops.get(year, ())), pa.string())
+            rows = rows.filter(pc.invert(pc.is_in(rows[KEY], gone)))
+            self.rows[year] = pa.concat_tables([rows, back.get(year, rows.slice(0, 0))])
+        self.rows = {
+            year: split_by_year(rows).get(year, STAGED_SCHEMA.empty_table())
+            for year, rows in self.rows.items()
+        }
+
+    def _count_keys(self, living: pa.Table) -> int:
+        rewritten = pa.array(list(self.rows), pa.int32())
+        untouched = living.filter(pc.invert(pc.is_in(living["year"], rewritten)))[KEY]
+        chunks = [*untouched.chunks, *(c for t in self.rows.values() for c in t[KEY].chunks)]
+        return len(pa.chunked_array(chunks, pa.string()).unique())
+
+    def _state(self, year: int) -> YearState:
+        """The year after the commit; a year written anew gets its candidate here."""
+        known, batch = self.before.get(year), self.batch_of.get(year)
+        state = known or YearState("", "", NOTHING, 0, "", "")
+        if batch and year not in self.left_alone:
+            staged = batch["staged"]
+            state = state._replace(
+                last_modified=staged["last_modified"], answered_at=staged["answered_at"]
+            )
+        made: Candidate | None
+        if year in self.rows:
+            content = content_hash(self.rows[year])
+            if content == state.content:
+                return state
+            made = None
+            if self.rows[year].num_rows:
+                made = write_candidate(self.lake, self.read["token"], year, self.rows[year])
+        elif batch and year in self.changing:
+            content, made = self._staged(year)["content"], batch["candidates"].get(str(year))
+        else:
+            return state
+        if made is None:
+            return state._replace(path="", sha256="", content=NOTHING, rows=0)
+        return state._replace(
+            path=made["path"], sha256=made["sha256"], content=content, rows=made["rows"]
+        )
+
+    def _staged(self, year: int) -> StagedYear:
+        return self.batch_of[year]["staged"]["years"][str(year)]
+
+    def _pages(self, year: int) -> list[PageRef]:
+        return self.batch_of[year]["staged"]["pages"]
+
+    def _kept(self, year: int) -> int:
+        if year in self.rows:
+            return pc.sum(self.rows[year][KEPT]).as_py() or 0
+        return self._staged(year)["kept"]
+
+    def _content_before(self, year: int) -> str:
+        return self.before[year].content if year in self.before else NOTHING
+
+    def _staged_rows(self, year: int) -> pa.Table:
+        key = self.batch_of[year]["staged"]["rows_key"]
+        found = [t for t in read_ipc(self.lake, key) if _year_of(t) == year] if key else []
+        return found[0] if found else STAGED_SCHEMA.empty_table()
+
+    def _as_head(self, year: int) -> pa.Table:
+        (rows,) = self._head_rows([year])
+        return flagged(rows, kept=self._stayed(rows))
+
+    def _stayed(self, rows: pa.Table) -> pa.ChunkedArray:
+        return pc.is_in(rows[KEY], pa.array(sorted(self.kept_in_same), pa.string()))
+
+    def _head_rows(self, years: Sequence[int], columns: list[str] | None = None) -> list[pa.Table]:
+        paths = [f"{KEYS.table}/{self.before[year].path}" for year in years]
+        return self.lake.at_once(lambda key: self.lake.read_parquet(key, columns), paths)
+
+
+def _year_of(rows: pa.Table) -> int:
+    return int(rows[DATE][0].as_py().year)
+
+
+def _origin(staged: pa.Table) -> pa.ChunkedArray:
+    return pc.if_else(staged[KEPT], KEPT_ROW, ACCEPTED)
+
+
+def _places(rows: pa.Table, origin: pa.ChunkedArray | int) -> pa.Table:
+    if isinstance(origin, int):
+        origin = pa.array(np.full(rows.num_rows, origin))
+    return pa.table([rows[KEY], pc.year(rows[DATE]), origin], names=LIVING.names).cast(LIVING)

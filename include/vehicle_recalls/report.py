@@ -1,0 +1,136 @@
+"""One readable screen: what a run read, what it changed, what was checked, and the top lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from include.lake import Keys, Lake
+from include.vehicle_recalls.contract import CONTRACT
+from include.vehicle_recalls.project import AGGREGATES
+from include.vehicle_recalls.publish import Published
+
+KEYS = Keys(CONTRACT.name)
+TOP = 3
+YEARS_SHOWN = 12
+
+
+def render(lake: Lake, run: Published) -> str:
+    """The screen of one run, in Markdown that reads well as plain text."""
+    return "\n".join(
+        [
+            f"# {_headline(run)}",
+            "",
+            *_source(run),
+            *_changes(lake, run),
+            "",
+            "## Checks",
+            *(f"- passed: {check}" for check in run["checks"]),
+            *_aggregations(lake),
+            "",
+        ]
+    )
+
+
+def project_report(lake: Lake) -> str | None:
+    """Make the head's report equal to its receipt; returns its key when there is a head."""
+    head = lake.head(KEYS.table)
+    if not head.receipt:
+        return None
+    key = KEYS.report(head.receipt_version)
+    made_from = {"version": str(head.receipt_version), "token": head.receipt["token"]}
+    if lake.made_from(key) != made_from:
+        facts = {
+            name: head.receipt[name] for name in Published.__annotations__ if name in head.receipt
+        }
+        run = Published(**facts, version=head.receipt_version, dry_run=False)  # type: ignore[typeddict-item]
+        lake.project(key, render(lake, run).encode(), made_from)
+    return key
+
+
+def _headline(run: Published) -> str:
+    what = "Vehicle recalls"
+    if run["years_read"]:
+        what += f" of {_years(run['years_read'])}"
+    rows = f"{run['counts']['rows']:,} rows"
+    if run["dry_run"]:
+        would = f"would change {_count(run['changed'], 'year')}" if run["changed"] else "unchanged"
+        return f"{what}: dry run, {would}; nothing was committed"
+    if run["version"] is None:
+        return f"{what}: unchanged, {rows}; nothing was committed"
+    return f"{what}: version {run['version']}, {_count(run['changed'], 'year')} changed, {rows}"
+
+
+def _source(run: Published) -> list[str]:
+    source, counts = run["source"], run["counts"]
+    made_up = source["publisher"] != "official"
+    lines = [
+        f"- source: {source['dataset']}, {source['publisher']}"
+        + (" (this data is MADE UP)" if made_up else "")
+        + f", last changed {run['source_last_modified']}, read {run['observed_at']}",
+        f"- read: {counts['landed']:,} rows = {counts['accepted']:,} accepted"
+        f" + {counts['quarantined']:,} in quarantine; {counts['kept']:,} kept from before",
+    ]
+    if run["new_columns"]:
+        lines.append(f"- new columns at the source, in raw only: {', '.join(run['new_columns'])}")
+    if run["left_alone"]:
+        lines.append(f"- left alone, known from a later read: {_years(run['left_alone'])}")
+    return lines
+
+
+def _changes(lake: Lake, run: Published) -> list[str]:
+    folder = f"s3://{lake.bucket}/{KEYS.folder}"
+    if not run["changed"]:
+        return [f"- written: nothing; {folder} is as it was"]
+    verb = "would change" if run["dry_run"] else "written"
+    changed = {int(year): rows for year, rows in run["changed"].items()}
+    lines = [f"- {verb}: {_years(changed)} in {folder}{{year}}.parquet"]
+    grown = {y: r for y, r in changed.items() if r["before"]}
+    for year in sorted(grown, reverse=True)[:YEARS_SHOWN]:
+        rows = grown[year]
+        lines.append(f"  - {year}: {rows['before']:,} rows before, {rows['after']:,} now")
+    if len(grown) > YEARS_SHOWN:
+        lines.append(f"  - and {_count(range(len(grown) - YEARS_SHOWN), 'year')} before these")
+    if run["counts"]["quarantined"]:
+        lines.append(f"- quarantine: s3://{lake.bucket}/{KEYS.quarantine(run['token'])}")
+    return lines
+
+
+def _aggregations(lake: Lake) -> list[str]:
+    lines = []
+    for name, by in AGGREGATES.items():
+        key = KEYS.aggregate(name)
+        if lake.made_from(key) is None:
+            continue
+        table = lake.read_parquet(key)
+        lines += ["", f"## {name} ({table.num_rows:,} rows)", *_top(table, by)]
+    return lines
+
+
+def _top(table: pa.Table, by: Sequence[str]) -> list[str]:
+    order = [("recalls", "descending"), *((column, "ascending") for column in by)]
+    return [
+        f"- {row['recalls']:,}: " + ", ".join(_shown(row[column]) for column in by)
+        for row in table.sort_by(order).slice(0, TOP).to_pylist()
+    ]
+
+
+def _shown(value: object) -> str:
+    return "(none)" if value is None else str(value)
+
+
+def _count(things: Mapping[Any, Any] | Sequence[Any], name: str) -> str:
+    return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"
+
+
+def _years(years: Iterable[int]) -> str:
+    """2001, 2003-2005: neighbours together."""
+    runs: list[list[int]] = []
+    for year in sorted(years):
+        if runs and year == runs[-1][-1] + 1:
+            runs[-1].append(year)
+        else:
+            runs.append([year])
+    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs)

@@ -1,0 +1,143 @@
+"""One run of one DAG through `airflow dags test`, its output followed line by line."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from local.airflow_home import AIRFLOW
+from local.processes import LocalError, end_groups
+from local.state import Lock
+
+STARTS_A_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* \[")
+TASK_ENDED = re.compile(r"\[DAG TEST\] end task task_id=(\S+) map_index=(-?\d+)")
+NEW_STATE = re.compile(r"Task instance state updated .*\bnew_state=(\w+)")
+RUN_CREATED = "Created dag run"
+BROKEN_FILE = re.compile(r"Error loading DAG from (\S+): (.+?) \[airflow\.")
+EXCEPTION_NAME = re.compile(r"^(?:\w+\.)*\w+: ")
+Say = Callable[[str], None]
+
+
+def checked_conf(conf: str) -> str:
+    """A run's conf as JSON; what is no JSON object is refused in one line."""
+    try:
+        given = json.loads(conf or "{}")
+    except ValueError as error:
+        raise LocalError(f"CONF is not JSON ({error}): {conf}") from None
+    if not isinstance(given, dict):
+        raise LocalError(f"""CONF is not a JSON object such as '{{"years": [2019]}}': {conf}""")
+    return json.dumps(given)
+
+
+def run_dag(
+    root: Path,
+    dag_id: str,
+    conf: str,
+    environment: Mapping[str, str],
+    log: Path,
+    follow: Say,
+    say: Say,
+) -> int:
+    """Run a DAG once; its output goes to the log and, a line at a time, to `follow`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    runs = Lock(root / ".local" / "run.lock")
+    try:
+        # Two at a time would share one SQLite database. A child whose parent was killed goes on
+        # to hold the lock, which it inherits.
+        if not runs.take_if_free():
+            say("waits for another run of this checkout to end")
+            runs.take()
+        child = subprocess.Popen(
+            [*AIRFLOW, "dags", "test", dag_id, "--conf", conf],
+            env=dict(environment),
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            pass_fds=(runs.number,),
+        )
+        try:
+            with log.open("w") as kept, child:
+                for line in child.stdout or ():
+                    kept.write(line)
+                    follow(line.rstrip("\n"))
+            return child.returncode
+        finally:
+            if child.returncode is None:
+                end_groups([child.pid])
+    finally:
+        runs.close()
+
+
+class Progress:
+    """Tells of each task as it ends, and of each failure in one line."""
+
+    def __init__(self, say: Say) -> None:
+        self.say = say
+        self.state = ""
+        self.failed = False
+        self.failure = Failure()
+
+    def follow(self, line: str) -> None:
+        self.failure.follow(line)
+        if state := NEW_STATE.search(line):
+            self.state = state[1]
+        if ended := TASK_ENDED.search(line):
+            self._tell(ended[1] if ended[2] == "-1" else f"{ended[1]} [{ended[2]}]")
+            self.state = ""
+
+    def _tell(self, task: str) -> None:
+        if self.state in {"failed", "up_for_retry"}:
+            self.failed = True
+            again = ", and is tried again" if self.state == "up_for_retry" else ""
+            self.say(f"{task} failed{again}: {self.failure}")
+        else:
+            self.say(f"{task}: {self.state or 'ended'}")
+
+
+class Failure:
+    """The newest traceback in one line: its exception's name left out, its message up to a gap."""
+
+    def __init__(self) -> None:
+        self.message = ""
+        self.inside = False
+        self.broken_files: list[str] = []
+
+    def __str__(self) -> str:
+        message = self.message.rstrip(".") or "no error was shown"
+        return "; ".join([message, *self.broken_files])
+
+    def follow(self, line: str) -> None:
+        if broken := BROKEN_FILE.search(line):
+            self.broken_files.append(f"dags/{broken[1]}: {broken[2]}")
+        if line.startswith("Traceback "):
+            self.inside, self.message = True, ""
+        elif not line.strip() or STARTS_A_LINE.match(line) or (self.message and line[0] == " "):
+            self.inside = False
+        elif self.inside and line[0] != " ":
+            part = line.strip() if self.message else EXCEPTION_NAME.sub("", line)
+            self.message = f"{self.message} {part}".strip()
+
+
+class Quiet:
+    """Shows the output once a run has been made: before that, a user's mistake is one line."""
+
+    def __init__(self) -> None:
+        self.held: list[str] | None = []
+        self.failure = Failure()
+
+    def follow(self, line: str) -> None:
+        self.failure.follow(line)
+        if self.held is None:
+            print(line, flush=True)
+            return
+        self.held.append(line)
+        if RUN_CREATED in line:
+            print(*self.held, sep="\n", flush=True)
+            self.held = None

@@ -1,0 +1,99 @@
+"""LocalStack without Docker: S3 only, on a free port, from a virtual environment of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local.processes import (
+    LocalError,
+    clean_environment,
+    end_groups,
+    free_port,
+    start_group,
+    wait_until,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = ROOT / ".venv-localstack" / "bin" / "python"
+# It holds the pipe's other end, so it reads the end of the file when whoever started it is gone,
+# however it went. What such a LocalStack holds is of no use to anyone: it need not end nicely.
+ENDS_WITH_ITS_STARTER = """
+import os, runpy, signal, sys, threading
+def watch():
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
+threading.Thread(target=watch, daemon=True).start()
+runpy.run_module("localstack.runtime.main", run_name="__main__")
+"""
+
+
+@contextmanager
+def running_localstack(folder: Path) -> Iterator[str]:
+    """A LocalStack of one's own, with its files in `folder`; ends with us, even by SIGKILL."""
+    process, url = start_localstack(folder, ends_with_us=True)
+    try:
+        wait_until(lambda: s3_runs(url), "LocalStack", process, log_of(folder))
+        yield url
+    finally:
+        end_groups([process.pid])
+        process.wait()
+        if process.stdin:
+            process.stdin.close()
+
+
+def start_localstack(
+    folder: Path, *, ends_with_us: bool = False
+) -> tuple[subprocess.Popen[bytes], str]:
+    if not PYTHON.exists():
+        raise LocalError(f"LocalStack is not installed in {PYTHON.parents[1]}; run `make install`")
+    port = free_port()
+    temporary = folder / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    environment = clean_environment() | {
+        "HOME": str(folder),
+        "TMPDIR": str(temporary),
+        "PYTHONUNBUFFERED": "1",
+        "OVERRIDE_IN_DOCKER": "0",
+        "FILESYSTEM_ROOT": str(folder / "filesystem"),
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "LOCALSTACK_HOST": f"localhost:{port}",
+        "SERVICES": "s3",
+        "EAGER_SERVICE_LOADING": "1",
+        "DISABLE_EVENTS": "1",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DNS_ADDRESS": "0",
+        "S3_SKIP_SIGNATURE_VALIDATION": "0",
+    }
+    program = ["-c", ENDS_WITH_ITS_STARTER] if ends_with_us else ["-m", "localstack.runtime.main"]
+    process = start_group(
+        [PYTHON, *program],
+        environment,
+        log_of(folder),
+        folder=folder,
+        stdin=subprocess.PIPE if ends_with_us else subprocess.DEVNULL,
+    )
+    return process, f"http://127.0.0.1:{port}"
+
+
+def s3_runs(url: str) -> bool:
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    try:
+        connection.request("GET", "/_localstack/health")
+        services = json.loads(connection.getresponse().read())["services"]
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return False
+    else:
+        return bool(services.get("s3") == "running")
+    finally:
+        connection.close()
+
+
+def log_of(folder: Path) -> Path:
+    return folder / "localstack.log"

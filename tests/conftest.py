@@ -1,0 +1,69 @@
+"""One LocalStack and one set of local APIs for the whole test run, on free ports of 127.0.0.1."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+
+from include.lake import Lake
+from include.local_apis.app import create_app
+from include.local_apis.control import Control
+from include.local_apis.serve import serving
+from local.localstack import running_localstack
+
+
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_localstack(Path(tmp_path_factory.mktemp("localstack"))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3(s3_url: str) -> BaseClient:
+    return boto3.client(
+        "s3",
+        endpoint_url=s3_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+@pytest.fixture
+def bucket(s3: BaseClient) -> str:
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def lake(s3_url: str, bucket: str) -> Lake:
+    return Lake.connect(
+        bucket, endpoint_url=s3_url, region="us-east-1", access_key="test", secret_key="test"
+    )
+
+
+@pytest.fixture(scope="session")
+def _local_apis() -> Iterator[tuple[str, Control]]:
+    app = create_app(rows=1_200, seed=7)
+    with serving(app) as url:
+        yield url, app.state.control
+
+
+@pytest.fixture
+def recalls_url(_local_apis: tuple[str, Control]) -> str:
+    return _local_apis[0]
+
+
+@pytest.fixture
+def replica(_local_apis: tuple[str, Control]) -> Iterator[Control]:
+    """The dials of the local APIs: faults, day, rows, seed; put back after each test."""
+    control = _local_apis[1]
+    control.reset()
+    yield control
+    control.reset()
