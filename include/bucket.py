@@ -12,7 +12,7 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class CommitConflict(LakeError):
 
 class AlreadyThere(LakeError):
     """The key was to be new and is not."""
+
+
+class Missing(LakeError, FileNotFoundError):
+    """What was to be read is not there."""
 
 
 class Bucket:
@@ -111,7 +115,7 @@ class Bucket:
         try:
             with self._saying("look at", key):
                 return self.s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
-        except FileNotFoundError:
+        except Missing:
             return None
 
     def get(self, key: str) -> bytes:
@@ -155,16 +159,22 @@ class Bucket:
             if code in {"PreconditionFailed", "ConditionalRequestConflict"}:
                 raise AlreadyThere(f"could not {verb} {where}: it exists") from None
             if code in {"NoSuchKey", "404"}:
-                raise FileNotFoundError(f"{where} does not exist") from None
+                raise _missing(where) from None
             raise _told(verb, where, f"S3 answered {code}", code) from None
+        except NoCredentialsError:
+            raise _told(verb, where, "no keys", "InvalidAccessKeyId") from None
         except BotoCoreError as error:
             raise _told(verb, where, type(error).__name__, "unreachable") from None
         except TableNotFoundError:
-            raise FileNotFoundError(f"{where} does not exist") from None
+            raise _missing(where) from None
         except CommitFailedError:
             raise CommitConflict(f"another writer committed to {where} first") from None
         except (DeltaError, OSError) as error:
             raise _told(verb, where, *_inside(str(error))) from None
+
+
+def _missing(where: str) -> Missing:
+    return Missing(f"{where} does not exist; if somebody removed it, start a new run")
 
 
 def _told(verb: str, where: str, reason: str, code: str) -> LakeError:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.transaction import AddAction, RemoveAction
 
-from include.bucket import Bucket, CommitConflict, LakeError
+from include.bucket import Bucket, CommitConflict, LakeError, Missing
 
 __all__ = ["CommitConflict", "DataFile", "Head", "Keys", "Lake", "LakeError", "mint_token"]
 
@@ -90,7 +90,7 @@ class Lake(Bucket):
         try:
             with self._saying("load the table", table):
                 handle = DeltaTable(self._uri(table), storage_options=self.storage_options)
-        except FileNotFoundError:
+        except Missing:
             return Head(table, -1, {}, -1, {}, None)
         (column,) = handle.metadata().partition_columns
         files = {

@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from local import localstack_main
+from local.localstack_main import ENDS_WITH_STDIN
 from local.processes import (
     LocalError,
     clean_environment,
@@ -21,16 +24,9 @@ from local.processes import (
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-localstack" / "bin" / "python"
-# It holds the pipe's other end, so it reads the end of the file when whoever started it is gone,
-# however it went. What such a LocalStack holds is of no use to anyone: it need not end nicely.
-ENDS_WITH_ITS_STARTER = """
-import os, runpy, signal, sys, threading
-def watch():
-    sys.stdin.buffer.read()
-    os.killpg(0, signal.SIGKILL)
-threading.Thread(target=watch, daemon=True).start()
-runpy.run_module("localstack.runtime.main", run_name="__main__")
-"""
+# LocalStack's catalogue of AWS takes it seconds to make, and is the same for every start.
+CATALOGUES = ROOT / ".venv-localstack" / "catalogues"
+CACHE = Path("filesystem/var/lib/localstack/cache")
 
 
 @contextmanager
@@ -39,9 +35,10 @@ def running_localstack(folder: Path) -> Iterator[str]:
     process, url = start_localstack(folder, ends_with_us=True)
     try:
         wait_until(lambda: s3_runs(url), "LocalStack", process, log_of(folder))
+        keep_catalogue(folder)
         yield url
     finally:
-        end_groups([process.pid])
+        end_groups([process.pid], patience_s=0)  # nobody wants what it holds
         process.wait()
         if process.stdin:
             process.stdin.close()
@@ -55,6 +52,7 @@ def start_localstack(
     port = free_port()
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
+    _copy_new(CATALOGUES, folder / CACHE)
     environment = clean_environment() | {
         "HOME": str(folder),
         "TMPDIR": str(temporary),
@@ -70,15 +68,30 @@ def start_localstack(
         "DNS_ADDRESS": "0",
         "S3_SKIP_SIGNATURE_VALIDATION": "0",
     }
-    program = ["-c", ENDS_WITH_ITS_STARTER] if ends_with_us else ["-m", "localstack.runtime.main"]
     process = start_group(
-        [PYTHON, *program],
+        # -P: this folder's modules are not LocalStack's.
+        [PYTHON, "-P", localstack_main.__file__, *([ENDS_WITH_STDIN] if ends_with_us else [])],
         environment,
         log_of(folder),
         folder=folder,
         stdin=subprocess.PIPE if ends_with_us else subprocess.DEVNULL,
     )
     return process, f"http://127.0.0.1:{port}"
+
+
+def keep_catalogue(folder: Path) -> None:
+    """Keep the catalogue that a first start has made for every start of this checkout."""
+    _copy_new(folder / CACHE, CATALOGUES)
+
+
+def _copy_new(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for found in source.glob("service-catalog-*.dill"):
+        if not (target / found.name).exists():
+            # Whoever starts at the same time sees all of the file or none of it.
+            with tempfile.NamedTemporaryFile(dir=target, delete=False) as copy:
+                copy.write(found.read_bytes())
+            Path(copy.name).replace(target / found.name)
 
 
 def s3_runs(url: str) -> bool:

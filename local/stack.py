@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import mirror
 from local.lake_settings import LOCAL_KEY, LOCAL_REGION
-from local.localstack import log_of, s3_runs, start_localstack
+from local.localstack import keep_catalogue, log_of, s3_runs, start_localstack
 from local.processes import (
     POLL_S,
     LocalError,
@@ -98,6 +98,8 @@ class Stack:
         for name, child in self.children.items():
             server = state.servers[name]
             wait_until(partial(_answers, server), name, child, self._log(name))
+            if name == LOCALSTACK:
+                keep_catalogue(self.folder / "localstack")
             took = time.monotonic() - begun
             self.say(f"{name} up on {urlsplit(server.url).netloc} ({took:.1f} s)")
         if bucket and bucket not in state.loaded:
@@ -161,7 +163,8 @@ class Stack:
         self._end_servers()
 
     def _end_servers(self) -> None:
-        State.read(self.state_file).end_servers()
+        # What they hold is mirrored, so they need no time to end nicely.
+        State.read(self.state_file).end_servers(patience_s=1)
         self.state_file.unlink(missing_ok=True)
         for child in self.children.values():
             child.poll()

@@ -33,8 +33,8 @@ class State:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return cls()
 
-    def end_servers(self) -> None:
-        end_groups([server.pid for server in self.servers.values() if server.alive()])
+    def end_servers(self, patience_s: float = 15.0) -> None:
+        end_groups([one.pid for one in self.servers.values() if one.alive()], patience_s)
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

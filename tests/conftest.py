@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+# Airflow reads its settings when it is first imported, and writes into its home.
+for name in [n for n in os.environ if n.startswith(("AIRFLOW", "LAKE_", "AWS_"))]:
+    if name != "AWS_CA_BUNDLE":
+        del os.environ[name]
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwaters-test-airflow-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 import boto3
 import pytest
@@ -15,6 +25,10 @@ from include.local_apis.app import create_app
 from include.local_apis.control import Control
 from include.local_apis.serve import serving
 from local.localstack import running_localstack
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,10 @@ Condition = Literal[
 ]
 ANSWERS, FLAWS, CONDITIONS = get_args(Answer), get_args(Flaw), get_args(Condition)
 KINDS = (*ANSWERS, *FLAWS, *CONDITIONS)
+DIRT = (
+    *("bad_date", "missing_date", "missing_key", "duplicate_key", "wrong_type"),
+    *("negative_number", "completion_over_100", "link_as_string", "json_number"),
+)
 OPTIONS = {
     "429": {"retry_after"},
     "cut": {"quiet"},
@@ -107,6 +111,8 @@ class Control:
             raise ValueError(f"there is no fault {kind!r}; known: {', '.join(sorted(KINDS))}")
         if unknown := sorted(set(options) - OPTIONS.get(kind, set())):
             raise ValueError(f"the fault {kind!r} has no option {', '.join(unknown)}")
+        if kind == "dirty" and options.get("which") not in DIRT:
+            raise ValueError(f"the fault 'dirty' needs which of: {', '.join(DIRT)}")
         if only is None and kind in ("lost_row", "repeated_row"):
             only = "page"
         if times == "usual":

@@ -101,6 +101,7 @@ def _added(rows: int, seed: int, day: int, year: int) -> pa.Table:
     return recalls.make_rows(
         np.random.default_rng([seed, day, year, 2]),
         rows,
+        seed,
         # Row numbers of their own, far above those of day 1.
         np.arange(n) + (day * 10_000 + year) * 1_000_000,
         np.full(n, np.datetime64(day_of)),

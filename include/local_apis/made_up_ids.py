@@ -11,13 +11,13 @@ USUAL_ROWS = 30_000
 # Rows a year of 30,000, from 1966 on: few at first, three times as many since 2000.
 _SHAPE = (
     *(58, 134, 190, 214, 238, 301, 342, 318, 297, 266, 312, 388, 402, 371, 295, 268, 251, 243),
-    *(262, 279, 301, 322, 341, 356, 348, 377, 391, 428, 452, 463, 481, 502, 529, 561, 612, 590),
-    *(604, 671, 640, 622, 655, 698, 735, 480, 560, 570, 575, 620, 760, 850, 890, 790, 880, 840),
-    *(720, 905, 870, 930, 1_100, 960, 452),
+    *(262, 279, 301, 322, 341, 356, 348, 377, 391, 428, 452, 463, 481, 502, 529, 521, 617, 590),
+    *(604, 671, 640, 622, 655, 698, 735, 480, 560, 570, 575, 620, 700, 740, 790, 700, 770, 770),
+    *(720, 800, 800, 850, 1_100, 930, 452),
 )
 _STRAYS = 80 / USUAL_ROWS  # rows whose date is of another year than their id
-_ODD_IDS = 10  # 21V00A000 to 21V00J000
-_ODD_YEAR = 2021
+_ODD_YEAR, _ODD_LETTERS = 2021, "ABCDEFGHJK"  # ten ids such as 21V00A000
+_OTHERS = {"E": 0.08, "T": 0.015, "C": 0.01, "I": 0.002}  # shares; the rest is V
 TYPE_OF_LETTER = {"V": "Vehicle", "E": "Equipment", "T": "Tire", "C": "Child Seat", "I": "Vehicle"}
 
 
@@ -44,12 +44,11 @@ def campaign_id(year: int, letter: str, number: int) -> str:
 
 
 def _vehicles(n: int) -> int:
-    return n - sum(int(n * share) for share in (0.08, 0.015, 0.01, 0.002))
+    return n - sum(int(n * share) for share in _OTHERS.values())
 
 
 def letters_of(chance: np.random.Generator, n: int) -> np.ndarray[Any, Any]:
-    shares = {"E": 0.08, "T": 0.015, "C": 0.01, "I": 0.002}
-    others = "".join(letter * int(n * share) for letter, share in shares.items())
+    others = "".join(letter * int(n * share) for letter, share in _OTHERS.items())
     letters = np.array(list(others.ljust(n, "V")), dtype="U1")
     return letters[np.argsort(chance.random(n), kind="stable")]
 
@@ -81,6 +80,6 @@ def ids_of(counts: dict[int, int], year: int, letters: np.ndarray[Any, Any]) -> 
     for k, row in enumerate(vehicles[len(vehicles) - early :]):
         ids[row] = campaign_id(year + 1, "V", after + late_of_next + k + 1)
     if year == _ODD_YEAR:
-        for letter, row in zip("ABCDEFGHJK"[:_ODD_IDS], vehicles[late:], strict=False):
+        for letter, row in zip(_ODD_LETTERS, vehicles[late:], strict=False):
             ids[row] = f"{year % 100}V00{letter}000"
     return ids

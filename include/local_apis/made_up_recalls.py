@@ -52,12 +52,13 @@ def recalls_of(rows: int, seed: int, year: int) -> pa.Table:
     dates = _dates(chance, year, n)
     letters = letters_of(chance, n)
     ids = ids_of(counts, year, letters)
-    return make_rows(chance, rows, numbers, dates, letters, ids)
+    return make_rows(chance, rows, seed, numbers, dates, letters, ids)
 
 
 def make_rows(
     chance: np.random.Generator,
     rows: int,
+    seed: int,
     numbers: np.ndarray[Any, Any],
     dates: np.ndarray[Any, Any],
     letters: np.ndarray[Any, Any],
@@ -66,7 +67,7 @@ def make_rows(
     """Everything else about recalls whose dates and ids are given."""
     n = len(ids)
     year = int(str(dates[0])[:4]) if n else LAST_YEAR
-    names = _manufacturers(chance, numbers, max(rows, words.NAMES))
+    names = _manufacturers(chance, numbers + seed, max(rows, words.NAMES))
     part, failing = _pick(chance, words.PARTS, n), _pick(chance, words.FAILINGS, n)
     own_number = _own_numbers(chance, n)
     defect = _defects(chance, names, part, failing, year)

@@ -40,7 +40,7 @@ TYPES = {
     "completion_rate": "number",
 }
 # What `dirty` puts in the place of a value; the others are handled where they are applied.
-DIRT: dict[str, tuple[str, str | None]] = {
+REPLACED: dict[str, tuple[str, str | None]] = {
     "bad_date": (REPORTED, "sometime in spring"),
     "missing_date": (REPORTED, None),
     "missing_key": ("nhtsa_id", None),
@@ -50,7 +50,6 @@ DIRT: dict[str, tuple[str, str | None]] = {
 }
 WRITING = ("link_as_string", "json_number")
 DUPLICATE = "duplicate_key"
-WHICH = (*DIRT, *WRITING, DUPLICATE)
 ODD = "odd writing"  # not a column of the dataset: how a row differs in its JSON
 
 
@@ -100,7 +99,7 @@ class Published:
             change = min(rows, clean.get(year, 0))
             if which == DUPLICATE:
                 counts[year] = counts.get(year, 0) + change
-            elif DIRT.get(which, ("",))[0] == REPORTED:
+            elif REPLACED.get(which, ("",))[0] == REPORTED:
                 counts[year] = counts.get(year, 0) - change
                 counts[None] = counts.get(None, 0) + change
         return {year: n for year, n in counts.items() if n}
@@ -141,7 +140,7 @@ class Published:
                 )
                 undated = np.append(undated, np.zeros(table.num_rows - len(hit), dtype=bool))
                 continue
-            column, value = DIRT.get(which, (ODD, which))
+            column, value = REPLACED.get(which, (ODD, which))
             changed = pc.if_else(pa.array(hit), pa.scalar(value, pa.string()), table[column])
             table = table.set_column(table.schema.get_field_index(column), column, changed)
             if column == REPORTED:

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from include.vehicle_recalls.source import as_json_lines
 
 from include.lake import Lake, LakeError
 from include.vehicle_recalls.contract import CONTRACT, DATE
 from include.vehicle_recalls.extract import Landed, PageRef
 from include.vehicle_recalls.rows import read_rows
+from include.vehicle_recalls.source import as_json_lines
 
 QUARANTINE_SCHEMA = pa.schema(
     [("nhtsa_id", pa.string()), ("reasons", pa.string()), ("raw", pa.string())]

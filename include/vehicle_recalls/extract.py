@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import TypedDict
 
 import pyarrow as pa
-from include.vehicle_recalls.source import Batch, RecallsApi, SourceState
 
 from include.errors import Hopeless
 from include.lake import Keys, Lake, mint_token
 from include.vehicle_recalls.contract import CONTRACT, FIRST_YEAR
+from include.vehicle_recalls.source import Batch, RecallsApi, SourceState
 
 log = logging.getLogger(__name__)
 KEYS = Keys(CONTRACT.name)
@@ -23,6 +23,10 @@ READS = 3  # how often a batch is read anew when the source changes under it
 
 class SourceChanged(Exception):
     """The source did not hold still while it was read, or cannot be what was asked for."""
+
+
+class TornRead(Hopeless):
+    """The batches of one run do not belong together; only a new run can read them anew."""
 
 
 class ContractBroken(Hopeless):
@@ -154,7 +158,9 @@ def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
     for _ in range(READS):
         before, first = source.count(batch)
         folder = f"{batch.label}-{mint_token()}"
-        pages, ids, states, new_columns = _land_pages(source, lake, read["token"], batch, folder)
+        pages, ids, states, new_columns = _land_pages(
+            source, lake, read["token"], batch, folder, expected=before
+        )
         after, last = source.count(batch)
         trouble = _disagreement(before, after, ids, [first, *states, last], read)
         if trouble is None:
@@ -176,7 +182,7 @@ def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
 
 
 def _land_pages(
-    source: RecallsApi, lake: Lake, token: str, batch: Batch, folder: str
+    source: RecallsApi, lake: Lake, token: str, batch: Batch, folder: str, *, expected: int
 ) -> tuple[list[PageRef], list[pa.ChunkedArray], list[SourceState], list[str]]:
     pages: list[PageRef] = []
     ids: list[pa.ChunkedArray] = []
@@ -191,6 +197,8 @@ def _land_pages(
         ids.append(page.ids)
         states.append(page.state)
         log.info("landed %s: %d rows, %d bytes", key, len(page.ids), len(page.gzipped))
+        if sum(landed["rows"] for landed in pages) > expected:
+            break  # a source that ignores the offset would go on for ever
     return pages, ids, states, new_columns
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from include.lake import CommitConflict, DataFile, Head, Keys, Lake, LakeError
 from include.quality import Check, require
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.extract import Part, Read, SourceChanged
+from include.vehicle_recalls.extract import Part, Read, TornRead
 from include.vehicle_recalls.reconcile import Plan, reconcile, year_states
 from include.vehicle_recalls.write import Written
 
@@ -91,13 +91,13 @@ def _told(receipt: dict[str, Any], version: int | None, *, dry_run: bool = False
 
 def _same_read(parts: Sequence[Part], batches: Sequence[Written]) -> None:
     if len(batches) != len(parts):
-        raise SourceChanged(
+        raise TornRead(
             f"{len(parts)} batches were planned but {len(batches)} arrived; nothing was published. "
             "Clear the failed tasks of this run"
         )
     moments = sorted({batch["staged"]["last_modified"] for batch in batches})
     if len(moments) > 1:
-        raise SourceChanged(
+        raise TornRead(
             f"the source was replaced between batches ({moments[0]}, then {moments[-1]}); "
             "nothing was published. Run again: the next run reads all of it anew"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.bucket import CLIENT_CONFIG, storage_options
 from include.errors import Hopeless
@@ -37,7 +38,7 @@ class LakeHook(BaseHook):
         try:
             lake = self._open()
             next(lake.keys(""), None)
-        except (LakeError, Hopeless) as error:
+        except (LakeError, Hopeless, AirflowNotFoundException) as error:
             return False, str(error)
         return True, f"the bucket {lake.bucket} can be read"
 

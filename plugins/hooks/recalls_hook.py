@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.errors import Hopeless
 from include.rest import AuthError, NotFound, RestError, SourceUnavailable
@@ -50,7 +51,7 @@ class RecallsHook(BaseHook):
                 f"{error}. If another dataset was meant, set the extra `dataset` of the "
                 f"connection `{self.conn_id}`; NHTSA's recalls are {DATASET}"
             )
-        except Hopeless as error:
+        except (Hopeless, AirflowNotFoundException) as error:
             return False, str(error)
         also = f", and new ones: {', '.join(new)}" if new else ""
         return True, f"the API answers with all {len(CONTRACT.columns)} columns{also}"
@@ -74,7 +75,13 @@ class RecallsHook(BaseHook):
             raise Hopeless(
                 f"the connection `{self.conn_id}` has no host; set it to {OFFICIAL_HOST}"
             )
-        url = urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
+        try:
+            url = urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
+        except ValueError:
+            raise Hopeless(
+                f"the host of the connection `{self.conn_id}` is no address; "
+                f"set it to {OFFICIAL_HOST}"
+            ) from None
         if connection.port and ":" not in url.netloc:
             url = url._replace(netloc=f"{url.netloc}:{connection.port}")
         return url.geturl()

@@ -1,0 +1,103 @@
+"""How a run's output becomes a line a step."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from local.dag_run import Failure, Progress, Quiet, checked_conf
+from local.localstack import ROOT
+from local.processes import LocalError
+
+OUTPUT = """\
+2026-11-21T05:14:32.132195Z [info     ] Created dag run.               [airflow.models] x=1
+2026-11-21T05:14:32.461692Z [info     ] Task instance state updated    [airflow] new_state=success
+2026-11-21T05:14:32.473004Z [info     ] [DAG TEST] end task task_id=census map_index=-1 [airflow]
+2026-11-21T05:14:32.885711Z [error    ] Task failed with exception     [task] loc=runner.py:1676
+Traceback (most recent call last):
+  File "a.py", line 1, in f
+    raise KeyError
+KeyError: 'x'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "a.py", line 2, in f
+    raise SourceUnavailable
+include.rest_errors.SourceUnavailable: the API answered 503 five times: run again later
+
+some note:
+    indented
+2026-11-21T05:14:32.899596Z [info     ] Task instance state updated    [x] new_state=up_for_retry
+2026-11-21T05:14:32.905882Z [info     ] [DAG TEST] end task task_id=batch.extract map_index=3 [x]
+2026-11-21T05:14:33.899596Z [info     ] Task instance state updated    [x] new_state=failed
+2026-11-21T05:14:33.905882Z [info     ] [DAG TEST] end task task_id=batch.extract map_index=3 [x]
+""".splitlines()
+
+
+def test_progress():
+    """Each task that ends makes one line; a failure's line has the error's last word."""
+    lines: list[str] = []
+    progress = Progress(lines.append)
+    for line in OUTPUT:
+        progress.follow(line)
+
+    cause = "the API answered 503 five times: run again later"
+    assert lines == [
+        "census: success",
+        f"batch.extract [3] failed, and is tried again: {cause}",
+        f"batch.extract [3] failed: {cause}",
+    ]
+    assert progress.failed
+
+
+def test_a_broken_dag_file_is_named():
+    """A DAG that is not there because its file cannot be read is told with the file's error."""
+    failure = Failure()
+    for line in (
+        "2026-11-21T05:21Z [error    ] Error loading DAG from a.py: no `x` here [airflow.a]",
+        "Traceback (most recent call last):",
+        '  File "a.py", line 1, in f',
+        "airflow.sdk.exceptions.AirflowException: Dag 'a' could not be found.",
+    ):
+        failure.follow(line)
+    assert str(failure) == "Dag 'a' could not be found; dags/a.py: no `x` here"
+
+
+def test_output_is_shown_from_a_made_run_on(capsys: pytest.CaptureFixture[str]):
+    """A run that was made is shown as it is, from its beginning; one that was not is held back."""
+    output = Quiet()
+    output.follow("before")
+    assert capsys.readouterr().out == ""
+    for line in OUTPUT:
+        output.follow(line)
+    assert capsys.readouterr().out.splitlines() == ["before", *OUTPUT]
+
+
+@pytest.mark.parametrize("conf", ['{"years":', "[2019]", "2019", "years"])
+def test_conf_must_be_a_json_object(conf: str):
+    """What is no JSON object is refused in one line that shows it."""
+    with pytest.raises(LocalError) as told:
+        checked_conf(conf)
+    assert str(told.value).endswith(conf)
+    assert "\n" not in str(told.value)
+
+
+def test_no_conf_is_an_empty_one():
+    """Without CONF a run has its defaults."""
+    assert checked_conf("") == "{}"
+
+
+def test_a_mistake_is_one_line():
+    """A user's mistake ends the command with code 1 and one line, before anything is started."""
+    told = subprocess.run(
+        [sys.executable, "-m", "local", "dag", "vehicle_recalls", "--conf", "{"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 1
+    assert len(told.stderr.splitlines()) == 1
