@@ -72,7 +72,7 @@ class Landed(TypedDict):
     read: Read
     batch: BatchRef
     pages: list[PageRef]
-    rows: int
+    counted: int  # rows, as the source counts them
     last_modified: str
     answered_at: str
     new_columns: list[str]
@@ -168,7 +168,7 @@ def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
                 read=read,
                 batch=part["batch"],
                 pages=pages,
-                rows=before,
+                counted=before,
                 last_modified=first.last_modified,
                 answered_at=first.answered_at,
                 new_columns=new_columns,

@@ -40,7 +40,8 @@ class Staged(TypedDict):
 
     read: Read
     label: str
-    landed: int
+    counted: int  # rows, as the source counts them
+    landed: int  # rows in the pages
     accepted: int
     kept: int
     quarantined: int
@@ -83,7 +84,8 @@ def partition(lake: Lake, landed: Landed) -> Staged:
     return Staged(
         read=read,
         label=landed["batch"]["label"],
-        landed=landed["rows"],
+        counted=landed["counted"],
+        landed=sum(page["rows"] for page in landed["pages"]),
         accepted=accepted.num_rows,
         kept=kept.num_rows,
         quarantined=quarantine.num_rows,

@@ -105,6 +105,7 @@ def _same_read(parts: Sequence[Part], batches: Sequence[Written]) -> None:
 
 def _audit(head: Head, read: Read, batches: Sequence[Written], plan: Plan) -> list[Check]:
     staged = [batch["staged"] for batch in batches]
+    counted = sum(batch["counted"] for batch in staged)
     landed = sum(batch["landed"] for batch in staged)
     accepted = sum(batch["accepted"] for batch in staged) - plan.set_aside
     quarantined = plan.quarantine.num_rows
@@ -117,6 +118,12 @@ def _audit(head: Head, read: Read, batches: Sequence[Written], plan: Plan) -> li
             f"this read is {_named(source)}"
             + ("" if known == source else f", the table holds {_named(known)}"),
             "use another bucket for another source",
+        ),
+        Check(
+            "source counted = landed",
+            counted == landed,
+            f"{counted:,} = {landed:,}",
+            "rows were lost on the way into raw; run again",
         ),
         Check(
             "landed = accepted + quarantined",
