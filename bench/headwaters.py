@@ -1,4 +1,4 @@
-"""This project's whole path without Airflow: extract to aggregations and report, into S3."""
+"""The whole path of this project without Airflow: extract to aggregations and report, into S3."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from include.lake import Keys, Lake
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
+from local.lake_settings import LakeSettings
 
 
 def open_lake(s3_url: str, bucket: str) -> Lake:
+    settings = LakeSettings.local(bucket, s3_url)
     return Lake.connect(
-        bucket, endpoint_url=s3_url, region="us-east-1", access_key="test", secret_key="test"
+        bucket,
+        endpoint_url=s3_url,
+        region=settings.region,
+        access_key=settings.access_key,
+        secret_key=settings.secret_key,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON = ROOT / ".venv" / "bin" / "python"
 
 
 class BenchError(Exception):
@@ -31,7 +31,10 @@ class Measured:
 
 
 def measure(
-    module: str, *arguments: str, python: Path = PYTHON, more: Mapping[str, str] | None = None
+    module: str,
+    *arguments: str,
+    python: Path = Path(sys.executable),
+    more: Mapping[str, str] | None = None,
 ) -> Measured:
     command: Sequence[str] = [str(python), "-m", module, *arguments]
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
@@ -42,7 +45,7 @@ def measure(
             stdout=out,
             stderr=err,
             cwd=ROOT,
-            env=environment() | (more or {}),
+            env=environment() | dict(more or {}),
         )
         # wait4 and not Popen.wait: it gives the usage of this child alone, and of its children.
         _, status, used = os.wait4(process.pid, 0)
@@ -56,7 +59,9 @@ def measure(
             raise BenchError(
                 f"{module} ended with {process.returncode} and is not measured:\n{tail}"
             )
-    return Measured(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, json.loads(lines[-1]))
+    return Measured(
+        wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, json.loads(lines[-1])
+    )
 
 
 def environment() -> dict[str, str]:

@@ -29,8 +29,8 @@ def pages(url: str) -> Iterator[list[dict[str, Any]]]:
             params={
                 "$select": ":*,*",
                 "$order": "nhtsa_id,:id",
-                "$limit": PAGE_SIZE,
-                "$offset": offset,
+                "$limit": str(PAGE_SIZE),
+                "$offset": str(offset),
             },
             timeout=120,
         )

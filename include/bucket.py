@@ -140,7 +140,8 @@ class Bucket:
                     yield found["Key"]
 
     def read_parquet(self, key: str, columns: list[str] | None = None) -> pa.Table:
-        return pq.read_table(pa.BufferReader(self.get(key)), columns=columns)
+        # Not pq.read_table: its dataset layer costs more than the reading, with files this small.
+        return pq.ParquetFile(pa.BufferReader(self.get(key))).read(columns)
 
     @staticmethod
     def at_once(work: Callable[[T], R], items: Iterable[T]) -> list[R]:

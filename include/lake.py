@@ -7,6 +7,7 @@ A pipeline's folder holds what the API said (`raw/`), files on their way from ta
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -35,9 +36,6 @@ class Keys:
     def raw(self, token: str, batch: str, page: int) -> str:
         return f"{self.raw_folder}{token}/{batch}/page-{page:05}.json.gz"
 
-    def manifest(self, token: str) -> str:
-        return f"{self.raw_folder}{token}/read.json"
-
     def staging(self, token: str, name: str) -> str:
         return f"{self.staging_folder}{token}/{name}"
 
@@ -48,8 +46,13 @@ class Keys:
     def quarantine(self, token: str) -> str:
         return f"{self.folder}quarantine/{token}.parquet"
 
-    def year(self, year: int) -> str:
+    def year(self, year: int | str) -> str:
         return f"{self.folder}{year}.parquet"
+
+    def year_of(self, key: str) -> int | None:
+        """The year whose file lies under this key; None when the key is of something else."""
+        found = re.fullmatch(re.escape(self.year("YEAR")).replace("YEAR", r"(\d+)"), key)
+        return int(found[1]) if found else None
 
     def aggregate(self, name: str) -> str:
         return f"{self.folder}aggregates/{name}.parquet"

@@ -62,6 +62,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Every way to be ended takes the same way out, and what is on it is not interrupted again."""
     for ending in ENDINGS:
         signal.signal(ending, signal.SIG_IGN)
+    print("ending all that was started ...", file=sys.stderr)
     raise KeyboardInterrupt
 
 

@@ -62,21 +62,25 @@ def run_dag(
             start_new_session=True,
             pass_fds=(runs.number,),
         )
-        try:
-            with log.open("w") as kept, child:
+        with log.open("w") as kept, child:
+            try:
                 for line in child.stdout or ():
                     kept.write(line)
                     follow(line.rstrip("\n"))
-            return child.returncode
-        finally:
-            if child.returncode is None:
+            except BaseException:
                 end_groups([child.pid])
+                raise
+        return child.returncode
     finally:
         runs.close()
 
 
+class TaskFailed(Exception):
+    """A task failed, and Airflow would wait for minutes before it tries again."""
+
+
 class Progress:
-    """Tells of each task as it ends, and of each failure in one line."""
+    """Tells of each task as it ends, a line each, and gives the run up at the first failure."""
 
     def __init__(self, say: Say) -> None:
         self.say = say
@@ -93,12 +97,13 @@ class Progress:
             self.state = ""
 
     def _tell(self, task: str) -> None:
-        if self.state in {"failed", "up_for_retry"}:
-            self.failed = True
-            again = ", and is tried again" if self.state == "up_for_retry" else ""
-            self.say(f"{task} failed{again}: {self.failure}")
-        else:
+        if self.state not in {"failed", "up_for_retry"}:
             self.say(f"{task}: {self.state or 'ended'}")
+            return
+        self.failed = True
+        self.say(f"{task} failed: {self.failure}")
+        if self.state == "up_for_retry":
+            raise TaskFailed(task)
 
 
 class Failure:

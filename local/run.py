@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.airflow_home import RUNS, airflow_environment, migrate
-from local.dag_run import Progress, Quiet, checked_conf, run_dag
+from local.dag_run import Progress, Quiet, TaskFailed, checked_conf, run_dag
 from local.environment import RECALLS_API, connect, has_own_lake, read_environment
 from local.stack import Stack
 
@@ -65,7 +65,11 @@ def run_flagship(root: Path, *, official: bool = False) -> int:
         environment["HEADWATERS_SCREEN"] = str(screen)
         say(f"airflow dags test {FLAGSHIP}")
         progress = Progress(say)
-        code = run_dag(root, FLAGSHIP, checked_conf(""), environment, log, progress.follow, say)
+        try:
+            code = run_dag(root, FLAGSHIP, checked_conf(""), environment, log, progress.follow, say)
+        except TaskFailed:
+            # Somebody sits in front of this: to run it again is sooner than to wait for Airflow.
+            code = 1
     if screen.exists():
         print(f"\n{screen.read_text().rstrip()}\n", flush=True)
     if code:

@@ -23,7 +23,7 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 
 
-def read_page(lake: Lake, page: PageRef) -> bytes:
+def read_page(lake: Lake, page: PageRef) -> bytes | bytearray:
     """The rows of a landed page as JSON lines; refused when the bytes are not those that came."""
     gzipped = lake.get(page["key"])
     if hashlib.sha256(gzipped).hexdigest() != page["sha256"]:
@@ -34,39 +34,42 @@ def read_page(lake: Lake, page: PageRef) -> bytes:
 def accept(lake: Lake, landed: Landed) -> tuple[pa.Table, pa.Table]:
     """The rows that keep the contract, typed; and those that do not, with reasons."""
     day_read = datetime.fromisoformat(landed["answered_at"]).date()
-    typed_pages: list[pa.Table] = []
-    reasons_by_page: list[dict[int, list[str]]] = []
-    for page in landed["pages"]:
-        texts, not_texts = read_rows(read_page(lake, page))
-        typed, reasons = CONTRACT.accept(texts)
-        for row, problems in not_texts.items():
-            reasons[row] = problems + reasons.get(row, [])
-        # Report dates are American; the day that was read in UTC is at most a day ahead.
-        latest = pa.scalar(day_read + timedelta(days=1))
-        for late in np.flatnonzero(pc.greater(typed[DATE], latest).fill_null(False)):
-            reasons.setdefault(int(late), []).append(f"{DATE}: lies in the future")
-        typed_pages.append(typed)
-        reasons_by_page.append(reasons)
-    copies = _copies([typed[CONTRACT.key] for typed in typed_pages])
+    # Report dates are American; the day that was read in UTC is at most a day ahead.
+    latest = pa.scalar(day_read + timedelta(days=1))
+    pages = [_typed_page(lake, page, latest) for page in landed["pages"]]
+    copies = _copies([typed[CONTRACT.key] for typed, _ in pages])
     good, bad = [], []
-    for page, typed, reasons in zip(landed["pages"], typed_pages, reasons_by_page, strict=True):
+    for page, (typed, reasons) in zip(landed["pages"], pages, strict=True):
         for copy in np.flatnonzero(pc.is_in(typed[CONTRACT.key], pa.array(copies, pa.string()))):
             key = typed[CONTRACT.key][int(copy)].as_py()
             reasons.setdefault(int(copy), []).append(
                 f"{CONTRACT.key}: {key} comes {copies[key]} times"
             )
-        good.append(typed.filter(_all_but(typed.num_rows, reasons)))
+        good.append(typed.filter(_all_but(typed.num_rows, reasons)) if reasons else typed)
         if reasons:
             lines = read_page(lake, page).split(b"\n")
             bad += [
                 {
                     "nhtsa_id": typed[CONTRACT.key][row].as_py(),
                     "reasons": "; ".join(reasons[row]),
-                    "raw": lines[row].decode(),
+                    "raw": lines[row].strip().decode(),
                 }
                 for row in sorted(reasons)
             ]
     return pa.concat_tables(good), pa.Table.from_pylist(bad, schema=QUARANTINE_SCHEMA)
+
+
+def _typed_page(
+    lake: Lake, page: PageRef, latest: pa.Scalar
+) -> tuple[pa.Table, dict[int, list[str]]]:
+    """A page by itself; on its own, so that the page's texts are gone before the next is read."""
+    texts, reasons = read_rows(read_page(lake, page))
+    typed, broken = CONTRACT.accept(texts)
+    for row, problems in broken.items():
+        reasons.setdefault(row, []).extend(problems)
+    for late in np.flatnonzero(pc.greater(typed[DATE], latest).fill_null(False)):
+        reasons.setdefault(int(late), []).append(f"{DATE}: lies in the future")
+    return typed, reasons
 
 
 def _copies(keys: list[pa.ChunkedArray]) -> dict[str, int]:
@@ -85,7 +88,7 @@ def _all_but(rows: int, excluded: Iterable[int]) -> pa.Array:
 def raw_rows(lake: Lake, pages: Iterable[PageRef], key: str) -> list[str]:
     """The raw rows of a key, out of the pages they were landed in."""
     return [
-        line.decode()
+        line.strip().decode()
         for page in pages
         for line in read_page(lake, page).split(b"\n")
         if key.encode() in line and json.loads(line).get(CONTRACT.key) == key

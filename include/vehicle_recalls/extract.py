@@ -71,6 +71,7 @@ class Landed(TypedDict):
 
     read: Read
     batch: BatchRef
+    folder: str  # in `raw/`, under the token
     pages: list[PageRef]
     counted: int  # rows, as the source counts them
     last_modified: str
@@ -80,6 +81,7 @@ class Landed(TypedDict):
 
 def take_census(source: RecallsApi, lake: Lake, years: Sequence[int], run_id: str) -> list[Part]:
     """Ask the source for its rows per year, and plan what is read together."""
+    years = sorted({int(year) for year in years})
     census = source.census()
     head = lake.head(KEYS.table)
     if not years and not census.rows_by_year:
@@ -91,7 +93,7 @@ def take_census(source: RecallsApi, lake: Lake, years: Sequence[int], run_id: st
     read = Read(
         token=mint_token(),
         run_id=run_id,
-        years=sorted(set(years)),
+        years=years,
         known_years=sorted(set(census.rows_by_year) | known | set(years)),
         head_version=head.version,
         dataset=census.state.dataset,
@@ -167,6 +169,7 @@ def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
             return Landed(
                 read=read,
                 batch=part["batch"],
+                folder=folder,
                 pages=pages,
                 counted=before,
                 last_modified=first.last_modified,

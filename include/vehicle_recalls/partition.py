@@ -77,7 +77,7 @@ def partition(lake: Lake, landed: Landed) -> Staged:
         )
         if staged[str(year)]["content"] != (before["content"] if before else NOTHING):
             changed.append(year)
-    name = landed["pages"][0]["key"].split("/")[-2]
+    name = landed["folder"]
     changed_rows = [by_year[year] for year in changed if year in by_year]
     kept_in_same = [r.filter(r[KEPT]) for y, r in by_year.items() if y not in changed]
     who = [rows.select(WHO) for rows in [*changed_rows, *kept_in_same] if rows.num_rows]

@@ -6,7 +6,6 @@ what differs, and looks at the head again, so that whatever was interrupted is m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -19,7 +18,6 @@ from include.vehicle_recalls.reconcile import year_states
 from include.vehicle_recalls.write import to_parquet
 
 KEYS = Keys(CONTRACT.name)
-YEAR_FILE = re.compile(rf"{CONTRACT.name}/(\d+)\.parquet")
 # name: what it counts campaigns by, and the name of the table's column
 AGGREGATES = {
     "recalls_per_manufacturer_per_year": ["manufacturer", "year"],
@@ -51,7 +49,7 @@ def _until_current(lake: Lake, project: Callable[[Lake, Head], list[str]]) -> li
 
 def _project_years(lake: Lake, head: Head) -> list[str]:
     wanted = {KEYS.year(year): state for year, state in year_states(head.receipt).items()}
-    there = [k for k in lake.keys(KEYS.folder, recursive=False) if YEAR_FILE.fullmatch(k)]
+    there = [key for key in lake.keys(KEYS.folder, recursive=False) if KEYS.year_of(key)]
     found = dict(zip(there, lake.at_once(lake.made_from, there), strict=True))
     wrong = [
         key for key, state in wanted.items() if (found.get(key) or {}).get("sha256") != state.sha256

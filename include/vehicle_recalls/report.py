@@ -81,12 +81,12 @@ def _source(run: Published) -> list[str]:
 
 
 def _changes(lake: Lake, run: Published) -> list[str]:
-    folder = f"s3://{lake.bucket}/{KEYS.folder}"
+    where = f"s3://{lake.bucket}/"
     if not run["changed"]:
-        return [f"- written: nothing; {folder} is as it was"]
+        return [f"- written: nothing; {where}{KEYS.folder} is as it was"]
     verb = "would change" if run["dry_run"] else "written"
     changed = {int(year): rows for year, rows in run["changed"].items()}
-    lines = [f"- {verb}: {_years(changed)} in {folder}{{year}}.parquet"]
+    lines = [f"- {verb}: {_years(changed)} in {where}{KEYS.year('{year}')}"]
     grown = {y: r for y, r in changed.items() if r["before"]}
     for year in sorted(grown, reverse=True)[:YEARS_SHOWN]:
         rows = grown[year]
@@ -94,7 +94,7 @@ def _changes(lake: Lake, run: Published) -> list[str]:
     if len(grown) > YEARS_SHOWN:
         lines.append(f"  - and {_count(range(len(grown) - YEARS_SHOWN), 'year')} before these")
     if run["counts"]["quarantined"]:
-        lines.append(f"- quarantine: s3://{lake.bucket}/{KEYS.quarantine(run['token'])}")
+        lines.append(f"- quarantine: {where}{KEYS.quarantine(run['token'])}")
     return lines
 
 

@@ -22,7 +22,7 @@ SHAPE = pa.schema(
 BLOCK_BYTES = 4 << 20  # a row is 3.3 kB at most; a block must hold at least one
 
 
-def read_rows(lines: bytes) -> tuple[pa.Table, dict[int, list[str]]]:
+def read_rows(lines: bytes | bytearray) -> tuple[pa.Table, dict[int, list[str]]]:
     """The rows as texts, and for rows with a value that is no text, what is wrong with it."""
     if not lines:
         return _texts([]), {}
@@ -40,11 +40,11 @@ def read_rows(lines: bytes) -> tuple[pa.Table, dict[int, list[str]]]:
     return table.set_column(table.schema.get_field_index(LINK), LINK, link), {}
 
 
-def _read_one_by_one(lines: bytes) -> tuple[pa.Table, dict[int, list[str]]]:
+def _read_one_by_one(lines: bytes | bytearray) -> tuple[pa.Table, dict[int, list[str]]]:
     """Slower, and forgiving: a link may be plain text, a number may be a number."""
     rows: list[dict[str, str | None]] = []
     problems: dict[int, list[str]] = {}
-    for number, line in enumerate(lines.split(b"\n")):
+    for number, line in enumerate(bytes(lines).split(b"\n")):
         row: dict[str, str | None] = {}
         for field, value in json.loads(line).items():
             if field not in SHAPE.names:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
@@ -165,17 +166,23 @@ class RecallsApi:
         )
 
 
-def as_json_lines(body: bytes) -> bytes:
+def as_json_lines(body: bytes) -> bytes | bytearray:
     r"""A list of rows as one row a line, without a line end after the last; nothing for no rows.
 
-    SODA lays a body out as `[{...}\n,{...}\n]\n`, which makes this a matter of replacing bytes.
-    Any other layout of the same list is read and written anew.
+    SODA lays a body out as `[{...}\n,{...}\n]\n`, which makes this a matter of turning the commas
+    that begin a line into spaces. Any other layout of the same list is read and written anew.
     """
-    if body.startswith(b"[{") and body.endswith(b"}\n]\n"):
-        lines = body.replace(b"\n,{", b"\n{")
-        row_ends = len(body) - len(lines)
-        if lines.count(b"\n") == row_ends + 2 and b"},{" not in lines:
-            return lines[1:-3]
+    if body.startswith(b"[{") and body.endswith(b"}\n]\n") and b"},{" not in body:
+        lines = bytearray(body)
+        # numpy, because a page has 60 MB: four times as fast as bytes.replace and bytes.count.
+        characters = np.frombuffer(lines, np.uint8)
+        line_ends = np.flatnonzero(characters == ord("\n"))
+        begins = line_ends[:-2] + 1
+        if np.all(characters[begins] == ord(",")) and np.all(characters[begins + 1] == ord("{")):
+            characters[begins] = ord(" ")
+            del characters  # a bytearray that is looked at cannot be cut
+            del lines[-3:], lines[:1]
+            return lines
     try:
         parsed = json.loads(body)
     except ValueError:
@@ -187,7 +194,7 @@ def as_json_lines(body: bytes) -> bytes:
     return b"\n".join(json.dumps(row).encode() for row in parsed)
 
 
-def _ids(lines: bytes, answer: Answer) -> pa.ChunkedArray:
+def _ids(lines: bytes | bytearray, answer: Answer) -> pa.ChunkedArray:
     if not lines:
         return pa.chunked_array([], pa.string())
     try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import deque
 
 import pytest
 
-from local.dag_run import Failure, Progress, Quiet, checked_conf
+from local.dag_run import Failure, Progress, Quiet, TaskFailed, checked_conf
 from local.localstack import ROOT
 from local.processes import LocalError
 
@@ -42,15 +43,25 @@ def test_progress():
     lines: list[str] = []
     progress = Progress(lines.append)
     for line in OUTPUT:
-        progress.follow(line)
+        progress.follow(line.replace("up_for_retry", "failed"))
 
-    cause = "the API answered 503 five times: run again later"
-    assert lines == [
+    assert lines[:2] == [
         "census: success",
-        f"batch.extract [3] failed, and is tried again: {cause}",
-        f"batch.extract [3] failed: {cause}",
+        "batch.extract [3] failed: the API answered 503 five times: run again later",
     ]
     assert progress.failed
+
+
+def test_a_failure_is_not_waited_out():
+    """At the first failure the run is given up, instead of waiting minutes for Airflow's retry."""
+    lines: list[str] = []
+    progress = Progress(lines.append)
+    follow = iter(OUTPUT)
+    with pytest.raises(TaskFailed):
+        deque(map(progress.follow, follow), maxlen=0)
+
+    assert lines[-1].startswith("batch.extract [3] failed: the API answered 503")
+    assert len(list(follow)) == 2
 
 
 def test_a_broken_dag_file_is_named():

@@ -6,12 +6,14 @@ import gzip
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import requests
+from botocore.client import BaseClient
 
 from include.lake import Keys, Lake, mint_token
 from include.vehicle_recalls.contract import CONTRACT
@@ -24,6 +26,15 @@ KEYS = Keys("vehicle_recalls")
 REFRESHED = "2026-06-28T09:30:43Z"
 LONGEST_LINE = 500
 Row = dict[str, Any]
+
+
+def new_lake(s3: BaseClient, s3_url: str) -> Lake:
+    """A bucket of its own, for fixtures that outlive a test."""
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket)
+    return Lake.connect(
+        bucket, endpoint_url=s3_url, region="us-east-1", access_key="test", secret_key="test"
+    )
 
 
 def listing(lake: Lake, prefix: str = "") -> dict[str, str]:
@@ -61,9 +72,13 @@ def year_files(lake: Lake) -> dict[int, pa.Table]:
 
 def facts(lake: Lake) -> dict[int, list[Row]]:
     """The rows of each year file, in order, without what the source renews daily."""
+    return facts_of(year_files(lake))
+
+
+def facts_of(tables: dict[int, pa.Table]) -> dict[int, list[Row]]:
     return {
         year: table.select(CONTRACT.business_columns).to_pylist()
-        for year, table in sorted(year_files(lake).items())
+        for year, table in sorted(tables.items())
     }
 
 
@@ -136,7 +151,7 @@ def a_row(number: int, **changes: Any) -> Row:
         "do_not_drive": "Yes",
         "completion_rate": "61.5",
     }
-    changed = row | {f":{name}" if name in ("id",) else name: v for name, v in changes.items()}
+    changed = row | {":id" if name == "id" else name: v for name, v in changes.items()}
     return {name: value for name, value in changed.items() if value is not None}
 
 
@@ -182,7 +197,7 @@ def land_rows(
         read=read,
         batch=batch,
         pages=refs,
-        rows=sum(len(rows) for rows in pages),
+        counted=sum(len(rows) for rows in pages),
         last_modified=refreshed,
         answered_at=refreshed,
         new_columns=[],

@@ -1,0 +1,226 @@
+"""What every DAG of the project keeps to, read from the DAGs as Airflow loads them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG, RetryAction, TriggerRule
+from airflow.sdk.exceptions import ParamValidationError
+
+from include.bucket import CommitConflict
+from include.errors import Hopeless
+from include.lake import LakeError
+from include.quality import AuditFailed
+from include.rest import AuthError, RateLimited, SourceUnavailable, UnexpectedBody, WrongHost
+from include.vehicle_recalls import contract
+from include.vehicle_recalls.extract import ContractBroken, SourceChanged
+from local.processes import clean_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+DAG_FILES = {"vehicle_recalls.py": {"vehicle_recalls", "vehicle_recalls_by_year"}}
+DAG_IDS = sorted(set().union(*DAG_FILES.values()))
+RECALLS_DAGS = sorted(DAG_FILES["vehicle_recalls.py"])
+# Each task with the tasks that it waits for.
+RECALLS_TASKS = {
+    "census": set(),
+    "batch.extract": {"census"},
+    "batch.partition": {"batch.extract"},
+    "batch.write_parquet": {"batch.partition"},
+    "publish": {"census", "batch.write_parquet"},
+    "aggregate": {"publish"},
+    "report": {"aggregate"},
+    "announce": {"aggregate"},
+}
+HEAVY = ("boto3", "deltalake", "numpy", "pandas", "pyarrow", "requests")
+
+
+@pytest.fixture(scope="module")
+def dagbag() -> DagBag:
+    return DagBag(str(ROOT / "dags"))
+
+
+@pytest.fixture(params=DAG_IDS)
+def dag(dagbag: DagBag, request: pytest.FixtureRequest) -> DAG:
+    return dagbag.dags[request.param]
+
+
+@pytest.fixture(params=RECALLS_DAGS)
+def recalls_dag(dagbag: DagBag, request: pytest.FixtureRequest) -> DAG:
+    return dagbag.dags[request.param]
+
+
+def test_every_dag_file_loads(dagbag: DagBag) -> None:
+    """Each file in `dags/` loads without an error and gives exactly the DAGs that it should."""
+    assert dagbag.import_errors == {}
+    assert {path.name for path in (ROOT / "dags").glob("**/*.py")} == DAG_FILES.keys()
+    found: dict[str, set[str]] = {}
+    for dag_id, loaded in dagbag.dags.items():
+        found.setdefault(Path(loaded.fileloc).name, set()).add(dag_id)
+    assert found == DAG_FILES
+
+
+def test_each_dag_says_what_it_is(dag: DAG) -> None:
+    """Each DAG has a tag, and a page: what it makes, how to backfill, what to do when it is red."""
+    assert dag.tags
+    assert dag.doc_md
+    for part in ("Makes ", "**Backfill**", "**When it is red**"):
+        assert part in dag.doc_md
+
+
+def test_no_dag_catches_up(dag: DAG) -> None:
+    """No DAG makes up for days that are past: the source only has today's state."""
+    assert dag.catchup is False
+    assert dag.start_date is not None
+    assert dag.start_date < datetime.now(UTC)
+
+
+def test_each_task_has_an_owner_and_retries(dag: DAG) -> None:
+    """Each task is owned, is tried again with growing pauses, and knows what is hopeless."""
+    assert dag.tasks
+    for task in dag.tasks:
+        assert task.owner == "headwaters", task.task_id
+        assert task.retries == 2, task.task_id
+        assert task.retry_exponential_backoff, task.task_id
+        assert task.retry_policy is not None, task.task_id
+        assert task.trigger_rule == TriggerRule.ALL_SUCCESS, task.task_id
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Hopeless, AuditFailed, ContractBroken, AuthError, WrongHost],
+    ids=lambda error: error.__name__,
+)
+def test_what_is_hopeless_is_not_tried_again(dag: DAG, error: type[Exception]) -> None:
+    """An error that somebody has to look at fails its task at once."""
+    for task in dag.tasks:
+        decision = task.retry_policy.evaluate(error("what, where, what to do"), 1, task.retries)
+        assert decision.action == RetryAction.FAIL, task.task_id
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(LakeError, CommitConflict, SourceChanged),
+        *(RateLimited, SourceUnavailable, UnexpectedBody, MemoryError),
+    ],
+    ids=lambda error: error.__name__,
+)
+def test_what_may_pass_is_tried_again(dag: DAG, error: type[Exception]) -> None:
+    """An error that may be gone in a minute is left to the task's retries."""
+    for task in dag.tasks:
+        decision = task.retry_policy.evaluate(error("what, where, what to do"), 1, task.retries)
+        assert decision.action == RetryAction.DEFAULT, task.task_id
+
+
+def test_one_daily_run_at_a_time(dagbag: DagBag) -> None:
+    """The daily DAG runs one at a time; of report years a few may run side by side."""
+    assert dagbag.dags["vehicle_recalls"].max_active_runs == 1
+    assert dagbag.dags["vehicle_recalls_by_year"].max_active_runs > 1
+
+
+def test_recalls_dags_have_the_same_tasks_in_order(recalls_dag: DAG) -> None:
+    """Both recalls DAGs are the same chain, task by task."""
+    waits_for = {task.task_id: set(task.upstream_task_ids) for task in recalls_dag.tasks}
+    assert waits_for == RECALLS_TASKS
+
+
+def test_only_announce_tells_of_the_asset(recalls_dag: DAG) -> None:
+    """The asset's outlet is on one task, which a run without changes skips."""
+    outlets = {
+        task.task_id: [asset.name for asset in task.outlets]
+        for task in recalls_dag.tasks
+        if task.outlets
+    }
+    assert outlets == {"announce": ["vehicle_recalls"]}
+
+
+def test_params_are_the_two_of_the_form(recalls_dag: DAG) -> None:
+    """The trigger form has `years`, empty for all, and `dry_run`, off; each is explained."""
+    assert recalls_dag.params.dump() == {"years": [], "dry_run": False}
+    for name in recalls_dag.params:
+        param = recalls_dag.params.get_param(name)
+        assert param.description
+        assert param.schema["title"]
+
+
+@pytest.mark.parametrize(
+    "years", [[], [contract.FIRST_YEAR], [2019, 2024], [datetime.now(UTC).year]], ids=str
+)
+def test_years_that_are_taken(recalls_dag: DAG, years: list[int]) -> None:
+    """Report years from the first to the current one are taken, and none means all."""
+    assert recalls_dag.params.get_param("years").resolve(years) == years
+
+
+@pytest.mark.parametrize(
+    "years",
+    [
+        *([contract.FIRST_YEAR - 1], [datetime.now(UTC).year + 1], [2019, 20190], [-1]),
+        *(["2019"], [2019.5], [True], [None], [[2019]], 2019, "2019", {"2019": 1}, None),
+    ],
+    ids=str,
+)
+def test_years_that_are_refused(recalls_dag: DAG, years: Any) -> None:
+    """What is no list of whole years in range is refused before any task runs."""
+    with pytest.raises(ParamValidationError):
+        recalls_dag.params.get_param("years").resolve(years)
+
+
+@pytest.mark.parametrize("dry_run", ["yes", "false", 1, None], ids=str)
+def test_dry_run_is_yes_or_no(recalls_dag: DAG, dry_run: Any) -> None:
+    """A dry run is asked for with true or false; nothing else is taken for either."""
+    with pytest.raises(ParamValidationError):
+        recalls_dag.params.get_param("dry_run").resolve(dry_run)
+
+
+def test_by_year_starts_with_the_first_report_year(dagbag: DagBag) -> None:
+    """The backfill form of the by-year DAG reaches back to the contract's first year."""
+    start = dagbag.dags["vehicle_recalls_by_year"].start_date
+    assert start == datetime(contract.FIRST_YEAR, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("file", sorted(DAG_FILES))
+def test_loading_a_dag_file_is_light(file: str, tmp_path: Path) -> None:
+    """A DAG file imports nothing heavy, for each task of it loads it anew."""
+    script = f"""
+import runpy, sys
+runpy.run_path({str(ROOT / "dags" / file)!r})
+print(*sorted(name for name in {HEAVY!r} if name in sys.modules))
+"""
+    assert output_of(script, tmp_path) == ""
+
+
+def test_hooks_stay_out_of_the_plugin_loader(tmp_path: Path) -> None:
+    """Airflow's plugin loader runs no file of ours: it would do so under the bare file name."""
+    ours = {path.stem for path in (ROOT / "plugins").rglob("*.py")}
+    assert ours
+    script = f"""
+import sys
+from airflow import plugins_manager
+plugins_manager.get_plugin_info()
+print(*sorted({ours!r} & sys.modules.keys()), *plugins_manager.get_import_errors())
+"""
+    assert output_of(script, tmp_path) == ""
+
+
+def output_of(script: str, home: Path) -> str:
+    """What a fresh interpreter prints last, with an Airflow of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=clean_environment()
+        | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()[-1]

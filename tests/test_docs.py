@@ -1,0 +1,337 @@
+"""The documents say what the code says: names in both directions, links, commands, messages."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from include.data_dictionary import dictionary
+from include.lake import Lake
+from include.vehicle_recalls.contract import CONTRACT
+from include.vehicle_recalls.publish import TABLE_SCHEMA
+from include.vehicle_recalls.run import run
+from include.vehicle_recalls.source import RecallsApi
+from plugins.hooks.lake_hook import LakeHook
+from plugins.hooks.recalls_hook import RecallsHook
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+DICTIONARY = ROOT / "docs" / "data-dictionary.md"
+RUNBOOK = ROOT / "docs" / "runbook.md"
+DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CODE = [
+    *(
+        path
+        for folder in ("dags", "include", "local", "plugins")
+        for path in (ROOT / folder).rglob("*.py")
+    ),
+    *(
+        ROOT / name
+        for name in ("Makefile", "pyproject.toml", ".env.example", "docker-compose.yaml")
+    ),
+]
+FENCE = re.compile(r"^```.*?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+QUOTED = re.compile(r"``(.+?)``|`([^`\n]+)`")
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+MAKE = re.compile(r"\bmake ([a-z]+)\b")
+VARIABLE = re.compile(r"\b(?:AIRFLOW_CONN|HEADWATERS|LAKE|RECALLS)_[A-Z_]*[A-Z]\b")
+
+
+def named(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+def prose_of(document: Path) -> str:
+    return FENCE.sub("", document.read_text(encoding="utf-8"))
+
+
+def quoted_in(text: str) -> list[str]:
+    """What stands in backticks."""
+    return [double or single for double, single in QUOTED.findall(text)]
+
+
+def section(document: Path, heading: str) -> str:
+    """The text under a heading, up to the next one of any level."""
+    text = document.read_text(encoding="utf-8")
+    found = re.search(
+        rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL
+    )
+    assert found, f"{named(document)} has no section {heading!r}"
+    return found[1]
+
+
+def rows_of(table: str) -> list[list[str]]:
+    """The cells of the tables in a text, without their heads."""
+    rows: list[list[str]] = []
+    for line in table.splitlines():
+        if line.startswith("| ---"):
+            rows.pop()
+        elif line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def targets() -> set[str]:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    explained = re.findall(r"^([a-z]+):.*## .", text, re.MULTILINE)
+    assert sorted(explained) == sorted(phony.split())
+    return set(explained)
+
+
+def source_texts() -> list[str]:
+    """The string constants of the code; a message with holes is several."""
+    return [
+        node.value
+        for path in CODE
+        if path.suffix == ".py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+@pytest.fixture(scope="module")
+def dagbag() -> DagBag:
+    return DagBag(str(ROOT / "dags"))
+
+
+def test_dictionary_is_what_the_contract_says() -> None:
+    """The committed data dictionary is what the contracts give today."""
+    assert DICTIONARY.read_text(encoding="utf-8") == dictionary() + "\n", (
+        "write it again: .venv/bin/python -m include.data_dictionary > docs/data-dictionary.md"
+    )
+
+
+def test_dictionary_has_every_column() -> None:
+    """The dictionary's table has the published columns, in order, and tells of the table's own."""
+    rows = rows_of(section(DICTIONARY, CONTRACT.name))
+    assert [quoted_in(row[0])[0] for row in rows] == CONTRACT.schema.names
+    assert [quoted_in(row[2])[0] for row in rows] == [column.source for column in CONTRACT.columns]
+    assert all(row[4] for row in rows)
+    (extra,) = set(TABLE_SCHEMA.names) - set(CONTRACT.schema.names)
+    assert f"`{extra}` (int32)" in section(DICTIONARY, CONTRACT.name)
+
+
+def test_every_name_in_backticks_exists() -> None:
+    """A word in backticks is a name in the code: columns, tasks, params, extras, functions.
+
+    Not so in decision records, which also tell of what was not done.
+    """
+    code = "\n".join(path.read_text(encoding="utf-8") for path in CODE)
+    words = set(re.findall(r"\w+", code))
+    unknown = {
+        f"{named(document)}: {quoted}"
+        for document in DOCUMENTS
+        if document.parent.name != "decisions" and document.name != "dependencies.md"
+        for quoted in quoted_in(prose_of(document))
+        if re.fullmatch(r"\w+(?:\.\w+)*(?:\(\))?", quoted)
+        for word in re.findall(r"[^\W\d]\w+", quoted)
+        if word not in words and not (ROOT / quoted).exists()
+    }
+    assert not unknown
+
+
+def test_every_file_in_backticks_exists() -> None:
+    """A path of the project in backticks leads to something."""
+    tops = {path.name for path in ROOT.iterdir()} - {"s3_bucket", "s3_bucket_live"}
+    missing = {
+        f"{named(document)}: {quoted}"
+        for document in DOCUMENTS
+        for quoted in quoted_in(prose_of(document))
+        if re.fullmatch(r"[\w.-]+(?:/[\w.-]*)+", quoted) and quoted.partition("/")[0] in tops
+        if not (ROOT / quoted).exists()
+    }
+    assert not missing
+
+
+def test_links_lead_somewhere() -> None:
+    """Each relative link, and the heading that it names, is there."""
+    broken = []
+    for document in DOCUMENTS:
+        for link in LINK.findall(prose_of(document)):
+            if "://" in link:
+                continue
+            path, _, anchor = link.partition("#")
+            target = (document.parent / path).resolve() if path else document
+            if not target.exists() or (anchor and anchor not in anchors_of(target)):
+                broken.append(f"{named(document)}: {link}")
+    assert not broken
+
+
+def anchors_of(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", prose_of(document), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_readme_names_every_make_target() -> None:
+    """The README's table has all targets of the Makefile and no other."""
+    quoted = "\n".join(quoted_in(section(README, "Targets")))
+    assert set(MAKE.findall(quoted)) == targets()
+
+
+def test_every_make_command_exists(dagbag: DagBag) -> None:
+    """Wherever a text says `make something`, the Makefile has it, with a DAG and CONF that work."""
+    pages = [(dag_id, dag.doc_md or "") for dag_id, dag in dagbag.dags.items()]
+    texts = [
+        (named(path), path.read_text(encoding="utf-8"))
+        for path in [*DOCUMENTS, ROOT / ".env.example"]
+    ]
+    for where, text in [*texts, *pages]:
+        said = [quoted for quoted in quoted_in(FENCE.sub("", text)) if quoted.startswith("make ")]
+        said += [line for fence in FENCE.findall(text) for line in fence.splitlines()]
+        for command in said:
+            if not command.startswith("make "):
+                continue
+            assert set(command.split()[1:2]) <= targets(), f"{where}: {command}"
+            if found := re.search(r"DAG=(\w+)(?: CONF='(.*)')?", command):
+                params = dagbag.dags[found[1]].params
+                for name, value in json.loads(found[2] or "{}").items():
+                    params.get_param(name).resolve(value)
+
+
+def test_every_module_that_is_run_exists() -> None:
+    """Each `python -m` in the documents names a module of ours."""
+    for document in DOCUMENTS:
+        for module in re.findall(r"python -m ([\w.]+)", document.read_text(encoding="utf-8")):
+            assert importlib.util.find_spec(module), f"{named(document)}: {module}"
+
+
+def test_readme_shows_what_ci_runs() -> None:
+    """The README starts with two commands, and names those that CI runs, in its order."""
+    ci = re.findall(r"^make .*$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    readme = README.read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"^CI runs .*$", readme, re.MULTILINE)
+    assert [quoted for quoted in quoted_in(sentence) if quoted.startswith("make")] == ci
+    shown = [line for fence in FENCE.findall(readme) for line in fence.splitlines()]
+    assert [line for line in shown if line.startswith("make ")] == ["make run", "make test"]
+
+
+def test_connections_are_explained() -> None:
+    """README and .env.example have each connection that a hook opens, and no other."""
+    hooks = {hook.default_conn_name: hook.conn_type for hook in (LakeHook, RecallsHook)}
+    assert len(hooks) == len(list((ROOT / "plugins" / "hooks").glob("*_hook.py")))
+    table = rows_of(section(README, "Connections"))
+    assert {quoted_in(row[0])[0]: row[1] for row in table} == hooks
+    variables = {f"AIRFLOW_CONN_{name.upper()}" for name in hooks}
+    example = connections_of_example()
+    assert example.keys() == variables
+    assert set(re.findall(r"AIRFLOW_CONN_\w+", README.read_text(encoding="utf-8"))) == variables
+    for name, conn_type in hooks.items():
+        assert example[f"AIRFLOW_CONN_{name.upper()}"]["conn_type"] == conn_type
+
+
+def connections_of_example() -> dict[str, dict[str, Any]]:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    found = re.findall(r"^# (AIRFLOW_CONN_\w+)='(.*)'$", text, re.MULTILINE)
+    return {name: json.loads(value) for name, value in found}
+
+
+def test_every_extra_of_a_connection_is_explained() -> None:
+    """README and .env.example have each extra that RecallsHook reads, and no other."""
+    source = (ROOT / "plugins" / "hooks" / "recalls_hook.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'extra\.get\("(\w+)"', source))
+    assert read
+    assert connections_of_example()["AIRFLOW_CONN_RECALLS_API"]["extra"].keys() == read
+    (row,) = (row for row in rows_of(section(README, "Connections")) if "recalls_api" in row[0])
+    assert set(quoted_in(row[2])) - {"host", "password"} == read
+
+
+def test_every_variable_is_explained() -> None:
+    """The documents name each variable of the environment that the code knows, and no other."""
+    read = set(VARIABLE.findall("\n".join(source_texts())))
+    texts = [path.read_text(encoding="utf-8") for path in [*DOCUMENTS, ROOT / ".env.example"]]
+    assert set(VARIABLE.findall("\n".join(texts))) == read
+
+
+def test_example_settings_are_settings() -> None:
+    """.env.example has each variable of the compose file, and none that nobody reads."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^# ([A-Z][A-Z0-9_]*)=", example, re.MULTILINE))
+    compose = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
+    of_compose = set(re.findall(r"\$\{(\w+)", compose))
+    assert of_compose <= shown
+    of_code = {text for text in source_texts() if re.fullmatch(r"[A-Z][A-Z0-9_]+", text)}
+    assert shown <= of_compose | of_code
+
+
+def test_every_param_and_dag_is_explained(dagbag: DagBag) -> None:
+    """The runbook names each DAG and each of its params."""
+    quoted = set(quoted_in(RUNBOOK.read_text(encoding="utf-8")))
+    for dag_id, dag in dagbag.dags.items():
+        assert dag_id in quoted
+        assert set(dag.params) <= quoted
+
+
+def test_picture_and_page_have_every_task(dagbag: DagBag) -> None:
+    """The picture and the walk through it name each task of the flagship."""
+    tasks = {task.task_id.rpartition(".")[2] for task in dagbag.dags["vehicle_recalls"].tasks}
+    picture = ET.parse(ROOT / "docs" / "architecture.svg")  # noqa: S314 - our own file
+    assert tasks <= {text.strip() for text in picture.getroot().itertext()}
+    walk = section(ROOT / "docs" / "architecture.md", "The life of one recall")
+    assert set(re.findall(r"\*\*(\w+)\*\*", walk)) == tasks
+
+
+def test_every_symptom_is_a_message_of_the_code() -> None:
+    """Each line of the runbook's tables of symptoms is what the code really says."""
+    messages = source_texts()
+    # This one is Airflow's.
+    known = [*messages, "Invalid input for param years: "]
+    for heading in ("The API", "Checks", "The lake", "Starting a run"):
+        rows = rows_of(section(RUNBOOK, heading))
+        assert rows
+        for row in rows:
+            for part in filter(None, "…".join(quoted_in(row[0])).split("…")):
+                assert any(part.strip() in message for message in known), row[0]
+
+
+def test_receipt_is_explained(lake: Lake, recalls_url: str) -> None:
+    """Each part of a receipt, and each check in it, has its line in the runbook."""
+    run(RecallsApi(recalls_url), lake)
+    receipt = lake.receipt(f"{CONTRACT.name}/table", 1)
+    rows = rows_of(section(RUNBOOK, "Read a receipt"))
+    assert sorted(name for row in rows for name in quoted_in(row[0])) == sorted(receipt)
+    explained = [quoted_in(row[0])[0] for row in rows_of(section(RUNBOOK, "Checks"))]
+    for check in receipt["checks"]:
+        assert any(name in check for name in explained), check
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """docs/dependencies.md has each dependency of pyproject.toml with its reason, and no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = project["dependency-groups"]
+    apart = [name for group in ("bootstrap", "localstack", "bench") for name in groups[group]]
+    document = ROOT / "docs" / "dependencies.md"
+    for heading, wanted in (
+        ("The project (`requirements.txt`)", project["project"]["dependencies"]),
+        ("Work on the project (`requirements-dev.txt`)", groups["dev"]),
+        ("Installed apart, each from a lock of its own", apart),
+    ):
+        rows = rows_of(section(document, heading))
+        names = sorted(quoted_in(row[0])[0] for row in rows)
+        assert names == sorted(re.split(r"[\[=<>~]", name)[0] for name in wanted)
+        assert all(row[-1] for row in rows)
+
+
+def test_decisions_are_whole() -> None:
+    """Decision records have no gap, and each says context, decision, price and violation."""
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
+    for record in records:
+        text = record.read_text(encoding="utf-8")
+        assert text.startswith(f"# {int(record.name[:4])}. "), record.name
+        headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        assert headings == ["Context", "Decision", "Price", "A change violates this when"]
+
+
+def test_readme_is_short() -> None:
+    """The README is read in one go: two screens, and no more."""
+    assert README.read_text(encoding="utf-8").count("\n") <= 110
