@@ -67,11 +67,11 @@ def compare(names: Sequence[str], rows: int, runs: int, s3_url: str) -> dict[str
                 found = CONTENDERS[name](urls[name], s3_url)
                 if turn:
                     measured[name].append(found)
-    _must_agree(measured, rows)
+    must_agree(measured, rows)
     return {name: _result(found) for name, found in measured.items()}
 
 
-def _must_agree(measured: Mapping[str, Sequence[Measured]], rows: int) -> None:
+def must_agree(measured: Mapping[str, Sequence[Measured]], rows: int) -> None:
     outcomes = [(name, run.said) for name, runs in measured.items() for run in runs]
     first_name, first = outcomes[0]
     for name, said in outcomes:

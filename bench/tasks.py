@@ -17,7 +17,7 @@ from include.vehicle_recalls.extract import land, take_census
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.project import project_aggregates, project_years
 from include.vehicle_recalls.publish import publish as commit
-from include.vehicle_recalls.report import project_report, render
+from include.vehicle_recalls.report import project_reports, render
 from include.vehicle_recalls.source import Batch, RecallsApi
 from include.vehicle_recalls.write import write_parquet
 
@@ -40,7 +40,7 @@ def aggregate(_url: str, lake: Lake, published: Any) -> Any:
 
 def report(_url: str, lake: Lake, published: Any) -> Any:
     render(lake, published)
-    project_report(lake)
+    project_reports(lake)
     return outcome(lake, published["counts"]["rows"])
 
 

@@ -156,11 +156,11 @@ def aggregate(published: Any) -> Any:
 @task
 def report(published: Any) -> None:
     """One readable screen, in this log and beside the data."""
-    from include.vehicle_recalls.report import project_report, render
+    from include.vehicle_recalls.report import project_reports, render
 
     screen = render(lake(), published)
     if not published["dry_run"]:
-        project_report(lake())
+        project_reports(lake())
     print(screen)
     if path := os.environ.get("HEADWATERS_SCREEN"):
         Path(path).write_text(screen)

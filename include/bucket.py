@@ -12,8 +12,18 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    ParamValidationError,
+    ResponseStreamingError,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
+from include.errors import Hopeless
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,11 +32,17 @@ if TYPE_CHECKING:
 REQUESTS_AT_ONCE = 8
 TIMEOUT_S = 20
 ATTEMPTS = 3
-CURES = {
+REFUSALS = {
     "NoSuchBucket": "create the bucket, or name another in the connection `lake`",
+    "InvalidBucketName": "correct the bucket's name in the connection `lake`",
     "AccessDenied": "give the connection `lake` the right to it",
+    "403": "give the connection `lake` the right to it",  # a HEAD has no body to say more
     "InvalidAccessKeyId": "check the keys of the connection `lake`",
     "SignatureDoesNotMatch": "check the keys of the connection `lake`",
+}
+CURES = REFUSALS | {
+    "507": "the store is full: free space, then run again",
+    "InsufficientStorage": "the store is full: free space, then run again",
     "unreachable": "is the endpoint of the connection `lake` right, and up?",
 }
 CLIENT_CONFIG = Config(
@@ -49,6 +65,10 @@ class CommitConflict(LakeError):
 
 class AlreadyThere(LakeError):
     """The key was to be new and is not."""
+
+
+class LakeRefuses(LakeError, Hopeless):
+    """The lake says no, and will say so again until somebody changes a right or a name."""
 
 
 class Missing(LakeError, FileNotFoundError):
@@ -80,7 +100,7 @@ class Bucket:
         """Open a bucket; what is not given is found the way AWS tools find it."""
         session = boto3.Session(access_key, secret_key, session_token, region)
         s3 = session.client("s3", endpoint_url=endpoint_url, config=CLIENT_CONFIG)
-        return cls(s3, bucket, storage_options(session, endpoint_url))
+        return cls(s3, bucket, storage_options(session, s3.meta.endpoint_url))
 
     def put(self, key: str, body: bytes) -> None:
         """Write a new object; what exists under the key is never overwritten."""
@@ -120,7 +140,16 @@ class Bucket:
 
     def get(self, key: str) -> bytes:
         with self._saying("read", key):
-            return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            return self._whole_body(key)
+
+    # boto3 repeats the request, but not the reading of a body that is cut.
+    @retry(
+        retry=retry_if_exception_type((IncompleteReadError, ResponseStreamingError)),
+        stop=stop_after_attempt(ATTEMPTS),
+        reraise=True,
+    )
+    def _whole_body(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def size(self, key: str) -> int:
         with self._saying("look at", key):
@@ -157,13 +186,15 @@ class Bucket:
             yield
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
-            if code in {"PreconditionFailed", "ConditionalRequestConflict"}:
+            if code == "PreconditionFailed":
                 raise AlreadyThere(f"could not {verb} {where}: it exists") from None
             if code in {"NoSuchKey", "404"}:
                 raise _missing(where) from None
             raise _told(verb, where, f"S3 answered {code}", code) from None
         except NoCredentialsError:
             raise _told(verb, where, "no keys", "InvalidAccessKeyId") from None
+        except ParamValidationError:
+            raise _told(verb, where, "no valid name", "InvalidBucketName") from None
         except BotoCoreError as error:
             raise _told(verb, where, type(error).__name__, "unreachable") from None
         except TableNotFoundError:
@@ -180,7 +211,8 @@ def _missing(where: str) -> Missing:
 
 def _told(verb: str, where: str, reason: str, code: str) -> LakeError:
     cure = CURES.get(code, "run again, and look at the store if it stays so")
-    return LakeError(f"could not {verb} {where}: {reason}; {cure}")
+    kind = LakeRefuses if code in REFUSALS else LakeError
+    return kind(f"could not {verb} {where}: {reason}; {cure}")
 
 
 def _inside(text: str) -> tuple[str, str]:
@@ -194,10 +226,10 @@ def _inside(text: str) -> tuple[str, str]:
     return " ".join(re.sub(r"\x1b\[\d+m|\u21b3", "", text).split())[:300], ""
 
 
-def storage_options(session: boto3.Session, endpoint_url: str | None) -> dict[str, str]:
+def storage_options(session: boto3.Session, endpoint_url: str) -> dict[str, str]:
     """What delta-rs needs to reach the same bucket with the same rights."""
     options = {"AWS_REGION": session.region_name or "us-east-1"}
-    if endpoint_url:
+    if not endpoint_url.endswith((".amazonaws.com", ".amazonaws.com.cn")):
         options |= {"AWS_ENDPOINT_URL": endpoint_url}
         if endpoint_url.startswith("http://"):
             options |= {"AWS_ALLOW_HTTP": "true"}

@@ -140,6 +140,7 @@ class Lake(Bucket):
                         "delta.dataSkippingNumIndexedCols": "0",
                     },
                     storage_options=self.storage_options,
+                    commit_properties=CommitProperties(max_commit_retries=0),
                 )
         except LakeError:
             if self.head(table).version < 0:

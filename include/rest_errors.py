@@ -70,7 +70,9 @@ def problem_with_status(
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         problem = AuthError(f"{where} refused access ({said}); check the token or key")
     elif status == HTTPStatus.NOT_FOUND:
-        problem = NotFound(f"{where} does not exist ({said}); check the host and the path")
+        problem = NotFound(
+            f"{where} does not exist ({said}); check the host and the name in the path"
+        )
     elif status == HTTPStatus.TOO_MANY_REQUESTS:
         problem = RateLimited(f"{where} says it is asked too often ({said}); ask again later")
     elif status in {HTTPStatus.ACCEPTED, HTTPStatus.REQUEST_TIMEOUT} or status >= 500:  # noqa: PLR2004 - 5xx

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
-from bench.compare import CONTENDERS, compare
+from bench.compare import must_agree
 from bench.measure import ROOT, BenchError, Measured, measure
+from bench.outcome import fingerprint
 
 
-def test_bench_compares_and_says_the_ratio() -> None:
-    """This project and the plain script come to the same result, and one table says how fast."""
+def came_to(rows: int, by_component: str = "same") -> list[Measured]:
+    said: dict[str, Any] = {"rows": rows, "aggregations": {"recalls_per_component": by_component}}
+    return [Measured(wall_s=1, cpu_s=1, peak_mb=1, said=said)]
+
+
+def test_the_bench_compares_and_says_the_ratio() -> None:
+    """Headwaters and the plain script come to the same, and one table says how fast each was."""
     command = [sys.executable, "-m", "bench", "--rows", "300", "--runs", "1", "--without", "dlt"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -21,26 +28,25 @@ def test_bench_compares_and_says_the_ratio() -> None:
     assert "times as long as headwaters" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("field", "told"),
-    [("rows", "came to 301 rows of 300"), ("component", "differ in recalls_per_component")],
-)
-def test_who_comes_to_something_else_is_found_out(
-    field: str, told: str, s3_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A contender with another row count or other aggregations ends the bench: fast is not right."""
+def test_another_row_count_is_found_out() -> None:
+    """A contender that came to fewer rows ends the bench: fast is not right."""
+    with pytest.raises(BenchError, match="b came to 299 rows of 300"):
+        must_agree({"a": came_to(300), "b": came_to(299)}, 300)
 
-    def wrong(url: str, s3_url: str) -> Measured:
-        right = CONTENDERS["plain script"](url, s3_url)
-        if field == "rows":
-            right.said["rows"] += 1
-        else:
-            right.said["aggregations"]["recalls_per_component_per_year"] = "0"
-        return right
 
-    monkeypatch.setitem(CONTENDERS, "wrong", wrong)
-    with pytest.raises(BenchError, match=told):
-        compare(["plain script", "wrong"], 300, 1, s3_url)
+def test_another_aggregation_is_found_out() -> None:
+    """A contender that counted otherwise ends the bench, and the aggregation is named."""
+    with pytest.raises(BenchError, match="b and a differ in recalls_per_component"):
+        must_agree({"a": came_to(300), "b": came_to(300, "other")}, 300)
+
+
+def test_a_fingerprint_knows_nulls_and_no_order() -> None:
+    """Groups in another order are the same; a missing name is not an empty one, nor the word."""
+    groups = [("Ford", 2019, 3), (None, 2019, 1)]
+    assert fingerprint(groups) == fingerprint(reversed(groups))
+    assert fingerprint(groups) == fingerprint([("Ford", 2019, 3), (float("nan"), 2019, 1)])
+    for other in ("", "None", "null"):
+        assert fingerprint(groups) != fingerprint([("Ford", 2019, 3), (other, 2019, 1)])
 
 
 def test_a_contender_that_fails_is_not_measured() -> None:

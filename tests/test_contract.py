@@ -13,7 +13,9 @@ def column(kind: pa.DataType, **rules: object) -> Column:
 
 
 def accept(kind: pa.DataType, texts: list[str | None], **rules: object):
-    contract = Contract("things", "1", "One row is a thing.", "it", ("it",), (column(kind, **rules),))
+    contract = Contract(
+        "things", "1", "One row is a thing.", "it", ("it",), (column(kind, **rules),)
+    )
     typed, reasons = contract.accept(pa.table({"it": pa.array(texts, pa.string())}))
     return typed["it"].to_pylist(), reasons
 

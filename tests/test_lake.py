@@ -188,7 +188,6 @@ def test_keys_are_spelled_as_the_design_says() -> None:
     keys = Keys("vehicle_recalls")
     assert [
         keys.raw("T", "1966-2026", 7),
-        keys.manifest("T"),
         keys.staging("T", "rows.arrow"),
         f"{keys.table}/{keys.candidate(2019, 'T', 'abc')}",
         keys.quarantine("T"),
@@ -197,7 +196,6 @@ def test_keys_are_spelled_as_the_design_says() -> None:
         keys.report(12),
     ] == [
         "vehicle_recalls/raw/T/1966-2026/page-00007.json.gz",
-        "vehicle_recalls/raw/T/read.json",
         "vehicle_recalls/staging/T/rows.arrow",
         "vehicle_recalls/table/2019/T-abc.parquet",
         "vehicle_recalls/quarantine/T.parquet",

@@ -64,6 +64,8 @@ def partition(lake: Lake, landed: Landed) -> Staged:
     years = _years_of(read, landed)
     kept = kept_rows(lake, head, years, accepted, quarantine, full=not read["years"])
     by_year = split_by_year(pa.concat_tables([accepted, kept]))
+    rows_accepted = accepted.num_rows
+    del sound, accepted  # their sorted copies are in `by_year`: a large year fits in memory once
     known = head.receipt.get("years", {})
     staged, changed = {}, []
     for year in sorted({*years, *by_year}):
@@ -86,7 +88,7 @@ def partition(lake: Lake, landed: Landed) -> Staged:
         label=landed["batch"]["label"],
         counted=landed["counted"],
         landed=sum(page["rows"] for page in landed["pages"]),
-        accepted=accepted.num_rows,
+        accepted=rows_accepted,
         kept=kept.num_rows,
         quarantined=quarantine.num_rows,
         last_modified=landed["last_modified"],
@@ -127,6 +129,7 @@ def kept_rows(
     retraction from a move to a year it did not read, so there every row stays.
     """
     held_back = quarantine["nhtsa_id"].drop_null()
+    full = full and not quarantine["nhtsa_id"].null_count  # whose row that is, nobody knows
     if full and not len(held_back):
         return STAGED_SCHEMA.empty_table()
     kept = [STAGED_SCHEMA.empty_table()]

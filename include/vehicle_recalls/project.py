@@ -48,6 +48,8 @@ def _until_current(lake: Lake, project: Callable[[Lake, Head], list[str]]) -> li
 
 
 def _project_years(lake: Lake, head: Head) -> list[str]:
+    if not head.receipt:
+        return []  # a bucket whose table is gone keeps what it still has
     wanted = {KEYS.year(year): state for year, state in year_states(head.receipt).items()}
     there = [key for key in lake.keys(KEYS.folder, recursive=False) if KEYS.year_of(key)]
     found = dict(zip(there, lake.at_once(lake.made_from, there), strict=True))

@@ -43,6 +43,7 @@ class Published(TypedDict):
     checks: list[str]
     new_columns: list[str]
     left_alone: list[int]
+    overtaken: list[int]
     changed: dict[str, ChangedYear]
 
 
@@ -54,7 +55,7 @@ def publish(
     Who loses the race for a version compares and checks again on top of the winner's.
     """
     read = parts[0]["read"]
-    _same_read(parts, batches)
+    _whole_read(parts, batches)
     trouble: LakeError | None = None
     for _ in range(PUBLISHES):
         head = lake.head(KEYS.table)
@@ -89,11 +90,17 @@ def _told(receipt: dict[str, Any], version: int | None, *, dry_run: bool = False
     return cast("Published", {**told, "version": version, "dry_run": dry_run})
 
 
-def _same_read(parts: Sequence[Part], batches: Sequence[Written]) -> None:
+def _whole_read(parts: Sequence[Part], batches: Sequence[Written]) -> None:
     if len(batches) != len(parts):
         raise TornRead(
             f"{len(parts)} batches were planned but {len(batches)} arrived; nothing was published. "
             "Clear the failed tasks of this run"
+        )
+    read = parts[0]["read"]
+    if not read["years"] and not any(batch["staged"]["landed"] for batch in batches):
+        raise TornRead(
+            f"the source has no rows now and had {read['source_rows']:,} when the run began; "
+            "nothing was published. Run again when it holds still"
         )
     moments = sorted({batch["staged"]["last_modified"] for batch in batches})
     if len(moments) > 1:
@@ -178,6 +185,7 @@ def _receipt(
         "source": {"dataset": read["dataset"], "publisher": read["publisher"]},
         "source_last_modified": staged[0]["last_modified"],
         "observed_at": max(batch["answered_at"] for batch in staged),
+        "read_whole": _read_whole(head, read, batches),
         "baseline": head.receipt.get("baseline") or (None if read["years"] else version),
         "years_read": read["years"],
         "counts": {
@@ -190,6 +198,7 @@ def _receipt(
         "checks": [f"{check.name} ({check.found})" for check in checks],
         "new_columns": sorted({name for batch in staged for name in batch["new_columns"]}),
         "left_alone": plan.left_alone,
+        "overtaken": plan.overtaken,
         "changed": {
             str(year): ChangedYear(
                 before=before[year].rows if year in before else 0, after=state.rows
@@ -198,6 +207,15 @@ def _receipt(
         },
         "years": {str(year): state._asdict() for year, state in plan.years.items()},
     }
+
+
+def _read_whole(head: Head, read: Read, batches: Sequence[Written]) -> list[str]:
+    """When all years were last read: a year that the table does not have was not there then."""
+    known: list[str] = head.receipt.get("read_whole", ["", ""])
+    if read["years"]:
+        return known
+    staged = [batch["staged"] for batch in batches]
+    return max(known, min([batch["last_modified"], batch["answered_at"]] for batch in staged))
 
 
 def _commit(lake: Lake, head: Head, receipt: dict[str, Any], plan: Plan) -> int:

@@ -33,15 +33,14 @@ from include.vehicle_recalls.years import (
 KEYS = Keys(CONTRACT.name)
 KEY = CONTRACT.key
 # Where the row of a key would come from: this read, in a year that changes (ACCEPTED) or does not
-# (SEEN); or the head, in a year that was not read (HEAD) or was read after this read (LATER); or
-# the head as it was when the batch was compared (KEPT_ROW). Of two published states the higher
-# number stays.
+# (SEEN); or the head, in a year that is older than this read (HEAD) or newer (LATER); or the head
+# as it was when the batch was compared (KEPT_ROW). Of two published states the higher number stays.
 KEPT_ROW, HEAD, SEEN, LATER, ACCEPTED = range(5)
 LIVING = pa.schema([(KEY, pa.string()), ("year", pa.int32()), ("origin", pa.int8())])
 
 
 class YearState(NamedTuple):
-    """One year as a version has it; without a path it has no rows."""
+    """One year as a version has it, and the read that says so; without a path it has no rows."""
 
     path: str
     sha256: str
@@ -56,6 +55,7 @@ class Plan:
     years: dict[int, YearState]  # the table after the commit
     changed: dict[int, YearState]  # the years that differ from the head; no path: the year goes
     left_alone: list[int]  # the head knows these from a later read
+    overtaken: list[int]  # an older read changed these meanwhile; the next run brings them
     accepted: int  # rows that this read brought, in the years it read
     kept: int  # rows of those years that stay from before
     rows_read: int  # rows of those years in their files
@@ -87,7 +87,9 @@ class _Reconciliation:
             ]
         )
         self.held_back = self.quarantine["nhtsa_id"].drop_null().unique()
-        self.left_alone: list[int] = []
+        self.last_modified = max(batch["staged"]["last_modified"] for batch in batches)
+        self.left_alone: list[int] = []  # the head knows them from a later read
+        self.overtaken: list[int] = []  # changed by an older read since this one was compared
         self.changing: list[int] = []
         self.rows: dict[int, pa.Table] = {}
         self.kept_in_same: set[str] = set()  # keys of kept rows in years that do not change
@@ -110,12 +112,13 @@ class _Reconciliation:
             for year, state in sorted(after.items())
             if state.content != self._content_before(year)
         }
-        read_here = [year for year in self.batch_of if year not in self.left_alone]
+        read_here = [year for year in self.batch_of if self._is_current(year)]
         sound = sum(self._staged(y)["rows"] - self._staged(y)["kept"] for y in read_here)
         return Plan(
             years={year: state for year, state in sorted(after.items()) if state.path},
             changed=changed,
             left_alone=self.left_alone,
+            overtaken=self.overtaken,
             accepted=sound - self.set_aside - self.superseded,
             kept=sum(self._kept(year) for year in read_here) + self.set_aside_kept,
             rows_read=sum(after[year].rows for year in read_here),
@@ -127,12 +130,14 @@ class _Reconciliation:
     def _compare(self, year: int) -> None:
         staged, known = self.batch_of[year]["staged"], self.before.get(year)
         mine = self._staged(year)
-        if known and (known.last_modified, known.answered_at) > (
-            staged["last_modified"],
-            staged["answered_at"],
-        ):
+        read_at = [staged["last_modified"], staged["answered_at"]]
+        if (known or mine["rows"]) and self._known_at(year) > read_at:
             self.left_alone.append(year)
-        elif mine["content"] != self._content_before(year) and year in staged["changed"]:
+        elif mine["content"] == self._content_before(year):
+            return
+        elif year not in staged["changed"]:
+            self.overtaken.append(year)  # its rows were not staged: the next run brings them
+        else:
             self.changing.append(year)
             if mine["base"] != (known.sha256 if known else None):
                 # An older read was committed since this year was compared: compare it anew.
@@ -156,9 +161,9 @@ class _Reconciliation:
                     parts.append(_places(rows, _origin(rows)))
         others = [year for year in self.before if year not in self.changing]
         for year, rows in zip(others, self._head_rows(others, [KEY, DATE]), strict=True):
-            if year in self.left_alone:
+            if year in self.left_alone or self.before[year].last_modified > self.last_modified:
                 origin = LATER
-            elif year not in self.batch_of:
+            elif not self._is_current(year):
                 origin = HEAD
             else:
                 origin = pc.if_else(self._stayed(rows), KEPT_ROW, SEEN)
@@ -211,8 +216,8 @@ class _Reconciliation:
         if returns:
             replaced = [year for year in self.changing if year in self.before]
             wanted = pa.array(sorted(returns), pa.string())
-            for year, rows in zip(replaced, self._head_rows(replaced), strict=True):
-                back[year] = flagged(rows.filter(pc.is_in(rows[KEY], wanted)), kept=True)
+            found = self.lake.at_once(lambda year: self._from_head(year, wanted), replaced)
+            back = dict(zip(replaced, found, strict=True))
         for year in {*drops, *(year for year, rows in back.items() if rows.num_rows)}:
             rows = self.rows.get(year)
             if rows is None:
@@ -235,7 +240,7 @@ class _Reconciliation:
         """The year after the commit; a year written anew gets its candidate here."""
         known, batch = self.before.get(year), self.batch_of.get(year)
         state = known or YearState("", "", NOTHING, 0, "", "")
-        if batch and year not in self.left_alone:
+        if batch and self._is_current(year):
             staged = batch["staged"]
             state = state._replace(
                 last_modified=staged["last_modified"], answered_at=staged["answered_at"]
@@ -258,6 +263,16 @@ class _Reconciliation:
             path=made["path"], sha256=made["sha256"], content=content, rows=made["rows"]
         )
 
+    def _known_at(self, year: int) -> list[str]:
+        """When the head's year was read; one that it does not have was not there either."""
+        if known := self.before.get(year):
+            return [known.last_modified, known.answered_at]
+        return list(self.head.receipt.get("read_whole", ["", ""]))
+
+    def _is_current(self, year: int) -> bool:
+        """Whether this read says what the year is."""
+        return year in self.batch_of and year not in self.left_alone + self.overtaken
+
     def _staged(self, year: int) -> StagedYear:
         return self.batch_of[year]["staged"]["years"][str(year)]
 
@@ -276,6 +291,10 @@ class _Reconciliation:
         key = self.batch_of[year]["staged"]["rows_key"]
         found = [t for t in read_ipc(self.lake, key) if _year_of(t) == year] if key else []
         return found[0] if found else STAGED_SCHEMA.empty_table()
+
+    def _from_head(self, year: int, keys: pa.Array) -> pa.Table:
+        (rows,) = self._head_rows([year])
+        return flagged(rows.filter(pc.is_in(rows[KEY], keys)), kept=True)
 
     def _as_head(self, year: int) -> pa.Table:
         (rows,) = self._head_rows([year])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ TOP = 3
 YEARS_SHOWN = 12
 
 
-def render(lake: Lake, run: Published) -> str:
+def render(lake: Lake, run: Published, *, aggregations: bool = True) -> str:
     """The screen of one run, in Markdown that reads well as plain text."""
     return "\n".join(
         [
@@ -28,26 +28,33 @@ def render(lake: Lake, run: Published) -> str:
             "",
             "## Checks",
             *(f"- passed: {check}" for check in run["checks"]),
-            *_aggregations(lake),
+            *(_aggregations(lake) if aggregations else []),
             "",
         ]
     )
 
 
-def project_report(lake: Lake) -> str | None:
-    """Make the head's report equal to its receipt; returns its key when there is a head."""
+def project_reports(lake: Lake) -> list[str]:
+    """Write the head's report, and those of versions before it whose run died too early.
+
+    The aggregations are the head's, so that only its report can show them.
+    """
     head = lake.head(KEYS.table)
-    if not head.receipt:
-        return None
-    key = KEYS.report(head.receipt_version)
-    made_from = {"version": str(head.receipt_version), "token": head.receipt["token"]}
-    if lake.made_from(key) != made_from:
-        facts = {
-            name: head.receipt[name] for name in Published.__annotations__ if name in head.receipt
-        }
-        run = Published(**facts, version=head.receipt_version, dry_run=False)  # type: ignore[typeddict-item]
-        lake.project(key, render(lake, run).encode(), made_from)
-    return key
+    written = []
+    for version in range(head.receipt_version, 0, -1):
+        receipt = lake.receipt(KEYS.table, version)
+        if not receipt:
+            continue
+        key = KEYS.report(version)
+        made_from = {"version": str(version), "token": receipt["token"]}
+        if lake.made_from(key) == made_from:
+            break
+        facts = {name: receipt[name] for name in Published.__annotations__ if name in receipt}
+        run = cast("Published", {**facts, "version": version, "dry_run": False})
+        text = render(lake, run, aggregations=version == head.receipt_version)
+        lake.project(key, text.encode(), made_from)
+        written.append(key)
+    return written
 
 
 def _headline(run: Published) -> str:
@@ -77,6 +84,11 @@ def _source(run: Published) -> list[str]:
         lines.append(f"- new columns at the source, in raw only: {', '.join(run['new_columns'])}")
     if run["left_alone"]:
         lines.append(f"- left alone, known from a later read: {_years(run['left_alone'])}")
+    if run["overtaken"]:
+        lines.append(
+            f"- changed by an older read meanwhile, which the next run mends: "
+            f"{_years(run['overtaken'])}"
+        )
     return lines
 
 

@@ -9,7 +9,7 @@ from include.vehicle_recalls.extract import land, take_census
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.project import project_aggregates, project_years
 from include.vehicle_recalls.publish import Published, publish
-from include.vehicle_recalls.report import project_report
+from include.vehicle_recalls.report import project_reports
 from include.vehicle_recalls.source import RecallsApi
 from include.vehicle_recalls.write import write_parquet
 
@@ -28,5 +28,5 @@ def run(
     if not dry_run:
         project_years(lake)
         project_aggregates(lake)
-        project_report(lake)
+        project_reports(lake)
     return published

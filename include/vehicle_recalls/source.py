@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ __all__ = [
 # SODA 2.1 has no upper bound of its own; 50,000 is safe everywhere.
 MAX_PAGE_SIZE = 50_000
 MOST_YEARS = 1_000
+PIECE_BYTES = 1 << 20
 BLOCK_BYTES = 8 << 20  # blocks are parsed side by side; a row is 3.3 kB at most
 ONLY_ID = pyarrow.json.ParseOptions(
     explicit_schema=pa.schema([(":id", pa.string())]), unexpected_field_behavior="ignore"
@@ -176,7 +178,7 @@ def as_json_lines(body: bytes) -> bytes | bytearray:
         lines = bytearray(body)
         # numpy, because a page has 60 MB: four times as fast as bytes.replace and bytes.count.
         characters = np.frombuffer(lines, np.uint8)
-        line_ends = np.flatnonzero(characters == ord("\n"))
+        line_ends = _places(characters, "\n")
         begins = line_ends[:-2] + 1
         if np.all(characters[begins] == ord(",")) and np.all(characters[begins + 1] == ord("{")):
             characters[begins] = ord(" ")
@@ -192,6 +194,13 @@ def as_json_lines(body: bytes) -> bytes | bytearray:
     if not all(isinstance(row, dict) for row in parsed):
         raise UnexpectedBody("the body is a list, but not of rows; is the host a SODA server?")
     return b"\n".join(json.dumps(row).encode() for row in parsed)
+
+
+def _places(characters: Any, wanted: str) -> Any:
+    """Where a character is; piece by piece, so that comparing takes no memory to speak of."""
+    pieces = range(0, len(characters), PIECE_BYTES)
+    found = [np.flatnonzero(characters[at : at + PIECE_BYTES] == ord(wanted)) + at for at in pieces]
+    return np.concatenate(found)
 
 
 def _ids(lines: bytes | bytearray, answer: Answer) -> pa.ChunkedArray:

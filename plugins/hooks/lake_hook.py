@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -52,10 +54,12 @@ class LakeHook(BaseHook):
                 f"the connection `{self.conn_id}` names no bucket; add to its extra "
                 '{"service_config": {"s3": {"bucket_name": "<bucket>"}}}'
             )
-        s3 = aws.get_client_type(
-            region_name=aws.region_name,
-            config=CLIENT_CONFIG.merge(aws.config),  # the connection's own settings win
-        )
+        try:
+            s3: Any = aws.get_client_type(
+                region_name=aws.region_name,
+                config=CLIENT_CONFIG.merge(aws.config),  # the connection's own settings win
+            )
+        except ValueError as error:
+            raise Hopeless(f"the connection `{self.conn_id}` cannot be used: {error}") from None
         session = aws.get_session(region_name=aws.region_name)
-        endpoint_url = aws.conn_config.get_service_endpoint_url("s3")
-        return Lake(s3, bucket, storage_options(session, endpoint_url))
+        return Lake(s3, bucket, storage_options(session, s3.meta.endpoint_url))

@@ -196,6 +196,7 @@ def land_rows(
     return Landed(
         read=read,
         batch=batch,
+        folder=folder,
         pages=refs,
         counted=sum(len(rows) for rows in pages),
         last_modified=refreshed,

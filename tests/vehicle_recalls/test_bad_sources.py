@@ -318,7 +318,7 @@ def test_a_wrong_dataset_fails_at_once(recalls_url: str, source: Control, settle
         NotFound,
         "/resource/none-such.json does not exist",
         "dataset.missing",
-        "check the host and the path",
+        "check the host and the name in the path",
     )
     assert isinstance(trouble, Hopeless)
     assert len(source.requests) == 1

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from include.lake import Lake, LakeError
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.project import AGGREGATES, project_aggregates, project_years
-from include.vehicle_recalls.report import project_report
+from include.vehicle_recalls.report import project_reports
 from tests.faulty_s3 import FaultyS3, faulty_s3
 from tests.vehicle_recalls.evidence import (
     KEYS,
@@ -53,7 +53,7 @@ def _second_day(lake: Lake) -> None:
 def _project(lake: Lake) -> None:
     project_years(lake)
     project_aggregates(lake)
-    project_report(lake)
+    project_reports(lake)
 
 
 def _projections(lake: Lake) -> dict[str, str]:

@@ -451,3 +451,19 @@ def test_a_refused_commit_is_told_and_can_be_repeated(
     proxy.clear()
     assert _publish(shaky, mine)["version"] == 2
     assert _subjects(lake) == {"19V000001": "New"}
+
+
+def test_a_checkpoint_that_fails_after_the_commit_is_no_failure(
+    proxy: FaultyS3, shaky: Lake, lake: Lake
+) -> None:
+    """The library raises although the commit landed; the log says that it did."""
+    publish_landed(lake, land_rows(lake, [_in(2019, 1)], refreshed=DAY_1))
+    handle = lake.head(KEYS.table).handle
+    assert handle is not None
+    handle.alter.set_table_properties({"delta.checkpointInterval": "1"})
+    mine = _stage(lake, land_rows(lake, [_in(2019, 1, subject="New")], refreshed=DAY_2))
+    proxy.fail(lambda call: call.changes and "checkpoint" in call.path, status=403)
+    assert _publish(shaky, mine)["version"] == 3
+    assert any("checkpoint" in call.path for call in proxy.changes)
+    assert _subjects(lake) == {"19V000001": "New"}
+    assert _versions(lake) == 4
