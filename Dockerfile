@@ -16,7 +16,8 @@ COPY include/ include/
 ENV PYTHONPATH=/opt/headwaters \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/headwaters/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/headwaters/plugins \
-    AIRFLOW__CORE__LOAD_EXAMPLES=False
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    ARROW_DEFAULT_MEMORY_POOL=system
 
 # The user `airflow`, by number, so that Kubernetes can see that it is not root.
 USER 50000

@@ -67,4 +67,8 @@ def measure(
 def environment() -> dict[str, str]:
     """Nothing of the user's settings: no AWS profile, no proxy, no dlt configuration."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-    return kept | {"PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true"}
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # as Airflow has it here; the same for all
+    }

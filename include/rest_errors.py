@@ -65,6 +65,8 @@ class RedirectElsewhere(requests.RequestException):
 def problem_with_status(
     status: int, where: str, headers: Mapping[str, str], body: bytes
 ) -> RestError | None:
+    if status < HTTPStatus.MULTIPLE_CHOICES and status != HTTPStatus.ACCEPTED:
+        return None  # without a look at the body, which may be large
     said = f"{status}{_said(headers, body)}"
     problem: RestError
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -79,11 +81,9 @@ def problem_with_status(
         problem = SourceUnavailable(f"{where} is not available ({said}); try again later")
     elif status >= HTTPStatus.BAD_REQUEST:
         problem = BadRequest(f"{where} did not understand the request ({said}); correct it")
-    elif status >= HTTPStatus.MULTIPLE_CHOICES:
+    else:
         target = host_and_path(headers.get("Location", ""))
         problem = WrongHost(f"{where} sends on to {target} ({said}); ask that address instead")
-    else:
-        return None
     problem.retry_after_s = _retry_after_s(headers)
     return problem
 

@@ -38,6 +38,8 @@ def airflow_environment(
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": home / "logs",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": False,
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": False,
+        # Arrow's own allocator keeps what it once had: a third more memory for the same work.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
         "PYTHONPATH": root,
         "PYTHONUNBUFFERED": 1,
     }

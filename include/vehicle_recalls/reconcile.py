@@ -7,7 +7,7 @@ the whole seen: keys that moved between years or batches, and a head that others
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -172,9 +172,11 @@ class _Reconciliation:
 
     def _settle(self, living: pa.Table) -> tuple[dict[int, set[str]], set[str]]:
         """Who gives way where a key lives twice, and which keys must come back from the head."""
-        counts = living[KEY].combine_chunks().value_counts()
-        repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-        unclear = pa.concat_arrays([repeated, self.held_back]).unique()
+        repeated = [
+            counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+            for counts in _key_counts(living[KEY])
+        ]
+        unclear = pa.concat_arrays([*repeated, self.held_back]).unique()
         places: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for place in living.filter(pc.is_in(living[KEY], unclear)).to_pylist():
             places[place[KEY]].append(place)
@@ -234,7 +236,7 @@ class _Reconciliation:
         rewritten = pa.array(list(self.rows), pa.int32())
         untouched = living.filter(pc.invert(pc.is_in(living["year"], rewritten)))[KEY]
         chunks = [*untouched.chunks, *(c for t in self.rows.values() for c in t[KEY].chunks)]
-        return len(pa.chunked_array(chunks, pa.string()).unique())
+        return sum(len(counts) for counts in _key_counts(pa.chunked_array(chunks, pa.string())))
 
     def _state(self, year: int) -> YearState:
         """The year after the commit; a year written anew gets its candidate here."""
@@ -306,6 +308,13 @@ class _Reconciliation:
     def _head_rows(self, years: Sequence[int], columns: list[str] | None = None) -> list[pa.Table]:
         paths = [f"{KEYS.table}/{self.before[year].path}" for year in years]
         return self.lake.at_once(lambda key: self.lake.read_parquet(key, columns), paths)
+
+
+def _key_counts(keys: pa.ChunkedArray) -> Iterator[pa.StructArray]:
+    """How often each key comes; by their beginnings, so that no one hash table holds them all."""
+    beginnings = pc.utf8_slice_codeunits(keys, 0, 2)
+    for beginning in beginnings.unique():
+        yield keys.filter(pc.equal(beginnings, beginning)).value_counts()
 
 
 def _year_of(rows: pa.Table) -> int:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from include.lake import Lake
-from include.vehicle_recalls.extract import land, take_census
+from include.vehicle_recalls.extract import Landed, land, take_census
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.project import project_aggregates, project_years
 from include.vehicle_recalls.publish import Published, publish
 from include.vehicle_recalls.report import project_reports
 from include.vehicle_recalls.source import RecallsApi
-from include.vehicle_recalls.write import write_parquet
+from include.vehicle_recalls.write import Written, write_parquet
+
+WORKERS = 2
 
 
 def run(
@@ -23,7 +26,17 @@ def run(
     run_id: str = "by hand",
 ) -> Published:
     parts = take_census(api, lake, years, run_id)
-    written = [write_parquet(lake, partition(lake, land(api, lake, part))) for part in parts]
+
+    def transform(landed: Future[Landed]) -> Written:
+        return write_parquet(lake, partition(lake, landed.result()))
+
+    # Batches side by side, as Airflow's workers have them; the API is asked one thing at a time.
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(WORKERS) as workers:
+        landed = [reader.submit(land, api, lake, part) for part in parts]
+        try:
+            written = list(workers.map(transform, landed))
+        finally:
+            reader.shutdown(cancel_futures=True)
     published = publish(lake, parts, written, dry_run=dry_run)
     if not dry_run:
         project_years(lake)
