@@ -149,7 +149,8 @@ def test_one_function_commits() -> None:
         for keyword in call.keywords
         if keyword.arg == "max_commit_retries"
     ]
-    assert retries == ["0"]
+    assert set(retries) == {"0"}
+    assert len(retries) == 2  # to create a table, to commit to it
 
 
 def test_only_the_lake_spells_a_key() -> None:

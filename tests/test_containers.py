@@ -241,7 +241,7 @@ def test_each_connection_of_the_hooks_is_given_to_every_airflow(profile: str) ->
     named = {
         found
         for path in (ROOT / "plugins" / "hooks").glob("*_hook.py")
-        for found in re.findall(r'conn\w*(?::\s*\w+)?\s*=\s*"(\w+)"', path.read_text())
+        for found in re.findall(r'default_conn_name\s*=\s*"(\w+)"', path.read_text())
     }
     assert named >= {"recalls_api", "lake"}
     for component in ("api-server", "scheduler", "dag-processor", "triggerer"):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from include.lake import Head, Keys, Lake
 from include.quality import Check, require
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.reconcile import year_states
+from include.vehicle_recalls.state import year_states
 from include.vehicle_recalls.write import to_parquet
 
 KEYS = Keys(CONTRACT.name)

@@ -15,7 +15,8 @@ from include.lake import CommitConflict, DataFile, Head, Keys, Lake, LakeError
 from include.quality import Check, require
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import Part, Read, TornRead
-from include.vehicle_recalls.reconcile import Plan, reconcile, year_states
+from include.vehicle_recalls.reconcile import Plan, reconcile
+from include.vehicle_recalls.state import year_states
 from include.vehicle_recalls.write import Written
 
 log = logging.getLogger(__name__)

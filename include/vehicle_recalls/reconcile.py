@@ -6,12 +6,9 @@ the whole seen: keys that moved between years or batches, and a head that others
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +17,21 @@ from include.vehicle_recalls.accept import QUARANTINE_SCHEMA, raw_rows
 from include.vehicle_recalls.contract import CONTRACT, DATE
 from include.vehicle_recalls.extract import PageRef, Read
 from include.vehicle_recalls.partition import StagedYear, kept_rows, read_ipc
+from include.vehicle_recalls.places import (
+    HEAD,
+    KEPT_ROW,
+    KEY,
+    LATER,
+    LIVING,
+    SEEN,
+    Place,
+    Settlement,
+    key_counts,
+    origin_of,
+    places_of,
+    settle,
+)
+from include.vehicle_recalls.state import YearState, year_states
 from include.vehicle_recalls.write import Candidate, Written, write_candidate
 from include.vehicle_recalls.years import (
     KEPT,
@@ -31,23 +43,6 @@ from include.vehicle_recalls.years import (
 )
 
 KEYS = Keys(CONTRACT.name)
-KEY = CONTRACT.key
-# Where the row of a key would come from: this read, in a year that changes (ACCEPTED) or does not
-# (SEEN); or the head, in a year that is older than this read (HEAD) or newer (LATER); or the head
-# as it was when the batch was compared (KEPT_ROW). Of two published states the higher number stays.
-KEPT_ROW, HEAD, SEEN, LATER, ACCEPTED = range(5)
-LIVING = pa.schema([(KEY, pa.string()), ("year", pa.int32()), ("origin", pa.int8())])
-
-
-class YearState(NamedTuple):
-    """One year as a version has it, and the read that says so; without a path it has no rows."""
-
-    path: str
-    sha256: str
-    content: str
-    rows: int
-    last_modified: str
-    answered_at: str
 
 
 @dataclass(frozen=True)
@@ -62,10 +57,6 @@ class Plan:
     set_aside: int  # rows that only publish could tell to be copies
     quarantine: pa.Table
     distinct_keys: int | None  # of the whole table; None when nothing changes
-
-
-def year_states(receipt: Mapping[str, Any]) -> dict[int, YearState]:
-    return {int(year): YearState(**state) for year, state in receipt.get("years", {}).items()}
 
 
 def reconcile(lake: Lake, head: Head, read: Read, batches: Sequence[Written]) -> Plan:
@@ -103,8 +94,11 @@ class _Reconciliation:
         distinct_keys = None
         if self.changing:
             living = self._living()
-            drops, returns = self._settle(living)
-            self._rewrite(drops, returns)
+            settlement = settle(living, self.held_back)
+            self.superseded = settlement.superseded
+            for key, copies in settlement.copies.items():
+                self._set_aside(key, copies)
+            self._rewrite(settlement)
             distinct_keys = self._count_keys(living)
         after = {year: self._state(year) for year in {*self.before, *self.batch_of, *self.rows}}
         changed = {
@@ -152,13 +146,13 @@ class _Reconciliation:
 
     def _living(self) -> pa.Table:
         """Every key the table would have, with its year and where its row comes from."""
-        parts = [_places(rows, _origin(rows)) for rows in self.rows.values()]
+        parts = [places_of(rows, origin_of(rows)) for rows in self.rows.values()]
         for key in {batch["staged"]["keys_key"] for batch in self.batch_of.values()}:
             for rows in read_ipc(self.lake, key) if key else []:
                 if _year_of(rows) not in self.changing:
                     self.kept_in_same.update(rows[KEY].to_pylist())
                 elif _year_of(rows) not in self.rows:
-                    parts.append(_places(rows, _origin(rows)))
+                    parts.append(places_of(rows, origin_of(rows)))
         others = [year for year in self.before if year not in self.changing]
         for year, rows in zip(others, self._head_rows(others, [KEY, DATE]), strict=True):
             if year in self.left_alone or self.before[year].last_modified > self.last_modified:
@@ -167,53 +161,24 @@ class _Reconciliation:
                 origin = HEAD
             else:
                 origin = pc.if_else(self._stayed(rows), KEPT_ROW, SEEN)
-            parts.append(_places(rows, origin))
+            parts.append(places_of(rows, origin))
         return pa.concat_tables([LIVING.empty_table(), *parts])
 
-    def _settle(self, living: pa.Table) -> tuple[dict[int, set[str]], set[str]]:
-        """Who gives way where a key lives twice, and which keys must come back from the head."""
-        repeated = [
-            counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-            for counts in _key_counts(living[KEY])
-        ]
-        unclear = pa.concat_arrays([*repeated, self.held_back]).unique()
-        places: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        for place in living.filter(pc.is_in(living[KEY], unclear)).to_pylist():
-            places[place[KEY]].append(place)
-        held_back = set(self.held_back.to_pylist())
-        drops: defaultdict[int, set[str]] = defaultdict(set)
-        returns: set[str] = set()
-        for key in unclear.to_pylist():
-            stay = sorted(places[key], key=lambda place: -int(place["origin"]))
-            copies = [place for place in stay if place["origin"] in {ACCEPTED, SEEN}]
-            accepted = [place for place in copies if place["origin"] == ACCEPTED]
-            if len(copies) + (key in held_back) > 1:
-                self._set_aside(key, copies)
-                stay = [place for place in stay if place not in accepted]
-            elif accepted and any(place["origin"] == LATER for place in stay):
-                self.superseded += 1
-                stay = [place for place in stay if place not in accepted]
-            for place in places[key]:
-                if place not in stay[:1]:
-                    drops[place["year"]].add(key)
-            if not stay:
-                returns.add(key)
-        return drops, returns
-
-    def _set_aside(self, key: str, copies: list[dict[str, Any]]) -> None:
+    def _set_aside(self, key: str, copies: list[Place]) -> None:
         """Copies of one key came in several batches: all go to the quarantine."""
         reason = f"{KEY}: {key} comes in more than one place"
         found = [
             {"nhtsa_id": key, "reasons": reason, "raw": raw}
-            for pages in {id(p): p for p in (self._pages(c["year"]) for c in copies)}.values()
+            for pages in {id(p): p for p in (self._pages(copy.year) for copy in copies)}.values()
             for raw in raw_rows(self.lake, pages, key)
         ]
         more = pa.Table.from_pylist(found, schema=QUARANTINE_SCHEMA)
         self.quarantine = pa.concat_tables([self.quarantine, more])
         self.set_aside += len(copies)
-        self.set_aside_kept += sum(place["origin"] == SEEN for place in copies)
+        self.set_aside_kept += sum(copy.origin == SEEN for copy in copies)
 
-    def _rewrite(self, drops: Mapping[int, set[str]], returns: set[str]) -> None:
+    def _rewrite(self, settlement: Settlement) -> None:
+        drops, returns = settlement.drops, settlement.returns
         back: dict[int, pa.Table] = {}
         if returns:
             replaced = [year for year in self.changing if year in self.before]
@@ -236,7 +201,7 @@ class _Reconciliation:
         rewritten = pa.array(list(self.rows), pa.int32())
         untouched = living.filter(pc.invert(pc.is_in(living["year"], rewritten)))[KEY]
         chunks = [*untouched.chunks, *(c for t in self.rows.values() for c in t[KEY].chunks)]
-        return sum(len(counts) for counts in _key_counts(pa.chunked_array(chunks, pa.string())))
+        return sum(len(counts) for counts in key_counts(pa.chunked_array(chunks, pa.string())))
 
     def _state(self, year: int) -> YearState:
         """The year after the commit; a year written anew gets its candidate here."""
@@ -310,22 +275,5 @@ class _Reconciliation:
         return self.lake.at_once(lambda key: self.lake.read_parquet(key, columns), paths)
 
 
-def _key_counts(keys: pa.ChunkedArray) -> Iterator[pa.StructArray]:
-    """How often each key comes; by their beginnings, so that no one hash table holds them all."""
-    beginnings = pc.utf8_slice_codeunits(keys, 0, 2)
-    for beginning in beginnings.unique():
-        yield keys.filter(pc.equal(beginnings, beginning)).value_counts()
-
-
 def _year_of(rows: pa.Table) -> int:
     return int(rows[DATE][0].as_py().year)
-
-
-def _origin(staged: pa.Table) -> pa.ChunkedArray:
-    return pc.if_else(staged[KEPT], KEPT_ROW, ACCEPTED)
-
-
-def _places(rows: pa.Table, origin: pa.ChunkedArray | int) -> pa.Table:
-    if isinstance(origin, int):
-        origin = pa.array(np.full(rows.num_rows, origin))
-    return pa.table([rows[KEY], pc.year(rows[DATE]), origin], names=LIVING.names).cast(LIVING)
