@@ -15,6 +15,7 @@ a commit is done once, and whatever was interrupted after it is mended by the ne
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+log = logging.getLogger(__name__)
 RECALLS = Asset("vehicle_recalls")
 THIS_YEAR = datetime.now(UTC).year
 FIRST_YEAR = 1966  # NHTSA's first; a test holds it to the contract's
@@ -52,6 +54,15 @@ PARAMS = {
         title="Dry run",
         description="Do everything but the commit; the report shows what would change.",
     ),
+}
+ONE_YEAR = PARAMS | {
+    "years": Param(
+        [],
+        type="array",
+        items=PARAMS["years"].schema["items"],
+        title="Report year",
+        description="Exactly one, such as [2019]. Leave it empty in the backfill form.",
+    )
 }
 DEFAULTS = {
     "owner": "headwaters",
@@ -84,6 +95,11 @@ def census(*, one_year: bool) -> Any:
     from include.vehicle_recalls.extract import take_census
 
     context = get_current_context()
+    if unknown := set(context["dag_run"].conf or {}) - set(PARAMS):
+        raise AirflowFailException(
+            f"the run's conf has {', '.join(sorted(unknown))}, which this DAG does not know; "
+            f"it takes {' and '.join(PARAMS)}"
+        )
     key = context["dag_run"].partition_key
     years = context["params"]["years"]
     if one_year and key:
@@ -161,7 +177,8 @@ def report(published: Any) -> None:
     screen = render(lake(), published)
     if not published["dry_run"]:
         project_reports(lake())
-    print(screen)
+    for line in screen.splitlines():
+        log.info(line)
     if path := os.environ.get("HEADWATERS_SCREEN"):
         Path(path).write_text(screen)
 
@@ -206,7 +223,7 @@ def vehicle_recalls() -> None:
     start_date=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=4,
-    params=PARAMS,
+    params=ONE_YEAR,
     default_args=DEFAULTS,
     doc_md=__doc__,
     tags=["recalls"],

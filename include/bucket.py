@@ -37,7 +37,7 @@ REFUSALS = {
     "InvalidBucketName": "correct the bucket's name in the connection `lake`",
     "AccessDenied": "give the connection `lake` the right to it",
     "403": "give the connection `lake` the right to it",  # a HEAD has no body to say more
-    "InvalidAccessKeyId": "check the keys of the connection `lake`",
+    "InvalidAccessKeyId": "set keys or a role in the connection `lake`, or AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "check the keys of the connection `lake`",
 }
 CURES = REFUSALS | {
@@ -219,6 +219,8 @@ def _inside(text: str) -> tuple[str, str]:
     """The reason in what delta-rs says over many coloured lines, and S3's code if it has one."""
     if code := re.search(r"<Code>(\w+)</Code>", text):
         return f"S3 answered {code[1]}", code[1]
+    if "IMDS" in text:
+        return "no keys", "InvalidAccessKeyId"
     if "error sending request" in text or "Connect" in text:
         return "no answer", "unreachable"
     if status := re.search(r"\b([45]\d\d) [A-Z]\w+", text):

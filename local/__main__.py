@@ -49,9 +49,9 @@ def _do(asked: argparse.Namespace) -> int:
 
             return run_ui(ROOT)
         case "dag":
-            from local.run import run_any
+            from local.run import run_once
 
-            return run_any(ROOT, asked.dag_id, asked.conf)
+            return run_once(ROOT, asked.dag_id, asked.conf, "dag.log")
         case _:
             from local.run import run_flagship
 

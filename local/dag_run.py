@@ -15,7 +15,6 @@ from local.state import Lock
 STARTS_A_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* \[")
 TASK_ENDED = re.compile(r"\[DAG TEST\] end task task_id=(\S+) map_index=(-?\d+)")
 NEW_STATE = re.compile(r"Task instance state updated .*\bnew_state=(\w+)")
-RUN_CREATED = "Created dag run"
 BROKEN_FILE = re.compile(r"Error loading DAG from (\S+): (.+?) \[airflow\.")
 EXCEPTION_NAME = re.compile(r"^(?:\w+\.)*\w+: ")
 Say = Callable[[str], None]
@@ -128,21 +127,3 @@ class Failure:
         elif self.inside and line[0] != " ":
             part = line.strip() if self.message else EXCEPTION_NAME.sub("", line)
             self.message = f"{self.message} {part}".strip()
-
-
-class Quiet:
-    """Shows the output once a run has been made: before that, a user's mistake is one line."""
-
-    def __init__(self) -> None:
-        self.held: list[str] | None = []
-        self.failure = Failure()
-
-    def follow(self, line: str) -> None:
-        self.failure.follow(line)
-        if self.held is None:
-            print(line, flush=True)
-            return
-        self.held.append(line)
-        if RUN_CREATED in line:
-            print(*self.held, sep="\n", flush=True)
-            self.held = None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.airflow_home import RUNS, airflow_environment, migrate
-from local.dag_run import Progress, Quiet, TaskFailed, checked_conf, run_dag
+from local.dag_run import Progress, TaskFailed, checked_conf, run_dag
 from local.environment import RECALLS_API, connect, has_own_lake, read_environment
 from local.stack import Stack
 
@@ -55,39 +55,31 @@ def connected(
 
 
 def run_flagship(root: Path, *, official: bool = False) -> int:
-    """Run the flagship, a line a step, and show its report."""
+    log = "live" if official else "run"
+    return run_once(root, FLAGSHIP, "", f"{log}.log", official=official)
+
+
+def run_once(root: Path, dag_id: str, conf: str, log_name: str, *, official: bool = False) -> int:
+    """Run a DAG once, a line a task, and show its report; the exit code is the run's."""
     say = stopwatch()
-    log = root / ".local" / "logs" / ("live.log" if official else "run.log")
+    conf = checked_conf(conf)
+    log = root / ".local" / "logs" / log_name
     screen = root / ".local" / "screen.txt"
     screen.unlink(missing_ok=True)
+    progress = Progress(say)
     with connected(root, RUNS, say, official=official) as settings:
         environment = airflow_environment(root, RUNS, settings)
         environment["HEADWATERS_SCREEN"] = str(screen)
-        say(f"airflow dags test {FLAGSHIP}")
-        progress = Progress(say)
+        say(f"airflow dags test {dag_id}")
         try:
-            code = run_dag(root, FLAGSHIP, checked_conf(""), environment, log, progress.follow, say)
+            code = run_dag(root, dag_id, conf, environment, log, progress.follow, say)
         except TaskFailed:
             # Somebody sits in front of this: to run it again is sooner than to wait for Airflow.
             code = 1
     if screen.exists():
         print(f"\n{screen.read_text().rstrip()}\n", flush=True)
     if code:
-        if not progress.failed:
-            say(f"the run could not be made: {progress.failure}")
-        say(f"the run failed; all that Airflow said is in {os.path.relpath(log)}")
-    return int(code != 0)
-
-
-def run_any(root: Path, dag_id: str, conf: str) -> int:
-    """Run a DAG once, its output as it is; the exit code is the run's."""
-    say = stopwatch()
-    log = root / ".local" / "logs" / "dag.log"
-    conf = checked_conf(conf)
-    with connected(root, RUNS, say) as settings:
-        output = Quiet()
-        environment = airflow_environment(root, RUNS, settings)
-        code = run_dag(root, dag_id, conf, environment, log, output.follow, say)
-    if code and output.held is not None:
-        say(f"{output.failure} (all that Airflow said is in {os.path.relpath(log)})")
+        what = "the run failed" if progress.failed else "the run could not be made"
+        said = os.path.relpath(log)
+        say(f"{what}: {progress.failure} (all that Airflow said is in {said})")
     return int(code != 0)

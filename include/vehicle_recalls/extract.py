@@ -29,6 +29,10 @@ class TornRead(Hopeless):
     """The batches of one run do not belong together; only a new run can read them anew."""
 
 
+class OtherSource(Hopeless):
+    """Data of two sources never meets in one bucket."""
+
+
 class ContractBroken(Hopeless):
     """The source's columns are not what the contract says."""
 
@@ -88,6 +92,13 @@ def take_census(source: RecallsApi, lake: Lake, years: Sequence[int], run_id: st
         raise SourceChanged(
             f"the source {census.state.dataset} has no rows; nothing was changed. "
             "It may be in the middle of a refresh: run again later"
+        )
+    asked = {"dataset": census.state.dataset, "publisher": census.state.publisher}
+    if (holds := head.receipt.get("source", asked)) != asked:
+        raise OtherSource(
+            f"the table holds {holds['dataset']} ({holds['publisher']}), the source is "
+            f"{asked['dataset']} ({asked['publisher']}); nothing was read. "
+            "Use another bucket for another source"
         )
     known = {int(year) for year in head.receipt.get("years", {})}
     read = Read(

@@ -191,7 +191,8 @@ def _receipt(
         "years_read": read["years"],
         "counts": {
             "landed": sum(batch["landed"] for batch in staged),
-            "accepted": plan.accepted,
+            "accepted": sum(batch["accepted"] for batch in staged) - plan.set_aside,
+            "not_newer": plan.not_newer,
             "quarantined": plan.quarantine.num_rows,
             "kept": plan.kept,
             "rows": sum(state.rows for state in plan.years.values()),

@@ -55,6 +55,7 @@ class Plan:
     kept: int  # rows of those years that stay from before
     rows_read: int  # rows of those years in their files
     set_aside: int  # rows that only publish could tell to be copies
+    not_newer: int  # sound rows for which the table has a later read, or will by the next run
     quarantine: pa.Table
     distinct_keys: int | None  # of the whole table; None when nothing changes
 
@@ -107,16 +108,16 @@ class _Reconciliation:
             if state.content != self._content_before(year)
         }
         read_here = [year for year in self.batch_of if self._is_current(year)]
-        sound = sum(self._staged(y)["rows"] - self._staged(y)["kept"] for y in read_here)
         return Plan(
             years={year: state for year, state in sorted(after.items()) if state.path},
             changed=changed,
             left_alone=self.left_alone,
             overtaken=self.overtaken,
-            accepted=sound - self.set_aside - self.superseded,
+            accepted=self._sound(read_here) - self.set_aside - self.superseded,
             kept=sum(self._kept(year) for year in read_here) + self.set_aside_kept,
             rows_read=sum(after[year].rows for year in read_here),
             set_aside=self.set_aside,
+            not_newer=self._sound(self.left_alone + self.overtaken) + self.superseded,
             quarantine=self.quarantine,
             distinct_keys=distinct_keys,
         )
@@ -229,6 +230,9 @@ class _Reconciliation:
         return state._replace(
             path=made["path"], sha256=made["sha256"], content=content, rows=made["rows"]
         )
+
+    def _sound(self, years: Sequence[int]) -> int:
+        return sum(self._staged(year)["rows"] - self._staged(year)["kept"] for year in years)
 
     def _known_at(self, year: int) -> list[str]:
         """When the head's year was read; one that it does not have was not there either."""

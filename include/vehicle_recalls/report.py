@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.lake import Keys, Lake
 from include.vehicle_recalls.contract import CONTRACT
@@ -65,6 +66,8 @@ def _headline(run: Published) -> str:
     if run["dry_run"]:
         would = f"would change {_count(run['changed'], 'year')}" if run["changed"] else "unchanged"
         return f"{what}: dry run, {would}; nothing was committed"
+    if run["version"] is None and run["counts"]["not_newer"]:
+        return f"{what}: the table has a later read, {rows}; nothing was committed"
     if run["version"] is None:
         return f"{what}: unchanged, {rows}; nothing was committed"
     return f"{what}: version {run['version']}, {_count(run['changed'], 'year')} changed, {rows}"
@@ -78,7 +81,8 @@ def _source(run: Published) -> list[str]:
         + (" (this data is MADE UP)" if made_up else "")
         + f", last changed {run['source_last_modified']}, read {run['observed_at']}",
         f"- read: {counts['landed']:,} rows = {counts['accepted']:,} accepted"
-        f" + {counts['quarantined']:,} in quarantine; {counts['kept']:,} kept from before",
+        f" + {counts['quarantined']:,} in quarantine; {counts['kept']:,} kept from before"
+        + (f", {counts['not_newer']:,} left alone" if counts["not_newer"] else ""),
     ]
     if run["new_columns"]:
         lines.append(f"- new columns at the source, in raw only: {', '.join(run['new_columns'])}")
@@ -105,6 +109,8 @@ def _changes(lake: Lake, run: Published) -> list[str]:
         lines.append(f"  - {year}: {rows['before']:,} rows before, {rows['after']:,} now")
     if len(grown) > YEARS_SHOWN:
         lines.append(f"  - and {_count(range(len(grown) - YEARS_SHOWN), 'year')} before these")
+    if run["version"] is not None:
+        lines.append(f"- report: {where}{KEYS.report(run['version'])}")
     if run["counts"]["quarantined"]:
         lines.append(f"- quarantine: {where}{KEYS.quarantine(run['token'])}")
     return lines
@@ -117,7 +123,13 @@ def _aggregations(lake: Lake) -> list[str]:
         if lake.made_from(key) is None:
             continue
         table = lake.read_parquet(key)
-        lines += ["", f"## {name} ({table.num_rows:,} rows)", *_top(table, by)]
+        total = pc.sum(table["recalls"]).as_py() or 0
+        lines += [
+            "",
+            f"## {name}",
+            f"{key}: {table.num_rows:,} rows, which sum to {total:,} recalls",
+            *_top(table, by),
+        ]
     return lines
 
 

@@ -8,7 +8,7 @@ from collections import deque
 
 import pytest
 
-from local.dag_run import Failure, Progress, Quiet, TaskFailed, checked_conf
+from local.dag_run import Failure, Progress, TaskFailed, checked_conf
 from local.localstack import ROOT
 from local.processes import LocalError
 
@@ -75,16 +75,6 @@ def test_a_broken_dag_file_is_named():
     ):
         failure.follow(line)
     assert str(failure) == "Dag 'a' could not be found; dags/a.py: no `x` here"
-
-
-def test_output_is_shown_from_a_made_run_on(capsys: pytest.CaptureFixture[str]):
-    """A run that was made is shown as it is, from its beginning; one that was not is held back."""
-    output = Quiet()
-    output.follow("before")
-    assert capsys.readouterr().out == ""
-    for line in OUTPUT:
-        output.follow(line)
-    assert capsys.readouterr().out.splitlines() == ["before", *OUTPUT]
 
 
 @pytest.mark.parametrize("conf", ['{"years":', "[2019]", "2019", "years"])

@@ -19,7 +19,6 @@ from botocore.client import BaseClient
 from include.errors import Hopeless
 from include.lake import Lake
 from include.local_apis.control import Control
-from include.quality import AuditFailed
 from include.rest import (
     AuthError,
     BadRequest,
@@ -30,7 +29,7 @@ from include.rest import (
 )
 from include.vehicle_recalls import extract
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.extract import ContractBroken, SourceChanged, TornRead
+from include.vehicle_recalls.extract import ContractBroken, OtherSource, SourceChanged, TornRead
 from include.vehicle_recalls.report import render
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi, StaleSource
@@ -444,11 +443,11 @@ def test_another_source_is_not_put_over_this_one(
     trouble = fails(
         api,
         lake,
-        AuditFailed,
+        OtherSource,
         f"{DATASET} (made-up:8)",
         f"{DATASET} (made-up:7)",
-        "nothing was published",
-        "use another bucket",
+        "nothing was read",
+        "Use another bucket",
     )
     assert isinstance(trouble, Hopeless)
     source.seed = 7

@@ -122,6 +122,7 @@ def test_the_first_read_is_the_baseline(lake: Lake) -> None:
         "landed": 3,
         "accepted": 3,
         "quarantined": 0,
+        "not_newer": 0,
         "kept": 0,
         "rows": 3,
     }
