@@ -103,13 +103,21 @@ def census(*, one_year: bool) -> Any:
     key = context["dag_run"].partition_key
     years = context["params"]["years"]
     if one_year and key:
-        years = [int(key)]
-    if one_year and len(years) != 1:
+        years = [_report_year(key)]
+    if one_year and len(set(years)) != 1:
         raise AirflowFailException(
             f"vehicle_recalls_by_year reads one report year, not {years or 'all'}: "
             'start it from the backfill form, or with {"years": [2019]}'
         )
     return take_census(recalls_api(), lake(), years, context["run_id"])
+
+
+def _report_year(key: str) -> int:
+    if not key.isdecimal() or not FIRST_YEAR <= int(key) <= THIS_YEAR:
+        raise AirflowFailException(
+            f"the partition key {key!r} is no report year; {FIRST_YEAR} to {THIS_YEAR} are"
+        )
+    return int(key)
 
 
 @task(map_index_template=BY_BATCH)
@@ -153,9 +161,10 @@ def publish(parts: Any, written: Any) -> Any:
     # A mapped group that ran once hands over its bare value.
     written = [written] if isinstance(written, dict) else list(written)
     dry_run = get_current_context()["params"]["dry_run"]
-    published = publish(lake(), list(parts), written, dry_run=dry_run)
+    here = lake()
+    published = publish(here, list(parts), written, dry_run=dry_run)
     if not dry_run:
-        project_years(lake())
+        project_years(here)
     return published
 
 
@@ -174,13 +183,14 @@ def report(published: Any) -> None:
     """One readable screen, in this log and beside the data."""
     from include.vehicle_recalls.report import project_reports, render
 
-    screen = render(lake(), published)
+    here = lake()
+    screen = render(here, published)
     if not published["dry_run"]:
-        project_reports(lake())
+        project_reports(here)
     for line in screen.splitlines():
         log.info(line)
     if path := os.environ.get("HEADWATERS_SCREEN"):
-        Path(path).write_text(screen)
+        Path(path).write_text(screen, encoding="utf-8")
 
 
 @task(outlets=[RECALLS])

@@ -96,6 +96,7 @@ class Lake(Bucket):
         except Missing:
             return Head(table, -1, {}, -1, {}, None)
         (column,) = handle.metadata().partition_columns
+        actions = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
         files = {
             str(action[f"partition.{column}"]): DataFile(
                 action["path"],
@@ -103,8 +104,13 @@ class Lake(Bucket):
                 action["num_records"],
                 action["size_bytes"],
             )
-            for action in pa.table(handle.get_add_actions(flatten=True)).to_pylist()
+            for action in actions
         }
+        if len(files) != len(actions):
+            raise LakeError(
+                f"{self._uri(table)} has partitions of more than one file; something else than "
+                "this project wrote to it. Restore the version before that"
+            )
         version = handle.version()
         for candidate in range(version, -1, -1):
             if receipt := self.receipt(table, candidate):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -33,7 +32,8 @@ def read_page(lake: Lake, page: PageRef) -> bytes | bytearray:
 
 def accept(lake: Lake, landed: Landed) -> tuple[pa.Table, pa.Table]:
     """The rows that keep the contract, typed; and those that do not, with reasons."""
-    day_read = datetime.fromisoformat(landed["answered_at"]).date()
+    # The later of two clocks of theirs, lest one that is slow makes good rows lie in the future.
+    day_read = datetime.fromisoformat(max(landed["answered_at"], landed["last_modified"])).date()
     # Report dates are American; the day that was read in UTC is at most a day ahead.
     latest = pa.scalar(day_read + timedelta(days=1))
     pages = [_typed_page(lake, page, latest) for page in landed["pages"]]
@@ -52,7 +52,7 @@ def accept(lake: Lake, landed: Landed) -> tuple[pa.Table, pa.Table]:
                 {
                     "nhtsa_id": typed[CONTRACT.key][row].as_py(),
                     "reasons": "; ".join(reasons[row]),
-                    "raw": lines[row].strip().decode(),
+                    "raw": lines[row].strip().decode(errors="backslashreplace"),
                 }
                 for row in sorted(reasons)
             ]
@@ -85,11 +85,15 @@ def _all_but(rows: int, excluded: Iterable[int]) -> pa.Array:
     return pa.array(mask)
 
 
-def raw_rows(lake: Lake, pages: Iterable[PageRef], key: str) -> list[str]:
-    """The raw rows of a key, out of the pages they were landed in."""
-    return [
-        line.strip().decode()
-        for page in pages
-        for line in read_page(lake, page).split(b"\n")
-        if key.encode() in line and json.loads(line).get(CONTRACT.key) == key
-    ]
+def raw_rows(lake: Lake, pages: Iterable[PageRef], keys: set[str]) -> list[tuple[str, str]]:
+    """Key and raw row of each copy of these keys, out of the pages they were landed in."""
+    wanted = pa.array(sorted(keys), pa.string())
+    found = []
+    for page in pages:
+        lines = read_page(lake, page)
+        texts, _ = read_rows(lines)
+        rows = bytes(lines).split(b"\n")
+        for row in np.flatnonzero(pc.is_in(texts[CONTRACT.key], wanted)):
+            raw = rows[int(row)].strip().decode(errors="backslashreplace")
+            found.append((texts[CONTRACT.key][int(row)].as_py(), raw))
+    return found

@@ -47,7 +47,8 @@ class Read(TypedDict):
     head_version: int
     dataset: str
     publisher: str
-    source_rows: int
+    source_rows: int  # of the years that are read, as the census counted them
+    source_last_modified: str  # at the census
 
 
 class BatchRef(TypedDict):
@@ -77,7 +78,6 @@ class Landed(TypedDict):
     batch: BatchRef
     folder: str  # in `raw/`, under the token
     pages: list[PageRef]
-    counted: int  # rows, as the source counts them
     last_modified: str
     answered_at: str
     new_columns: list[str]
@@ -109,7 +109,10 @@ def take_census(source: RecallsApi, lake: Lake, years: Sequence[int], run_id: st
         head_version=head.version,
         dataset=census.state.dataset,
         publisher=census.state.publisher,
-        source_rows=sum(census.rows_by_year.values()) + census.undated,
+        source_rows=sum(census.rows_by_year.get(year, 0) for year in years)
+        if years
+        else sum(census.rows_by_year.values()) + census.undated,
+        source_last_modified=census.state.last_modified,
     )
     if years:
         batches = plan_some(census.rows_by_year, read["years"])
@@ -182,7 +185,6 @@ def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
                 batch=part["batch"],
                 folder=folder,
                 pages=pages,
-                counted=before,
                 last_modified=first.last_modified,
                 answered_at=first.answered_at,
                 new_columns=new_columns,

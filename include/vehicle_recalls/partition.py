@@ -40,7 +40,6 @@ class Staged(TypedDict):
 
     read: Read
     label: str
-    counted: int  # rows, as the source counts them
     landed: int  # rows in the pages
     accepted: int
     kept: int
@@ -86,7 +85,6 @@ def partition(lake: Lake, landed: Landed) -> Staged:
     return Staged(
         read=read,
         label=landed["batch"]["label"],
-        counted=landed["counted"],
         landed=sum(page["rows"] for page in landed["pages"]),
         accepted=rows_accepted,
         kept=kept.num_rows,

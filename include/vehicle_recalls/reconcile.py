@@ -6,7 +6,8 @@ the whole seen: keys that moved between years or batches, and a head that others
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from include.lake import Head, Keys, Lake
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA, raw_rows
 from include.vehicle_recalls.contract import CONTRACT, DATE
-from include.vehicle_recalls.extract import PageRef, Read
+from include.vehicle_recalls.extract import Read
 from include.vehicle_recalls.partition import StagedYear, kept_rows, read_ipc
 from include.vehicle_recalls.places import (
     HEAD,
@@ -97,8 +98,7 @@ class _Reconciliation:
             living = self._living()
             settlement = settle(living, self.held_back)
             self.superseded = settlement.superseded
-            for key, copies in settlement.copies.items():
-                self._set_aside(key, copies)
+            self._set_aside(settlement.copies)
             self._rewrite(settlement)
             distinct_keys = self._count_keys(living)
         after = {year: self._state(year) for year in {*self.before, *self.batch_of, *self.rows}}
@@ -165,18 +165,26 @@ class _Reconciliation:
             parts.append(places_of(rows, origin))
         return pa.concat_tables([LIVING.empty_table(), *parts])
 
-    def _set_aside(self, key: str, copies: list[Place]) -> None:
+    def _set_aside(self, copies: Mapping[str, list[Place]]) -> None:
         """Copies of one key came in several batches: all go to the quarantine."""
-        reason = f"{KEY}: {key} comes in more than one place"
+        by_batch: defaultdict[str, set[str]] = defaultdict(set)
+        batches = {}
+        for key, places in copies.items():
+            for place in places:
+                batch = self.batch_of[place.year]
+                batches[batch["staged"]["label"]] = batch
+                by_batch[batch["staged"]["label"]].add(key)
         found = [
-            {"nhtsa_id": key, "reasons": reason, "raw": raw}
-            for pages in {id(p): p for p in (self._pages(copy.year) for copy in copies)}.values()
-            for raw in raw_rows(self.lake, pages, key)
+            {"nhtsa_id": key, "reasons": f"{KEY}: {key} comes in more than one place", "raw": raw}
+            for label, keys in sorted(by_batch.items())
+            for key, raw in raw_rows(self.lake, batches[label]["staged"]["pages"], keys)
         ]
         more = pa.Table.from_pylist(found, schema=QUARANTINE_SCHEMA)
         self.quarantine = pa.concat_tables([self.quarantine, more])
-        self.set_aside += len(copies)
-        self.set_aside_kept += sum(copy.origin == SEEN for copy in copies)
+        self.set_aside = sum(len(places) for places in copies.values())
+        self.set_aside_kept = sum(
+            place.origin == SEEN for places in copies.values() for place in places
+        )
 
     def _rewrite(self, settlement: Settlement) -> None:
         drops, returns = settlement.drops, settlement.returns
@@ -246,9 +254,6 @@ class _Reconciliation:
 
     def _staged(self, year: int) -> StagedYear:
         return self.batch_of[year]["staged"]["years"][str(year)]
-
-    def _pages(self, year: int) -> list[PageRef]:
-        return self.batch_of[year]["staged"]["pages"]
 
     def _kept(self, year: int) -> int:
         if year in self.rows:

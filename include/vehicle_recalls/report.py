@@ -63,6 +63,8 @@ def _headline(run: Published) -> str:
     if run["years_read"]:
         what += f" of {_years(run['years_read'])}"
     rows = f"{run['counts']['rows']:,} rows"
+    if run["counts"]["quarantined"]:
+        rows += f", {run['counts']['quarantined']:,} in quarantine"
     if run["dry_run"]:
         would = f"would change {_count(run['changed'], 'year')}" if run["changed"] else "unchanged"
         return f"{what}: dry run, {would}; nothing was committed"
@@ -98,8 +100,13 @@ def _source(run: Published) -> list[str]:
 
 def _changes(lake: Lake, run: Published) -> list[str]:
     where = f"s3://{lake.bucket}/"
+    quarantine = (
+        [f"- quarantine: {where}{KEYS.quarantine(run['token'])}"]
+        if run["counts"]["quarantined"]
+        else []
+    )
     if not run["changed"]:
-        return [f"- written: nothing; {where}{KEYS.folder} is as it was"]
+        return [f"- written: nothing; {where}{KEYS.folder} is as it was", *quarantine]
     verb = "would change" if run["dry_run"] else "written"
     changed = {int(year): rows for year, rows in run["changed"].items()}
     lines = [f"- {verb}: {_years(changed)} in {where}{KEYS.year('{year}')}"]
@@ -111,9 +118,7 @@ def _changes(lake: Lake, run: Published) -> list[str]:
         lines.append(f"  - and {_count(range(len(grown) - YEARS_SHOWN), 'year')} before these")
     if run["version"] is not None:
         lines.append(f"- report: {where}{KEYS.report(run['version'])}")
-    if run["counts"]["quarantined"]:
-        lines.append(f"- quarantine: {where}{KEYS.quarantine(run['token'])}")
-    return lines
+    return [*lines, *quarantine]
 
 
 def _aggregations(lake: Lake) -> list[str]:
@@ -142,7 +147,10 @@ def _top(table: pa.Table, by: Sequence[str]) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    return "(none)" if value is None else str(value)
+    """On one line, and nothing that a terminal would obey: the source has control characters."""
+    if value is None:
+        return "(none)"
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
 
 
 def _count(things: Mapping[Any, Any] | Sequence[Any], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,6 +35,7 @@ def read_rows(lines: bytes | bytearray) -> tuple[pa.Table, dict[int, list[str]]]
                 explicit_schema=SHAPE, unexpected_field_behavior="ignore"
             ),
         )
+        table.validate(full=True)  # the JSON reader takes any bytes for text
     except pa.ArrowInvalid:
         return _read_one_by_one(lines)
     link = pc.struct_field(table[LINK], "url")
@@ -46,13 +48,16 @@ def _read_one_by_one(lines: bytes | bytearray) -> tuple[pa.Table, dict[int, list
     problems: dict[int, list[str]] = {}
     for number, line in enumerate(bytes(lines).split(b"\n")):
         row: dict[str, str | None] = {}
-        for field, value in json.loads(line).items():
+        # What is no UTF-8 becomes half characters, like those that JSON may spell as \ud800.
+        for field, value in json.loads(line.decode(errors="surrogateescape")).items():
             if field not in SHAPE.names:
                 continue
             text = value.get("url") if field == LINK and isinstance(value, dict) else value
             if field in NUMBERS and isinstance(text, int | float) and not isinstance(text, bool):
                 text = str(text)
-            if text is None or isinstance(text, str):
+            if isinstance(text, str) and re.search("[\ud800-\udfff]", text):
+                problems.setdefault(number, []).append(f"{field}: holds what is no character")
+            elif text is None or isinstance(text, str):
                 row[field] = text
             else:
                 problems.setdefault(number, []).append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook, Connection
@@ -59,11 +60,16 @@ class RecallsHook(BaseHook):
     def _open(self, *, attempts: int = 5, total_s: float = 600) -> RecallsApi:
         connection = self.get_connection(self.conn_id)
         extra = connection.extra_dejson
+        if not isinstance(extra, dict) or (connection.extra and not extra):
+            # Airflow takes what is no JSON for an empty extra; another dataset would be read.
+            raise Hopeless(
+                f"the extra of the connection `{self.conn_id}` is no JSON object; correct it"
+            )
         return RecallsApi(
             self._base_url(connection),
-            dataset=extra.get("dataset") or DATASET,
+            dataset=self._text("dataset", extra.get("dataset")) or DATASET,
             app_token=(connection.password or "").strip() or None,
-            api_key=(extra.get("api_key") or "").strip() or None,
+            api_key=self._text("api_key", extra.get("api_key")) or None,
             page_size=self._page_size(extra.get("page_size", MAX_PAGE_SIZE)),
             attempts=attempts,
             total_s=total_s,
@@ -82,9 +88,18 @@ class RecallsHook(BaseHook):
                 f"the host of the connection `{self.conn_id}` is no address; "
                 f"set it to {OFFICIAL_HOST}"
             ) from None
-        if connection.port and ":" not in url.netloc:
+        if connection.port and not re.search(r":\w+$", url.netloc):
             url = url._replace(netloc=f"{url.netloc}:{connection.port}")
         return url.geturl()
+
+    def _text(self, name: str, given: object) -> str:
+        if not isinstance(given, str | None):
+            # Not shown: it may be a key.
+            raise Hopeless(
+                f"the extra `{name}` of the connection `{self.conn_id}` is no text; "
+                "put it between quotes"
+            )
+        return (given or "").strip()
 
     def _page_size(self, given: object) -> int:
         # Connections that were made in a form hold numbers as text.

@@ -172,6 +172,7 @@ def a_read(lake: Lake, years: Iterable[int] = ()) -> Read:
         dataset="6axg-epim",
         publisher="made-up:7",
         source_rows=0,
+        source_last_modified="",
     )
 
 
@@ -198,7 +199,6 @@ def land_rows(
         batch=batch,
         folder=folder,
         pages=refs,
-        counted=sum(len(rows) for rows in pages),
         last_modified=refreshed,
         answered_at=refreshed,
         new_columns=[],

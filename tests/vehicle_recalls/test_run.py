@@ -52,6 +52,7 @@ def test_a_first_run_publishes_what_the_source_has(api: RecallsApi, recalls_url:
         "landed": ROWS,
         "accepted": ROWS,
         "quarantined": 0,
+        "not_newer": 0,
         "kept": 0,
         "rows": ROWS,
     }
