@@ -7,6 +7,7 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+from botocore.exceptions import BotoCoreError, ClientError
 
 from include.bucket import CLIENT_CONFIG, storage_options
 from include.errors import Hopeless
@@ -48,18 +49,22 @@ class LakeHook(BaseHook):
         # S3Hook would take a connection that is not there for an empty one; this raises.
         self.get_connection(self.conn_id)
         aws = S3Hook(aws_conn_id=self.conn_id)
-        bucket = aws.service_config.get("bucket_name")
-        if not bucket:
-            raise Hopeless(
-                f"the connection `{self.conn_id}` names no bucket; add to its extra "
-                '{"service_config": {"s3": {"bucket_name": "<bucket>"}}}'
-            )
         try:
+            bucket = aws.service_config.get("bucket_name")
             s3: Any = aws.get_client_type(
                 region_name=aws.region_name,
                 config=CLIENT_CONFIG.merge(aws.config),  # the connection's own settings win
             )
-        except ValueError as error:
-            raise Hopeless(f"the connection `{self.conn_id}` cannot be used: {error}") from None
-        session = aws.get_session(region_name=aws.region_name)
-        return Lake(s3, bucket, storage_options(session, s3.meta.endpoint_url))
+            options = storage_options(
+                aws.get_session(region_name=aws.region_name), s3.meta.endpoint_url
+            )
+        except (ValueError, AttributeError, BotoCoreError, ClientError) as error:
+            raise Hopeless(
+                f"the connection `{self.conn_id}` cannot be used: {error}; correct its extra"
+            ) from None
+        if not bucket or not isinstance(bucket, str):
+            raise Hopeless(
+                f"the connection `{self.conn_id}` names no bucket; add to its extra "
+                '{"service_config": {"s3": {"bucket_name": "<bucket>"}}}'
+            )
+        return Lake(s3, bucket, options)

@@ -145,3 +145,18 @@ def test_a_connection_that_is_not_there_is_told() -> None:
     good, message = LakeHook("lake_of_tomorrow").test_connection()
     assert not good
     assert "lake_of_tomorrow" in message
+
+
+@pytest.mark.parametrize(
+    "extra", [{"service_config": "s3"}, {"service_config": {"s3": {"bucket_name": 7}}}]
+)
+def test_an_extra_of_the_wrong_shape_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, object]
+) -> None:
+    """What is no settings object, or no name, is told with the connection's name."""
+    connection = {"conn_type": "aws", "login": "test", "password": "test", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(connection))
+    working, told = LakeHook().test_connection()
+    assert not working
+    assert "the connection `lake`" in told
+    assert "\n" not in told
