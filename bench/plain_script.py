@@ -1,6 +1,6 @@
 """The script that an engineer would write: requests and pandas, one file a year, three counts.
 
-Pages of 50,000 rows, as the API's documentation advises and as this project reads. No check, no
+Pages of 50,000 rows, as the API's documentation advises. No check, no
 history, no second try; local files.
 """
 

@@ -18,6 +18,7 @@ from include.vehicle_recalls.soda import Soda2, SourceState, StaleSource
 
 __all__ = [
     "MAX_PAGE_SIZE",
+    "PAGE_SIZE",
     "Batch",
     "Census",
     "Page",
@@ -29,6 +30,7 @@ __all__ = [
 
 # SODA 2.1 has no upper bound of its own; 50,000 is safe everywhere.
 MAX_PAGE_SIZE = 50_000
+PAGE_SIZE = 20_000  # a page is unpacked in memory: 22 MB, and some copies of it
 MOST_YEARS = 1_000
 PIECE_BYTES = 1 << 20
 BLOCK_BYTES = 8 << 20  # blocks are parsed side by side; a row is 3.3 kB at most
@@ -87,7 +89,7 @@ class RecallsApi:
         dataset: str = DATASET,
         app_token: str | None = None,
         api_key: str | None = None,
-        page_size: int = MAX_PAGE_SIZE,
+        page_size: int = PAGE_SIZE,
         attempts: int = 5,
         total_s: float = 600,
     ) -> None:

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from include.errors import Hopeless
 from include.rest import AuthError, NotFound, RestError, SourceUnavailable
 from include.vehicle_recalls.contract import CONTRACT, DATASET
-from include.vehicle_recalls.source import MAX_PAGE_SIZE, RecallsApi
+from include.vehicle_recalls.source import MAX_PAGE_SIZE, PAGE_SIZE, RecallsApi
 
 OFFICIAL_HOST = "data.transportation.gov"
 
@@ -70,7 +70,7 @@ class RecallsHook(BaseHook):
             dataset=self._text("dataset", extra.get("dataset")) or DATASET,
             app_token=(connection.password or "").strip() or None,
             api_key=self._text("api_key", extra.get("api_key")) or None,
-            page_size=self._page_size(extra.get("page_size", MAX_PAGE_SIZE)),
+            page_size=self._page_size(extra.get("page_size", PAGE_SIZE)),
             attempts=attempts,
             total_s=total_s,
         )

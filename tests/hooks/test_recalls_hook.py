@@ -54,13 +54,13 @@ def some_other_server(tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_hook_opens_the_recalls_api(connect: Connect, replica: Control) -> None:
-    """A host alone is enough: the dataset is NHTSA's, and one page holds 50,000 rows."""
+    """A host alone is enough: the dataset is NHTSA's, and one page holds 20,000 rows."""
     api = connect().get_conn()
     assert isinstance(api, RecallsApi)
     assert api.count(ALL)[0] == 1200
     next(api.pages(ALL))
     assert replica.requests[-1].path == "/resource/6axg-epim.json"
-    assert replica.requests[-1].params["$limit"] == "50000"
+    assert replica.requests[-1].params["$limit"] == "20000"
 
 
 def test_the_connection_is_opened_on_first_use_and_once(connect: Connect) -> None:
