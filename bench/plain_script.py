@@ -1,7 +1,7 @@
 """The script that an engineer would write: requests and pandas, one file a year, three counts.
 
-Pages of 50,000 rows, as the API's documentation advises. No check, no
-history, no second try; local files.
+Pages of 50,000 rows, as the API's documentation advises. No check, no history, no second try;
+local files.
 """
 
 from __future__ import annotations
