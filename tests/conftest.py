@@ -25,6 +25,7 @@ from include.local_apis.app import create_app
 from include.local_apis.control import Control
 from include.local_apis.serve import serving
 from local.localstack import running_localstack
+from tests.faulty_s3 import FaultyS3, faulty_s3
 
 
 def pytest_unconfigure() -> None:
@@ -59,6 +60,21 @@ def bucket(s3: BaseClient) -> str:
 def lake(s3_url: str, bucket: str) -> Lake:
     return Lake.connect(
         bucket, endpoint_url=s3_url, region="us-east-1", access_key="test", secret_key="test"
+    )
+
+
+@pytest.fixture
+def proxy(s3_url: str) -> Iterator[FaultyS3]:
+    """LocalStack behind a wire that a test can cut."""
+    with faulty_s3(s3_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def shaky(proxy: FaultyS3, bucket: str) -> Lake:
+    """The same bucket as `lake`, behind the proxy."""
+    return Lake.connect(
+        bucket, endpoint_url=proxy.url, region="us-east-1", access_key="test", secret_key="test"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -27,12 +27,6 @@ def _open(url: str, bucket: str) -> Lake:
     return Lake.connect(
         bucket, endpoint_url=url, region="us-east-1", access_key="test", secret_key=SECRET
     )
-
-
-@pytest.fixture
-def proxy(s3_url: str) -> Iterator[FaultyS3]:
-    with faulty_s3(s3_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from include.lake import Lake, LakeError
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.project import AGGREGATES, project_aggregates, project_years
 from include.vehicle_recalls.report import project_reports
-from tests.faulty_s3 import FaultyS3, faulty_s3
+from tests.faulty_s3 import FaultyS3
 from tests.vehicle_recalls.evidence import (
     KEYS,
     Row,
@@ -85,20 +85,6 @@ def _is_the_head(lake: Lake) -> None:
         assert {tuple(row[c] for c in by): row["recalls"] for row in counted} == expected
     version = lake.head(KEYS.table).receipt_version
     assert f"version {version}" in lake.get(KEYS.report(version)).decode()
-
-
-@pytest.fixture
-def proxy(s3_url: str) -> Iterator[FaultyS3]:
-    with faulty_s3(s3_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def shaky(proxy: FaultyS3, bucket: str) -> Lake:
-    """The same bucket as `lake`, behind the proxy."""
-    return Lake.connect(
-        bucket, endpoint_url=proxy.url, region="us-east-1", access_key="test", secret_key="test"
-    )
 
 
 def test_projections_say_what_the_table_says(lake: Lake) -> None:

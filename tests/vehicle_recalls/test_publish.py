@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from include.vehicle_recalls.publish import Published, publish
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
 from include.vehicle_recalls.write import Written, write_parquet
-from tests.faulty_s3 import FaultyS3, faulty_s3
+from tests.faulty_s3 import FaultyS3
 from tests.vehicle_recalls.evidence import (
     KEYS,
     Row,
@@ -86,20 +85,6 @@ def _state(lake: Lake, year: int) -> dict[str, Any]:
 
 def _versions(lake: Lake) -> int:
     return sum(key.endswith(".json") for key in lake.keys(LOG))
-
-
-@pytest.fixture
-def proxy(s3_url: str) -> Iterator[FaultyS3]:
-    with faulty_s3(s3_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def shaky(proxy: FaultyS3, bucket: str) -> Lake:
-    """The same bucket as `lake`, behind the proxy."""
-    return Lake.connect(
-        bucket, endpoint_url=proxy.url, region="us-east-1", access_key="test", secret_key="test"
-    )
 
 
 # What is committed, and what is not
