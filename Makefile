@@ -19,13 +19,16 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run dag ui live up down test lint bench lock install clean
+.PHONY: help run lake dag ui live up down test lint bench lock install clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-run: install  ## Run the vehicle recalls once on the local APIs; the result lies in s3_bucket/.
-	@$(LOCAL) run
+run: install  ## Run the vehicle recalls on the local APIs, into s3_bucket/; DAYS=3 runs three days.
+	@$(LOCAL) run --days="$$DAYS"
+
+lake: install  ## Open a shell for the lake's commands, or run one: make lake ARGS='changes'; LIVE=1 for make live's.
+	@$(LOCAL) lake $(if $(LIVE),--live) --arguments="$$ARGS"
 
 dag: install  ## Run any DAG once: make dag DAG=vehicle_recalls CONF='{"years":[2019]}'
 	@if [ -z "$$DAG" ]; then echo "name a DAG: make dag DAG=vehicle_recalls" >&2; exit 2; fi; \
@@ -82,17 +85,17 @@ clean:  ## Remove all that was made, s3_bucket/ included.
 	if [ -z "$$found" ]; then \
 	  echo "Python 3.11 or 3.12 with its venv module is needed and was not found as any of: $(PYTHONS); install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; \
 	fi; \
-	echo "makes .venv with $$($$found --version)"; rm -rf .venv && $$found -m venv .venv
+	echo "makes .venv with $$($$found --version)" >&2; rm -rf .venv && $$found -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
 	@touch $@
 
 .venv/installed: requirements-dev.txt .venv/bootstrapped
-	@echo "installs requirements-dev.txt into .venv"
+	@echo "installs requirements-dev.txt into .venv" >&2
 	@$(SYNC) --python .venv/bin/python requirements-dev.txt
 	@touch $@
 
 .venv-%/installed: %.lock .venv/bootstrapped
-	@echo "installs $< into .venv-$*"
+	@echo "installs $< into .venv-$*" >&2
 	@$(UV) venv --quiet --clear --no-project --python .venv/bin/python .venv-$*
 	@$(SYNC) --python .venv-$*/bin/python $<
 	@touch $@

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.by_task import Steps, by_task
 from bench.compare import CONTENDERS, Result, compare
+from bench.ledger_cost import Cost, ledger_cost
 from bench.measure import BenchError
 from local.localstack import running_localstack
 from local.processes import LocalError
@@ -25,6 +26,8 @@ GOALS = {
     (300_000, "dlt"): 4.0,
 }
 MOST_MB = 500
+# day: the most percent of the rest of the run that the named parts may add
+LEDGER_GOALS = {"no changes": (10, "audit and ledger"), "many edits": (20, "ledger")}
 
 
 def main() -> int:
@@ -35,8 +38,11 @@ def main() -> int:
     parser.add_argument(
         "--by-task", type=int, metavar="ROWS", help="this project alone, task by task"
     )
+    parser.add_argument(
+        "--ledger", type=int, metavar="ROWS", help="what audit and ledger add to a run"
+    )
     asked = parser.parse_args()
-    everything = not asked.rows and not asked.by_task
+    everything = not asked.rows and not asked.by_task and not asked.ledger
     names = [name for name in CONTENDERS if name not in asked.without]
     try:
         with (
@@ -49,6 +55,10 @@ def main() -> int:
             for rows in (ROWS[-1], MANY_ROWS) if everything else [asked.by_task or 0]:
                 if rows:
                     _say(f"{rows:,} rows, a process a task", _steps(by_task(rows, s3_url), rows))
+            if rows := ROWS[0] if everything else asked.ledger:
+                runs = asked.runs or 5
+                costs = ledger_cost(rows, runs, s3_url)
+                _say(f"{rows:,} rows, audit and ledger, median of {runs}", _costs(costs))
     except (BenchError, LocalError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -95,6 +105,24 @@ def _steps(steps: Steps, rows: int) -> list[str]:
         f"largest process: {steps.peak_mb:.0f} MB; goal under {MOST_MB}: "
         + ("met" if steps.peak_mb < MOST_MB else "missed"),
     ]
+
+
+def _costs(costs: Mapping[str, Cost]) -> list[str]:
+    lines = [f"{'':14}{'edited':>8}{'the rest s':>12}{'audit s':>9}{'ledger s':>10}"]
+    verdicts = []
+    for day, cost in costs.items():
+        lines.append(
+            f"{day:14}{cost.share_edited:8.1%}{cost.core_s:12.2f}{cost.audit_s:9.3f}"
+            f"{cost.ledger_s:10.3f}"
+        )
+        most, parts = LEDGER_GOALS[day]
+        added = cost.ledger_s + (cost.audit_s if "audit" in parts else 0)
+        share = 100 * added / cost.core_s
+        verdicts.append(
+            f"{day}: {parts} add {share:.1f} % to the rest; goal under {most}: "
+            + ("met" if share < most else "missed")
+        )
+    return lines + verdicts
 
 
 def _say(title: str, lines: list[str]) -> None:

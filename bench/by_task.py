@@ -61,7 +61,7 @@ def by_task(rows: int, s3_url: str) -> Steps:
                 handed = step(name, handed)
             written.append(handed)
         published = step("publish", {"parts": parts, "written": written})
-        said = step("report", step("aggregate", published))
+        said = step("report", step("ledger", step("aggregate", published)))
     if said["rows"] != rows:
         raise BenchError(f"{said['rows']:,} rows were published of {rows:,}")
     return steps

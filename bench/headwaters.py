@@ -7,7 +7,8 @@ import sys
 from typing import Any
 
 from bench.outcome import AGGREGATIONS, fingerprint
-from include.lake import Keys, Lake
+from include.keys import Keys
+from include.lake import Lake
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi

@@ -14,6 +14,7 @@ from typing import Any
 from bench.headwaters import open_lake, outcome
 from include.lake import Lake
 from include.vehicle_recalls.extract import land, take_census
+from include.vehicle_recalls.ledger import bring_to_head
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.project import project_aggregates, project_years
 from include.vehicle_recalls.publish import publish as commit
@@ -38,6 +39,11 @@ def aggregate(_url: str, lake: Lake, published: Any) -> Any:
     return published
 
 
+def ledger(_url: str, lake: Lake, published: Any) -> Any:
+    bring_to_head(lake)
+    return published
+
+
 def report(_url: str, lake: Lake, published: Any) -> Any:
     render(lake, published)
     project_reports(lake)
@@ -52,6 +58,7 @@ STEPS: dict[str, Callable[[str, Lake, Any], Any]] = {
     "write_parquet": lambda _url, lake, staged: write_parquet(lake, staged),
     "publish": publish,
     "aggregate": aggregate,
+    "ledger": ledger,
     "report": report,
 }
 

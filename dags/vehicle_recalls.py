@@ -1,12 +1,15 @@
 """Vehicle recalls: the US government's recall data, every day, one Parquet file a report year.
 
-Makes `vehicle_recalls/{year}.parquet`, three tables under `aggregates/` and a report for each
-version, all from the Delta table `vehicle_recalls/table`. The government replaces the whole
-dataset daily and edits old years all the time, so every year is read every day; years that
-did not change cost nothing.
+Makes `vehicle_recalls/{year}.parquet`, three tables under `aggregates/`, a ledger of every edit
+and a report for each version, all from the Delta table `vehicle_recalls/table`. The government
+replaces the whole dataset daily and edits old years all the time, so every year is read every
+day; years that did not change cost nothing.
 
 **Backfill**: trigger with `years`, or use `vehicle_recalls_by_year`, whose backfill form speaks
 report years (2015-01-01 to 2019-12-31 is five runs).
+
+**When a check stops a change that is real**: trigger again with `accept`, the check's name and
+the reason, such as `{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}`.
 
 **When it is red**: the failed task's last line says what, where and what to do. Nothing was
 published, readers see the version before. A run can always be cleared or triggered again:
@@ -35,6 +38,8 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from plugins.notifying.notify import alert, tell
+
 log = logging.getLogger(__name__)
 RECALLS = Asset("vehicle_recalls")
 THIS_YEAR = datetime.now(UTC).year
@@ -54,6 +59,22 @@ PARAMS = {
         title="Dry run",
         description="Do everything but the commit; the report shows what would change.",
     ),
+    "accept": Param(
+        {},
+        type="object",
+        additionalProperties={"type": "string", "minLength": 1},
+        title="Accept",
+        description='Checks that may fail this time, each with the reason: {"name": "why"}.',
+    ),
+}
+ALL_YEARS = PARAMS | {
+    "source": Param(
+        "api",
+        type="string",
+        pattern="^(api|raw:[A-Za-z0-9-]+)$",
+        title="Source",
+        description="api, or raw: and the token of a read, to make it again from what it landed.",
+    )
 }
 ONE_YEAR = PARAMS | {
     "years": Param(
@@ -92,16 +113,18 @@ def recalls_api() -> Any:
 @task
 def census(*, one_year: bool) -> Any:
     """Ask the source for its rows per year; plan which years are read together."""
-    from include.vehicle_recalls.extract import take_census
+    from include.vehicle_recalls.run import begin
 
     context = get_current_context()
-    if unknown := set(context["dag_run"].conf or {}) - set(PARAMS):
+    params = context["params"]
+    known = ONE_YEAR if one_year else ALL_YEARS
+    if unknown := set(context["dag_run"].conf or {}) - set(known):
         raise AirflowFailException(
             f"the run's conf has {', '.join(sorted(unknown))}, which this DAG does not know; "
-            f"it takes {' and '.join(PARAMS)}"
+            f"it takes {', '.join(known)}"
         )
     key = context["dag_run"].partition_key
-    years = context["params"]["years"]
+    years = params["years"]
     if one_year and key:
         years = [_report_year(key)]
     if one_year and len(set(years)) != 1:
@@ -109,7 +132,8 @@ def census(*, one_year: bool) -> Any:
             f"vehicle_recalls_by_year reads one report year, not {years or 'all'}: "
             'start it from the backfill form, or with {"years": [2019]}'
         )
-    return take_census(recalls_api(), lake(), years, context["run_id"])
+    source = "api" if one_year else params["source"]
+    return begin(recalls_api, lake(), years, source, context["run_id"])
 
 
 def _report_year(key: str) -> int:
@@ -123,10 +147,10 @@ def _report_year(key: str) -> int:
 @task(map_index_template=BY_BATCH)
 def extract(part: Any) -> Any:
     """Land every page of the batch as it came; shake hands on the count."""
-    from include.vehicle_recalls.extract import land
+    from include.vehicle_recalls.run import fetch
 
     get_current_context()["batch_label"] = part["batch"]["label"]
-    return land(recalls_api(), lake(), part)
+    return fetch(recalls_api, lake(), part)
 
 
 @task(map_index_template=BY_BATCH)
@@ -160,9 +184,10 @@ def publish(parts: Any, written: Any) -> Any:
 
     # A mapped group that ran once hands over its bare value.
     written = [written] if isinstance(written, dict) else list(written)
-    dry_run = get_current_context()["params"]["dry_run"]
+    params = get_current_context()["params"]
+    dry_run, accept = params["dry_run"], params["accept"]
     here = lake()
-    published = publish(here, list(parts), written, dry_run=dry_run)
+    published = publish(here, list(parts), written, dry_run=dry_run, accept=accept)
     if not dry_run:
         project_years(here)
     return published
@@ -179,8 +204,18 @@ def aggregate(published: Any) -> Any:
 
 
 @task
+def ledger(published: Any) -> Any:
+    """Record what each version changed, one row a field, exactly once a version."""
+    from include.vehicle_recalls.ledger import bring_to_head
+
+    if not published["dry_run"]:
+        bring_to_head(lake())
+    return published
+
+
+@task
 def report(published: Any) -> None:
-    """One readable screen, in this log and beside the data."""
+    """One readable screen, in this log and beside the data; news to who is configured."""
     from include.vehicle_recalls.report import project_reports, render
 
     here = lake()
@@ -191,6 +226,7 @@ def report(published: Any) -> None:
         log.info(line)
     if path := os.environ.get("HEADWATERS_SCREEN"):
         Path(path).write_text(screen, encoding="utf-8")
+    tell(here, published)
 
 
 @task(outlets=[RECALLS])
@@ -209,8 +245,7 @@ def pipeline(*, one_year: bool) -> None:
     parts = census(one_year=one_year)
     written = batch.expand(part=parts)
     aggregated = aggregate(publish(parts, written))
-    # The ledger's task stands here, between the aggregations and the report.
-    report(aggregated)
+    report(ledger(aggregated))
     announce(aggregated)
 
 
@@ -219,8 +254,9 @@ def pipeline(*, one_year: bool) -> None:
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    params=PARAMS,
+    params=ALL_YEARS,
     default_args=DEFAULTS,
+    on_failure_callback=alert,
     doc_md=__doc__,
     tags=["recalls"],
 )
@@ -235,6 +271,7 @@ def vehicle_recalls() -> None:
     max_active_runs=4,
     params=ONE_YEAR,
     default_args=DEFAULTS,
+    on_failure_callback=alert,
     doc_md=__doc__,
     tags=["recalls"],
 )

@@ -170,7 +170,9 @@ class Bucket:
 
     def read_parquet(self, key: str, columns: list[str] | None = None) -> pa.Table:
         # Not pq.read_table: its dataset layer costs more than the reading, with files this small.
-        return pq.ParquetFile(pa.BufferReader(self.get(key))).read(columns)
+        # Nor threads of Arrow: they may outlive the interpreter, which then aborts, and small
+        # files are read side by side by ours.
+        return pq.ParquetFile(pa.BufferReader(self.get(key))).read(columns, use_threads=False)
 
     @staticmethod
     def at_once(work: Callable[[T], R], items: Iterable[T]) -> list[R]:

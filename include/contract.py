@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ class Column:
     minimum: float | date | None = None
     maximum: float | date | None = None
     business: bool = True  # False: the source changes it without a change of the fact
+    known: tuple[str, ...] = ()  # its values, as far as they are known; another one is told
+    comes_late: bool = False  # rows of a year that is not over often have no value yet
 
     def parse(self, text: str) -> Any:
         """One value as the API spells it, typed; ValueError says why it cannot be."""
@@ -42,6 +45,34 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """How much may go before somebody has to look: a share, and so few rows at any rate."""
+
+    share: Fraction
+    sentence: str
+    rows: int = 3  # a few rows are no sign of anything, however small the whole
+    reached: bool = True  # whether exactly the share is still within
+
+    def allows(self, rows: Fraction | int, of: int) -> bool:
+        most = self.share * of
+        return rows <= self.rows or rows < most or (self.reached and rows == most)
+
+    def __str__(self) -> str:
+        share = f"{'' if self.reached else 'less than '}{float(100 * self.share):g} %"
+        return f"{self.rows} rows, or {share} if that is more"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a read may do to the rows before it; each is named as its check is."""
+
+    rows_per_year: Limit
+    rows_in_total: Limit
+    nulls: Limit
+    quarantine: Limit
+
+
+@dataclass(frozen=True)
 class Contract:
     name: str
     version: str
@@ -49,6 +80,7 @@ class Contract:
     key: str
     sort_by: tuple[str, ...]
     columns: tuple[Column, ...]
+    limits: Limits | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -135,6 +167,10 @@ def _integer(text: str) -> int:
     return value
 
 
+def _number(text: str) -> float:
+    return float(text) + 0.0  # there is one zero: minus nothing is written as nothing
+
+
 def _instant(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
@@ -149,6 +185,6 @@ PARSERS: Mapping[pa.DataType, Callable[[str], Any]] = {
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", "an instant in UTC", _instant
     ),
     pa.int64(): _shaped(r"-?\d{1,19}", "a whole number", _integer),
-    pa.float64(): _shaped(r"-?\d{1,15}(\.\d{1,15})?", "a number", float),
+    pa.float64(): _shaped(r"-?\d{1,15}(\.\d{1,15})?", "a number", _number),
     pa.bool_(): _shaped(r"Yes|No", "Yes or No", YES_NO.__getitem__),
 }

@@ -1,121 +1,107 @@
-"""The lake: every key that is written in it, and the one function that commits.
-
-A pipeline's folder holds what the API said (`raw/`), files on their way from task to task
-(`staging/`), the truth (`table/`, a Delta table partitioned by year), and projections of it.
-"""
+"""The lake: Delta tables in a bucket, their receipts, and the one function that commits."""
 
 from __future__ import annotations
 
 import json
-import re
-import secrets
+import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
 from include.bucket import Bucket, CommitConflict, LakeError, Missing
+from include.errors import Hopeless
 
-__all__ = ["CommitConflict", "DataFile", "Head", "Keys", "Lake", "LakeError", "mint_token"]
-
-
-class Keys:
-    """Every key of one pipeline, spelled once."""
-
-    def __init__(self, pipeline: str) -> None:
-        self.folder = f"{pipeline}/"
-        self.table = f"{pipeline}/table"
-        self.raw_folder = f"{pipeline}/raw/"
-        self.staging_folder = f"{pipeline}/staging/"
-
-    def raw(self, token: str, batch: str, page: int) -> str:
-        return f"{self.raw_folder}{token}/{batch}/page-{page:05}.json.gz"
-
-    def staging(self, token: str, name: str) -> str:
-        return f"{self.staging_folder}{token}/{name}"
-
-    def candidate(self, year: int, token: str, sha256: str) -> str:
-        """A data file's path inside the table: the read, the content, and used once."""
-        return f"{year}/{token}-{sha256}.parquet"
-
-    def quarantine(self, token: str) -> str:
-        return f"{self.folder}quarantine/{token}.parquet"
-
-    def year(self, year: int | str) -> str:
-        return f"{self.folder}{year}.parquet"
-
-    def year_of(self, key: str) -> int | None:
-        """The year whose file lies under this key; None when the key is of something else."""
-        found = re.fullmatch(re.escape(self.year("YEAR")).replace("YEAR", r"(\d+)"), key)
-        return int(found[1]) if found else None
-
-    def aggregate(self, name: str) -> str:
-        return f"{self.folder}aggregates/{name}.parquet"
-
-    def report(self, version: int) -> str:
-        return f"{self.folder}reports/{version}.md"
+__all__ = ["CommitConflict", "DataFile", "Head", "Lake", "LakeError"]
 
 
-def mint_token() -> str:
-    """A name for one read that sorts by time and is never used again."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+# How long a file that the head no longer names stays readable.
+RETENTION_DAYS = 400
 
 
 class DataFile(NamedTuple):
-    """One Parquet file of a Delta table: its path in the table, its partition, rows and bytes."""
+    """One Parquet file of a Delta table: its path in the table, its partition, rows and bytes.
+
+    `values` are those that all its rows share, so that readers can leave the file unread.
+    """
 
     path: str
     partition: str
     rows: int
     size: int = 0
+    values: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Head:
-    """A table as of its newest version. `receipt` is the newest commit that carries one."""
+    """A table as of a version, the newest if not said. `receipt` is the newest up to there."""
 
     table: str
     version: int
     receipt: dict[str, Any]
     receipt_version: int
-    files: Mapping[str, DataFile]  # one a partition
+    files: Mapping[str, DataFile]  # by partition, of which each has one; without any, by path
     handle: DeltaTable | None
 
 
 class Lake(Bucket):
-    def head(self, table: str) -> Head:
-        """The newest version of a table; a table that does not exist yet has version -1."""
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The lake of the commands; rights are found the way AWS tools find them."""
+        bucket = environment.get("LAKE_BUCKET")
+        if not bucket:
+            raise Hopeless(
+                "LAKE_BUCKET is not set; name the bucket of the lake, or use `make lake`, "
+                "which sets it to the one on this laptop"
+            )
+        return cls.connect(
+            bucket,
+            endpoint_url=environment.get("LAKE_ENDPOINT_URL") or None,
+            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
+        )
+
+    def head(self, table: str, at: int | None = None) -> Head:
+        """A table's newest version, or one before; one that does not exist has version -1."""
+        nothing = Head(table, -1, {}, -1, {}, None)
+        if at is not None and at < 0:
+            return nothing
         try:
             with self._saying("load the table", table):
-                handle = DeltaTable(self._uri(table), storage_options=self.storage_options)
+                handle = DeltaTable(self._uri(table), at, storage_options=self.storage_options)
         except Missing:
-            return Head(table, -1, {}, -1, {}, None)
-        (column,) = handle.metadata().partition_columns
-        actions = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
-        files = {
-            str(action[f"partition.{column}"]): DataFile(
-                action["path"],
-                str(action[f"partition.{column}"]),
-                action["num_records"],
-                action["size_bytes"],
-            )
-            for action in actions
-        }
-        if len(files) != len(actions):
-            raise LakeError(
-                f"{self._uri(table)} has partitions of more than one file; something else than "
-                "this project wrote to it. Restore the version before that"
-            )
+            return nothing
+        files = self._files(handle, table)
         version = handle.version()
         for candidate in range(version, -1, -1):
             if receipt := self.receipt(table, candidate):
                 return Head(table, version, receipt, candidate, files, handle)
         return Head(table, version, {}, -1, files, handle)
+
+    def _files(self, handle: DeltaTable, table: str) -> dict[str, DataFile]:
+        columns = handle.metadata().partition_columns
+        actions = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
+        files = {}
+        for action in actions:
+            partition = str(action[f"partition.{columns[0]}"]) if columns else ""
+            path = action["path"]
+            values = {
+                name.removeprefix("min."): value
+                for name, value in action.items()
+                if name.startswith("min.")
+            }
+            file = DataFile(path, partition, action["num_records"], action["size_bytes"], values)
+            files[partition or path] = file
+        if len(files) != len(actions):
+            raise LakeError(
+                f"{self._uri(table)} has partitions of more than one file; something else than "
+                "this project wrote to it. Restore the version before that"
+            )
+        return files
 
     def receipt(self, table: str, version: int) -> dict[str, Any]:
         """What the commit of this version says of itself; empty for creation and vacuum."""
@@ -131,7 +117,14 @@ class Lake(Bucket):
                 return version
         return None
 
-    def create(self, table: str, schema: pa.Schema, partition_by: str) -> Head:
+    def create(
+        self,
+        table: str,
+        schema: pa.Schema,
+        partition_by: str | None = None,
+        *,
+        indexed_columns: int = 0,
+    ) -> Head:
         """Make an empty table; whoever comes second finds it made."""
         try:
             with self._saying("create the table", table):
@@ -139,11 +132,11 @@ class Lake(Bucket):
                     self._uri(table),
                     schema=schema,
                     mode="error",
-                    partition_by=[partition_by],
+                    partition_by=[partition_by] if partition_by else None,
                     configuration={
                         "delta.enableExpiredLogCleanup": "false",  # receipts are kept for ever
-                        "delta.deletedFileRetentionDuration": "interval 400 days",
-                        "delta.dataSkippingNumIndexedCols": "0",
+                        "delta.deletedFileRetentionDuration": f"interval {RETENTION_DAYS} days",
+                        "delta.dataSkippingNumIndexedCols": str(indexed_columns),
                     },
                     storage_options=self.storage_options,
                     commit_properties=CommitProperties(max_commit_retries=0),
@@ -160,15 +153,18 @@ class Lake(Bucket):
         adds: Iterable[DataFile],
         removes: Iterable[DataFile],
         receipt: Mapping[str, Any],
+        *,
+        transactions: Mapping[str, int] = {},
     ) -> int:
         """Put files in and take files out of a table in one atomic version: the base's plus one.
 
         The put-if-absent of the log entry is the lock: with any other commit in between this
         one fails with CommitConflict, because nothing is retried inside delta-rs.
+        `transactions` are numbers that the version carries for an application, for ever.
         """
         if base.handle is None:
             raise LakeError(f"{self._uri(table)} does not exist; create it before a commit")
-        (column,) = base.handle.metadata().partition_columns
+        columns = base.handle.metadata().partition_columns
         now_ms = int(time.time() * 1000)
         adds, removes = list(adds), list(removes)
         # Delta does not look whether an added file exists; a missing one breaks every reader.
@@ -177,10 +173,10 @@ class Lake(Bucket):
             AddAction(
                 path=file.path,
                 size=size,
-                partition_values={column: file.partition},
+                partition_values=dict.fromkeys(columns, file.partition),
                 modification_time=now_ms,
                 data_change=True,
-                stats=json.dumps({"numRecords": file.rows}),
+                stats=json.dumps(_stats(file)),
             )
             for file, size in zip(adds, sizes, strict=True)
         ]
@@ -190,7 +186,7 @@ class Lake(Bucket):
                 data_change=True,
                 deletion_timestamp=now_ms,
                 size=file.size,
-                partition_values={column: file.partition},
+                partition_values=dict.fromkeys(columns, file.partition),
             )
             for file in removes
         ]
@@ -199,14 +195,39 @@ class Lake(Bucket):
                 actions,
                 mode="append",
                 schema=base.handle.schema(),
-                partition_by=[column],
+                partition_by=columns,
                 commit_properties=CommitProperties(
                     custom_metadata={"receipt": json.dumps(receipt, sort_keys=True)},
                     max_commit_retries=0,
+                    app_transactions=[Transaction(*item) for item in transactions.items()],
                 ),
                 post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
             )
         return base.version + 1
 
+    def sweep(
+        self, table: str, keep_versions: Sequence[int], keep_hours: int, *, dry_run: bool
+    ) -> list[str]:
+        """Delete files that no kept version names and that went out of use so long ago."""
+        with self._saying("sweep", table):
+            handle = DeltaTable(self._uri(table), storage_options=self.storage_options)
+            return handle.vacuum(
+                retention_hours=keep_hours,
+                dry_run=dry_run,
+                full=True,
+                keep_versions=list(keep_versions),
+                commit_properties=CommitProperties(max_commit_retries=0),
+                post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+            )
+
     def _uri(self, table: str) -> str:
         return f"s3://{self.bucket}/{table}"
+
+
+def _stats(file: DataFile) -> dict[str, Any]:
+    shared = {
+        name: f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else value
+        for name, value in file.values.items()
+    }
+    ranges = {"minValues": shared, "maxValues": shared} if shared else {}
+    return {"numRecords": file.rows, **ranges}

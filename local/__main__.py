@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from local.processes import LocalError
+from local.processes import LocalError, Misuse, tell
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,10 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="run the flagship once on the local APIs")
+    run = commands.add_parser("run", help="run the flagship once on the local APIs")
+    run.add_argument("--days", default="", help="run that many days of the source, one by one")
     commands.add_parser("live", help="run the flagship once on the official API")
     commands.add_parser("ui", help="start Airflow with everything connected")
     commands.add_parser("stop", help="end what a killed command left running")
+    lake = commands.add_parser("lake", help="open a shell for the lake's commands, or run one")
+    lake.add_argument("--live", action="store_true", help="the lake that `make live` fills")
+    lake.add_argument("--arguments", default="", help="one command, quoted as in a shell")
     dag = commands.add_parser("dag", help="run any DAG once")
     dag.add_argument("dag_id")
     dag.add_argument("--conf", default="", help='a JSON object, such as {"years": [2019]}')
@@ -30,10 +34,13 @@ def main() -> int:
     try:
         return _do(asked)
     except KeyboardInterrupt:
-        print("interrupted; all that was started has ended", file=sys.stderr)
+        tell("interrupted; all that was started has ended", sys.stderr)
         return 130
+    except Misuse as error:
+        tell(f"error: {error}", sys.stderr)
+        return 2
     except LocalError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}", sys.stderr)
         return 1
 
 
@@ -52,6 +59,14 @@ def _do(asked: argparse.Namespace) -> int:
             from local.run import run_once
 
             return run_once(ROOT, asked.dag_id, asked.conf, "dag.log")
+        case "lake":
+            from local.lake_shell import use_lake
+
+            return use_lake(ROOT, asked.arguments, live=asked.live)
+        case "run" if asked.days:
+            from local.days import run_days
+
+            return run_days(ROOT, asked.days)
         case _:
             from local.run import run_flagship
 
@@ -62,7 +77,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Every way to be ended takes the same way out, and what is on it is not interrupted again."""
     for ending in ENDINGS:
         signal.signal(ending, signal.SIG_IGN)
-    print("ending all that was started ...", file=sys.stderr)
+    tell("ending all that was started ...", sys.stderr)
     raise KeyboardInterrupt
 
 

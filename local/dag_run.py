@@ -39,8 +39,12 @@ def run_dag(
     log: Path,
     follow: Say,
     say: Say,
+    in_turn: Callable[[], None] = lambda: None,
 ) -> int:
-    """Run a DAG once; its output goes to the log and, a line at a time, to `follow`."""
+    """Run a DAG once; its output goes to the log and, a line at a time, to `follow`.
+
+    `in_turn` is done first, as soon as no other run of this checkout is under way.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     runs = Lock(root / ".local" / "run.lock")
     try:
@@ -49,6 +53,7 @@ def run_dag(
         if not runs.take_if_free():
             say("waits for another run of this checkout to end")
             runs.take()
+        in_turn()
         child = subprocess.Popen(
             [*AIRFLOW, "dags", "test", dag_id, "--conf", conf],
             env=dict(environment),
@@ -81,8 +86,9 @@ class TaskFailed(Exception):
 class Progress:
     """Tells of each task as it ends, a line each, and gives the run up at the first failure."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, *, failures_only: bool = False) -> None:
         self.say = say
+        self.failures_only = failures_only
         self.state = ""
         self.failed = False
         self.failure = Failure()
@@ -97,7 +103,8 @@ class Progress:
 
     def _tell(self, task: str) -> None:
         if self.state not in {"failed", "up_for_retry"}:
-            self.say(f"{task}: {self.state or 'ended'}")
+            if not self.failures_only:
+                self.say(f"{task}: {self.state or 'ended'}")
             return
         self.failed = True
         self.say(f"{task} failed: {self.failure}")

@@ -56,6 +56,19 @@ def connect(
     official: bool = False,
 ) -> dict[str, str]:
     """The settings with every connection that they leave open pointed at this laptop's servers."""
+    connected = connect_lake(settings, bucket=bucket, localstack_url=localstack_url)
+    if RECALLS_API not in settings:
+        api = {"conn_type": "http", "host": OFFICIAL_RECALLS_API if official else recalls_url}
+        if official and settings.get("RECALLS_APP_TOKEN"):
+            api["password"] = settings["RECALLS_APP_TOKEN"]
+        connected[RECALLS_API] = json.dumps(api)
+    return connected
+
+
+def connect_lake(
+    settings: Mapping[str, str], *, bucket: str = "", localstack_url: str = ""
+) -> dict[str, str]:
+    """The settings with the lake under both of its names; LocalStack's where they have neither."""
     connected = dict(settings)
     if not has_own_lake(settings):
         connected = {
@@ -67,11 +80,6 @@ def connect(
         connected = LakeSettings.from_connection(settings[LAKE]).as_variables() | connected
     else:
         connected[LAKE] = LakeSettings.from_variables(settings).as_connection()
-    if RECALLS_API not in settings:
-        api = {"conn_type": "http", "host": OFFICIAL_RECALLS_API if official else recalls_url}
-        if official and settings.get("RECALLS_APP_TOKEN"):
-            api["password"] = settings["RECALLS_APP_TOKEN"]
-        connected[RECALLS_API] = json.dumps(api)
     return connected | _reaching_this_laptop(connected)
 
 

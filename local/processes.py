@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 POLL_S = 0.05
 READY_WITHIN_S = 60.0
@@ -20,6 +21,10 @@ HARMLESS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
 
 class LocalError(Exception):
     """Something on this laptop is in the way: one line that says what, and what to do."""
+
+
+class Misuse(LocalError):
+    """The command was asked for something that it cannot do."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,12 @@ def born(pid: int) -> str | None:
     )
     state, _, started = answer.stdout.strip().partition(" ")
     return None if not state or state.startswith("Z") else started.strip()
+
+
+def tell(line: str, stream: TextIO) -> None:
+    """Print a line for whoever is there; a terminal that was closed stops nobody."""
+    with contextlib.suppress(OSError):
+        print(line, file=stream, flush=True)
 
 
 def clean_environment() -> dict[str, str]:

@@ -41,9 +41,9 @@ def run_ui(root: Path) -> int:
         if not lock.take_if_free():
             raise LocalError("`make ui` of this checkout is already at work; end it with Ctrl-C")
         State.read(ui_state(root)).end_servers()  # of one that was killed
-        with connected(root, UI, say) as settings:
+        with connected(root, UI, say) as laptop:
             port = free_port(PREFERRED_PORT)
-            environment = airflow_environment(root, UI, settings, port)
+            environment = airflow_environment(root, UI, laptop.settings, port)
             components = _Components(root)
             try:
                 components.start(environment)

@@ -19,6 +19,7 @@ MAY_IMPORT = {
 # The stable faces of Airflow; everything else of it moves from release to release.
 AIRFLOW_FACES = ("airflow.sdk", "airflow.providers.amazon")
 LAKE = Path("include/lake.py")
+SPELLS_KEYS = {Path("include/keys.py"), LAKE}
 LOCAL_APIS = Path("include/local_apis")
 WRITES_TO_DELTA = {
     *("write_deltalake", "convert_to_deltalake", "create_write_transaction", "create_table"),
@@ -28,7 +29,7 @@ KEY_PARTS = re.compile(
     r"_delta_log|\.parquet|\.json\.gz|"
     r"(?:^|/|\b)(?:aggregates|ledger|quarantine|raw|reports|staging|table)/"
 )
-MOST_LINES = 290
+MOST_LINES = 300
 OF_A_MACHINE = re.compile(r"(?<![\w.])/(?:home|Users|root|work|mnt|workspace)/\w|\b[A-Z]:\\\w")
 TEXT_FILES = {"", ".example", ".lock", ".md", ".py", ".svg", ".toml", ".txt", ".yaml", ".yml"}
 MADE = {"__pycache__", "s3_bucket", "s3_bucket_live"}
@@ -150,15 +151,15 @@ def test_one_function_commits() -> None:
         if keyword.arg == "max_commit_retries"
     ]
     assert set(retries) == {"0"}
-    assert len(retries) == 2  # to create a table, to commit to it
+    assert len(retries) == 3  # to create a table, to commit to it, to vacuum it
 
 
-def test_only_the_lake_spells_a_key() -> None:
-    """Where things lie in the bucket is written in include/lake.py and nowhere else."""
+def test_keys_are_spelled_in_one_place() -> None:
+    """Where things lie in the bucket is written in include/keys.py; the lake knows Delta's log."""
     spelled = {
         f"{module}: {text}"
         for module in PRODUCTION
-        if module != LAKE
+        if module not in SPELLS_KEYS
         for text in texts_of(module)
         if KEY_PARTS.search(text)
     }

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime
+from fractions import Fraction
 
 import pyarrow as pa
 import pytest
 
-from include.contract import TIMESTAMP, Column, Contract
+from include.contract import TIMESTAMP, Column, Contract, Limit
 
 
 def column(kind: pa.DataType, **rules: object) -> Column:
@@ -89,3 +91,41 @@ def test_every_row_with_the_same_broken_text_is_named():
 def test_no_rows_are_no_problem():
     """An empty page is typed like any other."""
     assert accept(pa.int64(), []) == ([], {})
+
+
+@pytest.mark.parametrize("text", ["-0", "-0.0", "0"])
+def test_there_is_one_zero(text):
+    """A rate of minus nothing is nothing, and is written like it."""
+    ((value,), _) = accept(pa.float64(), [text])
+    assert math.copysign(1, value) == 1
+    assert value == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "of", "within"),
+    [(3, 0, True), (3, 10, True), (4, 10, False), (5, 100, True), (6, 100, False), (-9, 5, True)],
+)
+def test_a_limit_is_a_share_and_a_few_rows_at_any_rate(rows, of, within):
+    """Exactly the share is within; so are three rows, however few there are."""
+    limit = Limit(Fraction("0.05"), "A limit.")
+    assert limit.allows(rows, of) == within
+    assert limit.allows(Fraction(rows), of) == within
+    assert str(limit) == "3 rows, or 5 % if that is more"
+
+
+@pytest.mark.parametrize(
+    ("rows", "of", "within"), [(3, 300, True), (4, 400, False), (4, 401, True)]
+)
+def test_a_limit_may_be_one_that_is_not_reached(rows, of, within):
+    """Less than a percent is not a percent; few rows pass all the same."""
+    limit = Limit(Fraction("0.01"), "A limit.", reached=False)
+    assert limit.allows(rows, of) == within
+    assert str(limit) == "3 rows, or less than 1 % if that is more"
+
+
+def test_a_limit_is_exact_where_floats_are_not():
+    """The share is a fraction: no row is lost or won by rounding."""
+    limit = Limit(Fraction("0.005"), "A limit.")
+    for thousands in range(1, 200):
+        assert limit.allows(5 * thousands, 1_000 * thousands)
+        assert not limit.allows(5 * thousands + 1, 1_000 * thousands)

@@ -10,7 +10,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.vehicle_recalls import extract, project, publish, report
+from include.vehicle_recalls import ledger, project, publish, report, run
 
 DAGS = Path(__file__).resolve().parent.parent / "dags"
 DAILY, BY_YEAR = "vehicle_recalls", "vehicle_recalls_by_year"
@@ -29,10 +29,12 @@ class Run:
         self.dagbag, self.monkeypatch = dagbag, monkeypatch
         self.calls: dict[str, tuple[Any, ...]] = {}
         for module, name in [
-            (extract, "take_census"),
+            (run, "begin"),
+            (run, "fetch"),
             (publish, "publish"),
             (project, "project_years"),
             (project, "project_aggregates"),
+            (ledger, "bring_to_head"),
             (report, "project_reports"),
             (report, "render"),
         ]:
@@ -46,10 +48,16 @@ class Run:
         return stand_in
 
     def census(
-        self, dag_id: str, *, conf: Any = None, key: str | None = None, years: Any = ()
+        self,
+        dag_id: str,
+        *,
+        conf: Any = None,
+        key: str | None = None,
+        years: Any = (),
+        source: str = "api",
     ) -> Any:
         dag_run = SimpleNamespace(conf=conf, partition_key=key)
-        params = {"years": list(years), "dry_run": False}
+        params = {"years": list(years), "source": source}
         context = {"dag_run": dag_run, "params": params, "run_id": "run 1"}
         return self.task(dag_id, "census", context)(one_year=dag_id == BY_YEAR)
 
@@ -58,7 +66,7 @@ class Run:
         for name, stand_in in [
             ("get_current_context", lambda: context),
             ("lake", lambda: LAKE),
-            ("recalls_api", lambda: API),
+            ("recalls_api", API),
         ]:
             self.monkeypatch.setitem(function.__globals__, name, stand_in)
         return function
@@ -80,14 +88,23 @@ def test_each_dag_says_which_kind_it_is(dagbag: DagBag, dag_id: str):
 @pytest.mark.parametrize("years", [[], [2019], [2019, 2024]])
 def test_the_years_asked_for_are_read(a_run: Run, years: list[int]):
     """The census is taken of the years in the params, for this run, and its parts handed on."""
-    assert a_run.census(DAILY, conf={"years": years}, years=years) == "take_census"
-    assert a_run.calls == {"take_census": (API, LAKE, years, "run 1")}
+    assert a_run.census(DAILY, conf={"years": years}, years=years) == "begin"
+    assert a_run.calls == {"begin": (API, LAKE, years, "api", "run 1")}
 
 
 def test_a_partition_key_is_the_year_that_is_read(a_run: Run):
     """A run of the backfill form reads its own year, whatever else the params say."""
     a_run.census(BY_YEAR, key="2017", years=[2019, 2020])
-    assert a_run.calls["take_census"] == (API, LAKE, [2017], "run 1")
+    assert a_run.calls["begin"] == (API, LAKE, [2017], "api", "run 1")
+
+
+def test_a_replay_is_begun_without_the_api(a_run: Run):
+    """The source reaches what begins a run; nothing opens the connection to the API."""
+    a_run.census(DAILY, conf={"source": "raw:T1"}, source="raw:T1")
+    assert a_run.calls["begin"] == (API, LAKE, [], "raw:T1", "run 1")
+    part = {"batch": {"label": "all"}}
+    assert a_run.task(DAILY, "batch.extract", {})(part) == "fetch"
+    assert a_run.calls["fetch"] == (API, LAKE, part)
 
 
 @pytest.mark.parametrize("key", ["1965", "9999", "2019-01", "-2019", "last"])
@@ -101,7 +118,7 @@ def test_a_partition_key_that_is_no_report_year_is_refused(a_run: Run, key: str)
 def test_by_year_takes_one_year_by_hand(a_run: Run):
     """Started by hand, without a key, it reads the one year in the params."""
     a_run.census(BY_YEAR, conf={"years": [2019]}, years=[2019])
-    assert a_run.calls["take_census"] == (API, LAKE, [2019], "run 1")
+    assert a_run.calls["begin"] == (API, LAKE, [2019], "api", "run 1")
 
 
 @pytest.mark.parametrize(("years", "named"), [([], "not all"), ([2019, 2020], r"not \[2019, 2020")])
@@ -119,27 +136,30 @@ def test_unknown_conf_is_refused(a_run: Run, dag_id: str):
         a_run.census(dag_id, conf={"year": 2019, "dryrun": True, "years": [2019]}, years=[2019])
     line = str(told.value)
     assert "has dryrun, year, which" in line
-    assert "years and dry_run" in line
+    assert "years, dry_run, accept" in line
+    assert ("source" in line) == (dag_id == DAILY)
     assert "\n" not in line
     assert a_run.calls == {}
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_a_dry_run_reaches_publish_and_no_projection(a_run: Run, dry_run: bool):
-    """Publish is told; year files, aggregations and reports are then left as they are."""
-    context = {"params": {"years": [], "dry_run": dry_run}}
+    """Publish is told; year files, aggregations, ledger and reports are then left as they are."""
+    accept = {"rows per year": "they really went"}
+    context = {"params": {"years": [], "dry_run": dry_run, "accept": accept}}
     published = {"dry_run": dry_run}
     a_run.task(DAILY, "publish", context)(["part"], ["written"])
     a_run.task(DAILY, "aggregate", context)(published)
+    a_run.task(DAILY, "ledger", context)(published)
     a_run.task(DAILY, "report", context)(published)
-    assert a_run.calls.pop("publish") == (LAKE, ["part"], ["written"], dry_run)
+    assert a_run.calls.pop("publish") == (LAKE, ["part"], ["written"], dry_run, accept)
     assert a_run.calls.pop("render") == (LAKE, published)
-    projected = {"project_years", "project_aggregates", "project_reports"}
+    projected = {"project_years", "project_aggregates", "bring_to_head", "project_reports"}
     assert set(a_run.calls) == (set() if dry_run else projected)
 
 
 def test_a_batch_that_is_alone_is_published_as_a_list(a_run: Run):
     """Of one batch Airflow hands over the bare value."""
-    context = {"params": {"years": [], "dry_run": True}}
+    context = {"params": {"years": [], "dry_run": True, "accept": {}}}
     a_run.task(DAILY, "publish", context)(["part"], {"staged": 1})
-    assert a_run.calls["publish"] == (LAKE, ["part"], [{"staged": 1}], True)
+    assert a_run.calls["publish"] == (LAKE, ["part"], [{"staged": 1}], True, {})

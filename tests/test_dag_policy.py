@@ -34,7 +34,8 @@ RECALLS_TASKS = {
     "batch.write_parquet": {"batch.partition"},
     "publish": {"census", "batch.write_parquet"},
     "aggregate": {"publish"},
-    "report": {"aggregate"},
+    "ledger": {"aggregate"},
+    "report": {"ledger"},
     "announce": {"aggregate"},
 }
 HEAVY = ("boto3", "deltalake", "numpy", "pandas", "pyarrow", "requests")
@@ -118,6 +119,11 @@ def test_what_may_pass_is_tried_again(dag: DAG, error: type[Exception]) -> None:
         assert decision.action == RetryAction.DEFAULT, task.task_id
 
 
+def test_a_failed_run_alerts(dag: DAG) -> None:
+    """Every DAG calls the alert when a run of it fails."""
+    assert dag.on_failure_callback.__name__ == "alert"
+
+
 def test_one_daily_run_at_a_time(dagbag: DagBag) -> None:
     """The daily DAG runs one at a time; of report years a few may run side by side."""
     assert dagbag.dags["vehicle_recalls"].max_active_runs == 1
@@ -140,9 +146,12 @@ def test_only_announce_tells_of_the_asset(recalls_dag: DAG) -> None:
     assert outlets == {"announce": ["vehicle_recalls"]}
 
 
-def test_params_are_the_two_of_the_form(recalls_dag: DAG) -> None:
-    """The trigger form has `years`, empty for all, and `dry_run`, off; each is explained."""
-    assert recalls_dag.params.dump() == {"years": [], "dry_run": False}
+def test_params_of_the_form(recalls_dag: DAG) -> None:
+    """The trigger form starts with what a usual run is; each param is explained."""
+    usual = {"years": [], "dry_run": False, "accept": {}}
+    if recalls_dag.dag_id == "vehicle_recalls":
+        usual["source"] = "api"
+    assert recalls_dag.params.dump() == usual
     for name in recalls_dag.params:
         param = recalls_dag.params.get_param(name)
         assert param.description
@@ -176,6 +185,30 @@ def test_dry_run_is_yes_or_no(recalls_dag: DAG, dry_run: Any) -> None:
     """A dry run is asked for with true or false; nothing else is taken for either."""
     with pytest.raises(ParamValidationError):
         recalls_dag.params.get_param("dry_run").resolve(dry_run)
+
+
+@pytest.mark.parametrize("source", ["api", "raw:20261121T081259-0a1b2c3d"])
+def test_sources_that_are_taken(dagbag: DagBag, source: str) -> None:
+    """The API, and what a read landed, named by its token."""
+    assert dagbag.dags["vehicle_recalls"].params.get_param("source").resolve(source) == source
+
+
+@pytest.mark.parametrize(
+    "source", ["", "raw", "raw:", "raw:../x", "API", "s3://b", None, 1], ids=str
+)
+def test_sources_that_are_refused(dagbag: DagBag, source: Any) -> None:
+    """Anything else is refused before any task runs."""
+    with pytest.raises(ParamValidationError):
+        dagbag.dags["vehicle_recalls"].params.get_param("source").resolve(source)
+
+
+@pytest.mark.parametrize(
+    "accept", [[], ["rows per year"], {"rows per year": ""}, {"a": 1}, None], ids=str
+)
+def test_accept_needs_a_reason_for_each_name(recalls_dag: DAG, accept: Any) -> None:
+    """Names of checks without a reason are refused before any task runs."""
+    with pytest.raises(ParamValidationError):
+        recalls_dag.params.get_param("accept").resolve(accept)
 
 
 def test_by_year_starts_with_the_first_report_year(dagbag: DagBag) -> None:

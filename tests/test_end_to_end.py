@@ -21,7 +21,8 @@ import pytest
 import requests
 from botocore.client import BaseClient
 
-from include.lake import Keys, Lake
+from include.keys import Keys
+from include.lake import Lake
 from include.local_apis.control import Control
 from include.vehicle_recalls.contract import CONTRACT, DATASET
 from include.vehicle_recalls.extract import BATCH_ROWS

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from include.lake import CommitConflict, DataFile, Head, Keys, Lake, LakeError, mint_token
+from include import lake as lake_module
+from include.errors import Hopeless
+from include.keys import mint_token
+from include.lake import RETENTION_DAYS, CommitConflict, DataFile, Head, Lake, LakeError
 from include.vehicle_recalls.write import to_parquet
 from tests.faulty_s3 import FaultyS3, faulty_s3
 
@@ -175,35 +181,6 @@ def test_work_at_once_keeps_its_order_and_raises_what_failed(lake: Lake) -> None
     assert lake.at_once(lambda n: int(lake.get(f"n/{n}")), range(20)) == list(range(20))
     with pytest.raises(FileNotFoundError, match="n/20 "):
         lake.at_once(lambda n: lake.get(f"n/{n}"), range(15, 25))
-
-
-def test_keys_are_spelled_as_the_design_says() -> None:
-    """Each kind of object has its place below the pipeline's folder."""
-    keys = Keys("vehicle_recalls")
-    assert [
-        keys.raw("T", "1966-2026", 7),
-        keys.staging("T", "rows.arrow"),
-        f"{keys.table}/{keys.candidate(2019, 'T', 'abc')}",
-        keys.quarantine("T"),
-        keys.year(2019),
-        keys.aggregate("a"),
-        keys.report(12),
-    ] == [
-        "vehicle_recalls/raw/T/1966-2026/page-00007.json.gz",
-        "vehicle_recalls/staging/T/rows.arrow",
-        "vehicle_recalls/table/2019/T-abc.parquet",
-        "vehicle_recalls/quarantine/T.parquet",
-        "vehicle_recalls/2019.parquet",
-        "vehicle_recalls/aggregates/a.parquet",
-        "vehicle_recalls/reports/12.md",
-    ]
-
-
-def test_tokens_are_never_the_same() -> None:
-    """A thousand reads of one second have a thousand names, fit for a key."""
-    tokens = {mint_token() for _ in range(1_000)}
-    assert len(tokens) == 1_000
-    assert all(token.replace("-", "").isalnum() for token in tokens)
 
 
 # The table
@@ -384,6 +361,208 @@ def test_a_commit_is_not_doubled_by_losing_every_answer(
         _commit(shaky, 2019, 1, token="T1")
     _told(error.value, f"commit to s3://{lake.bucket}/{TABLE}")
     assert _versions(lake) == [0, 1]
+
+
+# Versions before, other tables, what goes
+
+
+def test_a_table_can_be_seen_as_it_was(lake: Lake) -> None:
+    """As of a version: its files, its receipt, and the newest receipt up to there."""
+    lake.create(TABLE, SCHEMA, "year")
+    _commit(lake, 2019, 1, token="T1")
+    _touch(lake)
+    _commit(lake, 2019, 2, token="T3")
+    seen = [lake.head(TABLE, at) for at in range(4)]
+    assert [head.version for head in seen] == [0, 1, 2, 3]
+    assert [head.receipt.get("token") for head in seen] == [None, "T1", "T1", "T3"]
+    assert [head.receipt_version for head in seen] == [-1, 1, 1, 3]
+    paths = [[file.path for file in head.files.values()] for head in seen]
+    assert paths == [[], ["2019/T1.parquet"], ["2019/T1.parquet"], ["2019/T3.parquet"]]
+    assert lake.head(TABLE).version == 3
+
+
+def _touch(lake: Lake) -> None:
+    """A version that changes no data and has no receipt."""
+    handle = lake.head(TABLE).handle
+    assert handle is not None
+    handle.alter.set_table_properties({"delta.x": "y"}, raise_if_not_exists=False)
+
+
+def test_before_the_first_version_there_is_nothing(lake: Lake) -> None:
+    """The version before the first is that of a table that is not there."""
+    lake.create(TABLE, SCHEMA, "year")
+    nothing = lake.head(TABLE, -1)
+    assert (nothing.version, nothing.receipt_version, nothing.receipt) == (-1, -1, {})
+    assert nothing.handle is None
+
+
+def test_a_version_that_is_not_there_is_one_clear_line(lake: Lake) -> None:
+    """Asking past the head is told, not answered with something else."""
+    lake.create(TABLE, SCHEMA, "year")
+    with pytest.raises(LakeError) as error:
+        lake.head(TABLE, 7)
+    _told(error.value, f"s3://{lake.bucket}/{TABLE}")
+
+
+def test_a_commit_on_an_older_version_is_refused(lake: Lake) -> None:
+    """A head of before is for looking; what is built on it has lost already."""
+    lake.create(TABLE, SCHEMA, "year")
+    _commit(lake, 2019, 1)
+    with pytest.raises(CommitConflict):
+        _commit(lake, 2019, 2, base=lake.head(TABLE, 0))
+    assert _numbers(lake) == {2019: [1]}
+
+
+def test_a_table_without_partitions_has_its_files_by_path(lake: Lake) -> None:
+    """Files only add up there, each under its own path, and all rows are read."""
+    base = lake.create(TABLE, SCHEMA)
+    for number in (1, 2):
+        path = f"{number}.parquet"
+        rows = pa.table({"n": pa.array([number]), "year": pa.array([2019], pa.int32())})
+        lake.put(f"{TABLE}/{path}", to_parquet(rows))
+        lake.commit(TABLE, base, [DataFile(path, "", 1)], [], {"token": str(number)})
+        base = lake.head(TABLE)
+    assert sorted(base.files) == ["1.parquet", "2.parquet"]
+    assert _numbers(lake) == {2019: [1, 2]}
+
+
+def numbered(head: Head, application: str) -> int | None:
+    assert head.handle is not None
+    return head.handle.transaction_version(application)
+
+
+def test_a_commit_carries_a_number_for_each_application(lake: Lake) -> None:
+    """Kept for ever, through later commits without one and through a checkpoint."""
+    base = lake.create(TABLE, SCHEMA, "year")
+    assert numbered(base, "ledger") is None
+    lake.commit(TABLE, base, [], [], {}, transactions={"ledger": 7, "other": 1})
+    _commit(lake, 2019, 1)
+    assert [numbered(lake.head(TABLE), name) for name in ("ledger", "other", "none")] == [
+        *(7, 1, None)
+    ]
+    handle = lake.head(TABLE).handle
+    assert handle is not None
+    handle.create_checkpoint()
+    _commit(lake, 2019, 2)
+    assert numbered(lake.head(TABLE), "ledger") == 7
+    assert numbered(lake.head(TABLE, 0), "ledger") is None
+
+
+def test_what_all_rows_of_a_file_share_is_in_the_log(lake: Lake) -> None:
+    """Numbers and instants come back as they were, also from a checkpoint."""
+    moment = datetime(2026, 6, 28, 9, 30, 43, 120_000, tzinfo=UTC)
+    schema = pa.schema([("n", pa.int64()), ("at", pa.timestamp("us", tz="UTC"))])
+    base = lake.create(TABLE, schema, indexed_columns=2)
+    rows = pa.table({"n": [5], "at": [moment]}, schema=schema)
+    lake.put(f"{TABLE}/a.parquet", to_parquet(rows))
+    shared = {"n": 5, "at": moment}
+    lake.commit(TABLE, base, [DataFile("a.parquet", "", 1, values=shared)], [], {})
+    head = lake.head(TABLE)
+    assert head.files["a.parquet"].values == shared
+    assert head.handle is not None
+    head.handle.create_checkpoint()
+    assert lake.head(TABLE).files["a.parquet"].values == shared
+
+
+def test_a_removed_file_stays_readable_for_as_long_as_it_says(lake: Lake) -> None:
+    """The table tells its readers how long, and every version before can be read until then."""
+    lake.create(TABLE, SCHEMA, "year")
+    _commit(lake, 2019, 1)
+    _commit(lake, 2019, 2)
+    handle = lake.head(TABLE).handle
+    assert handle is not None
+    kept_for = handle.metadata().configuration["delta.deletedFileRetentionDuration"]
+    assert kept_for == f"interval {RETENTION_DAYS} days"
+    assert lake.sweep(TABLE, [2], RETENTION_DAYS * 24, dry_run=False) == []
+    old = DeltaTable(f"s3://{lake.bucket}/{TABLE}", 1, storage_options=lake.storage_options)
+    assert old.to_pyarrow_table()["n"].to_pylist() == [1]
+
+
+def _long_ago(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Commits from now on carry the time of so many days ago."""
+    then = time.time() - days * 24 * 60 * 60
+    monkeypatch.setattr(lake_module, "time", SimpleNamespace(time=lambda: then))
+
+
+@pytest.fixture
+def old_versions(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """Versions 1 to 4 of one file each, all put out of use 500 days ago but the last."""
+    lake.create(TABLE, SCHEMA, "year")
+    with monkeypatch.context() as then:
+        _long_ago(then, 500)
+        for number in range(1, 5):
+            _commit(lake, 2019, number, token=f"T{number}")
+    return lake
+
+
+def test_a_dry_sweep_names_what_would_go_and_deletes_nothing(old_versions: Lake) -> None:
+    """Files of versions that are not kept, by their paths; no version, no deletion."""
+    keys = list(old_versions.keys(TABLE))
+    found = old_versions.sweep(TABLE, [1, 4], RETENTION_DAYS * 24, dry_run=True)
+    assert sorted(found) == ["2019/T2.parquet", "2019/T3.parquet"]
+    assert list(old_versions.keys(TABLE)) == keys
+
+
+def test_a_sweep_keeps_the_head_and_the_versions_it_is_told_to(old_versions: Lake) -> None:
+    """What is deleted is what a dry run named; the log, its receipts and the rest stay."""
+    gone = old_versions.sweep(TABLE, [1, 4], RETENTION_DAYS * 24, dry_run=False)
+    assert sorted(gone) == ["2019/T2.parquet", "2019/T3.parquet"]
+    files = [k for k in old_versions.keys(TABLE) if k.endswith(".parquet") and "_delta" not in k]
+    assert files == [f"{TABLE}/2019/T1.parquet", f"{TABLE}/2019/T4.parquet"]
+    head = old_versions.head(TABLE)
+    assert (head.receipt, head.receipt_version) == ({"token": "T4"}, 4)
+    assert [old_versions.receipt(TABLE, n)["token"] for n in range(1, 5)] == [
+        *("T1", "T2", "T3", "T4")
+    ]
+    assert _numbers(old_versions) == {2019: [4]}
+    assert _commit(old_versions, 2019, 5) == head.version + 1
+
+
+def test_a_refused_sweep_is_one_line(old_versions: Lake, proxy: FaultyS3, shaky: Lake) -> None:
+    """What the store refuses is told like everything else."""
+    assert shaky.bucket == old_versions.bucket
+    proxy.fail(lambda _: True, status=403)
+    with pytest.raises(LakeError) as error:
+        shaky.sweep(TABLE, [4], RETENTION_DAYS * 24, dry_run=True)
+    _told(error.value, f"could not sweep s3://{shaky.bucket}/{TABLE}", "AccessDenied")
+
+
+# From the environment
+
+
+def test_commands_find_the_lake_in_the_environment(
+    s3_url: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bucket and endpoint by our names, rights and region by the names of AWS."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    named = {"LAKE_BUCKET": bucket, "LAKE_ENDPOINT_URL": s3_url, "AWS_REGION": "eu-west-1"}
+    lake = Lake.from_environment(named)
+    lake.put("k", b"hello")
+    assert lake.create(TABLE, SCHEMA, "year").version == 0
+    assert lake.storage_options["AWS_REGION"] == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "endpoint"),
+    [
+        ({}, "https://s3.eu-west-1.amazonaws.com"),
+        ({"LAKE_ENDPOINT_URL": ""}, "https://s3.eu-west-1.amazonaws.com"),
+        ({"LAKE_ENDPOINT_URL": "http://127.0.0.1:1"}, "http://127.0.0.1:1"),
+    ],
+)
+def test_without_an_endpoint_the_lake_is_at_aws(environment: dict[str, str], endpoint: str) -> None:
+    """An empty endpoint is none; the default region is a region."""
+    named = {"LAKE_BUCKET": "b", "AWS_DEFAULT_REGION": "eu-west-1"} | environment
+    assert Lake.from_environment(named).s3.meta.endpoint_url == endpoint
+
+
+@pytest.mark.parametrize("environment", [{}, {"LAKE_BUCKET": ""}])
+def test_without_a_bucket_a_command_says_what_to_do(environment: dict[str, str]) -> None:
+    """Nothing is guessed: one line that trying again does not help."""
+    with pytest.raises(Hopeless) as error:
+        Lake.from_environment(environment)
+    _told(error.value, "LAKE_BUCKET is not set", "make lake")
 
 
 # One line for each refusal

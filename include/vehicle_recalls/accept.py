@@ -26,7 +26,9 @@ def read_page(lake: Lake, page: PageRef) -> bytes | bytearray:
     """The rows of a landed page as JSON lines; refused when the bytes are not those that came."""
     gzipped = lake.get(page["key"])
     if hashlib.sha256(gzipped).hexdigest() != page["sha256"]:
-        raise LakeError(f"{page['key']} is not what was landed (sha256 differs); run again")
+        raise LakeError(
+            f"{page['key']} is not what was landed (sha256 differs); restore it, or read anew"
+        )
     return as_json_lines(gzip.decompress(gzipped))
 
 

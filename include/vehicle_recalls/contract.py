@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 
 import pyarrow as pa
 
-from include.contract import TIMESTAMP, Column, Contract
+from include.contract import TIMESTAMP, Column, Contract, Limit, Limits
 
 DATASET = "6axg-epim"
 # NHTSA was founded in 1966; its oldest recall is of that year.
@@ -14,6 +15,37 @@ FIRST_YEAR = 1966
 DATE = "report_received_date"
 TEXT, NUMBER = ("text",), ("number", "text")
 DAY = ("floating_timestamp", "calendar_date")
+TYPES = ("Vehicle", "Equipment", "Tire", "Child Seat")
+# The first part of NHTSA's component names; old recalls have spellings that new ones have not.
+COMPONENTS = (
+    *("AIR BAGS", "BACK OVER PREVENTION", "CHILD SEAT", "COMMUNICATION", "COMMUNICATIONS"),
+    *("ELECTRICAL SYSTEM", "ELECTRONIC STABILITY CONTROL", "ELECTRONIC STABILITY CONTROL (ESC)"),
+    *("ENGINE", "ENGINE AND ENGINE COOLING", "EQUIPMENT", "EQUIPMENT ADAPTIVE/MOBILITY"),
+    *("EQUIPMENT:OTHER:LABELS", "EXTERIOR LIGHTING", "FORWARD COLLISION AVOIDANCE", "FUEL SYSTEM"),
+    *("FUEL SYSTEM, DIESEL", "FUEL SYSTEM, GASOLINE", "FUEL SYSTEM, OTHER"),
+    *("FUEL/PROPULSION SYSTEM", "HYBRID PROPULSION SYSTEM", "INTERIOR LIGHTING"),
+    *("INTERIOR SYSTEMS", "LANE DEPARTURE", "LATCHES/LOCKS/LINKAGES", "OTHER/I AM NOT SURE"),
+    *("PARKING BRAKE", "POWER TRAIN", "SEAT BELTS", "SEATS", "SERVICE BRAKES"),
+    *("SERVICE BRAKES, AIR", "SERVICE BRAKES, ELECTRIC", "SERVICE BRAKES, HYDRAULIC", "STEERING"),
+    *("STRUCTURE", "SUSPENSION", "TIRES", "TRACTION CONTROL SYSTEM", "TRAILER HITCHES"),
+    *("UNKNOWN OR OTHER", "VEHICLE SPEED CONTROL", "VISIBILITY", "VISIBILITY/WIPER", "WHEELS"),
+)
+# NHTSA corrects its history all the time, a few recalls a day. More than that in one read is more
+# likely half a refresh than a correction: a person looks, and may accept it.
+LIMITS = Limits(
+    rows_per_year=Limit(
+        Fraction("0.005"),
+        "Rows that a year loses when it is over: recalls are retracted one by one.",
+    ),
+    rows_in_total=Limit(Fraction("0.02"), "Rows that all years lose together."),
+    nulls=Limit(
+        Fraction("0.05"),
+        "Values of a column that are missing beyond the share of before, in a year and in all.",
+    ),
+    quarantine=Limit(
+        Fraction("0.01"), "Rows that break the contract, of all that came.", reached=False
+    ),
+)
 
 CONTRACT = Contract(
     name="vehicle_recalls",
@@ -90,6 +122,7 @@ CONTRACT = Contract(
             pa.string(),
             "The part at fault, from about 40 upper-case names; the source removes it from some recalls later.",
             TEXT,
+            known=COMPONENTS,
         ),
         Column(
             "mfr_campaign_number",
@@ -104,6 +137,7 @@ CONTRACT = Contract(
             pa.string(),
             "Vehicle, Equipment, Tire or Child Seat.",
             TEXT,
+            known=TYPES,
         ),
         Column(
             "potentially_affected",
@@ -156,6 +190,9 @@ CONTRACT = Contract(
             NUMBER,
             minimum=0,
             maximum=100,
+            # Manufacturers report it by quarters, first after the one in which the recall began.
+            comes_late=True,
         ),
     ),
+    limits=LIMITS,
 )

@@ -1,18 +1,20 @@
-"""From the API to `raw/`: which years are read together, and pages landed as they came."""
+"""From the API to `raw/`: a census that plans the read, and pages landed as they came."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pyarrow as pa
 
 from include.errors import Hopeless
-from include.lake import Keys, Lake, mint_token
-from include.vehicle_recalls.contract import CONTRACT, FIRST_YEAR
+from include.keys import Keys, mint_token
+from include.lake import Head, Lake
+from include.vehicle_recalls.batches import BatchRef, plan_all, plan_some
+from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.source import Batch, RecallsApi, SourceState
 
 log = logging.getLogger(__name__)
@@ -49,13 +51,8 @@ class Read(TypedDict):
     publisher: str
     source_rows: int  # of the years that are read, as the census counted them
     source_last_modified: str  # at the census
-
-
-class BatchRef(TypedDict):
-    label: str
-    first: int | None
-    last: int | None
-    undated: bool
+    parts: int  # batches planned
+    replay_of: str | None  # the read whose landed bytes are taken instead of the API's
 
 
 class Part(TypedDict):
@@ -63,6 +60,7 @@ class Part(TypedDict):
 
     read: Read
     batch: BatchRef
+    folder: NotRequired[str]  # of a replay: the landing that is taken, under the token replayed
 
 
 class PageRef(TypedDict):
@@ -93,13 +91,7 @@ def take_census(source: RecallsApi, lake: Lake, years: Sequence[int], run_id: st
             f"the source {census.state.dataset} has no rows; nothing was changed. "
             "It may be in the middle of a refresh: run again later"
         )
-    asked = {"dataset": census.state.dataset, "publisher": census.state.publisher}
-    if (holds := head.receipt.get("source", asked)) != asked:
-        raise OtherSource(
-            f"the table holds {holds['dataset']} ({holds['publisher']}), the source is "
-            f"{asked['dataset']} ({asked['publisher']}); nothing was read. "
-            "Use another bucket for another source"
-        )
+    refuse_other_source(head, census.state.dataset, census.state.publisher)
     known = {int(year) for year in head.receipt.get("years", {})}
     read = Read(
         token=mint_token(),
@@ -113,54 +105,24 @@ def take_census(source: RecallsApi, lake: Lake, years: Sequence[int], run_id: st
         if years
         else sum(census.rows_by_year.values()) + census.undated,
         source_last_modified=census.state.last_modified,
+        parts=0,
+        replay_of=None,
     )
     if years:
-        batches = plan_some(census.rows_by_year, read["years"])
+        batches = plan_some(census.rows_by_year, read["years"], BATCH_ROWS)
     else:
-        batches = plan_all(census.rows_by_year, read["known_years"])
+        batches = plan_all(census.rows_by_year, read["known_years"], BATCH_ROWS)
+    read["parts"] = len(batches)
     return [Part(read=read, batch=batch) for batch in batches]
 
 
-def plan_all(rows_by_year: dict[int, int], years: Sequence[int]) -> list[BatchRef]:
-    """Neighbouring years together; open at both ends, so that no row lies between batches."""
-    batches = _pack(rows_by_year, years)
-    batches[0]["first"] = None
-    batches[-1] |= {"last": None, "undated": True}
-    for before, after in pairwise(batches):
-        before["last"] = (after["first"] or FIRST_YEAR) - 1
-    return batches
-
-
-def plan_some(rows_by_year: dict[int, int], years: Sequence[int]) -> list[BatchRef]:
-    """Only the years asked for: a batch never spans a year that was not."""
-    batches: list[BatchRef] = []
-    run: list[int] = []
-    for year in years:
-        if run and year != run[-1] + 1:
-            batches += _pack(rows_by_year, run)
-            run = []
-        run.append(year)
-    return batches + _pack(rows_by_year, run)
-
-
-def _pack(rows_by_year: dict[int, int], years: Sequence[int]) -> list[BatchRef]:
-    groups: list[list[int]] = []
-    rows = 0
-    for year in years:
-        rows += rows_by_year.get(year, 0)
-        if not groups or rows > BATCH_ROWS:
-            groups.append([])
-            rows = rows_by_year.get(year, 0)
-        groups[-1].append(year)
-    return [
-        BatchRef(
-            label=str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}",
-            first=group[0],
-            last=group[-1],
-            undated=False,
+def refuse_other_source(head: Head, dataset: str, publisher: str) -> None:
+    asked = {"dataset": dataset, "publisher": publisher}
+    if (holds := head.receipt.get("source", asked)) != asked:
+        raise OtherSource(
+            f"the table holds {holds['dataset']} ({holds['publisher']}), the source is "
+            f"{dataset} ({publisher}); nothing was read. Use another bucket for another source"
         )
-        for group in groups
-    ]
 
 
 def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
@@ -180,7 +142,7 @@ def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
         after, last = source.count(batch)
         trouble = _disagreement(before, after, ids, [first, *states, last], read)
         if trouble is None:
-            return Landed(
+            landed = Landed(
                 read=read,
                 batch=part["batch"],
                 folder=folder,
@@ -189,12 +151,20 @@ def land(source: RecallsApi, lake: Lake, part: Part) -> Landed:
                 answered_at=first.answered_at,
                 new_columns=new_columns,
             )
+            sign(lake, landed)
+            return landed
         log.warning("%s is read again: %s", batch.label, trouble)
         troubles.append(trouble)
     raise SourceChanged(
         f"years {batch.label} could not be read whole in {READS} tries ({troubles[-1]}); "
         "nothing was published. Run again when the source holds still"
     )
+
+
+def sign(lake: Lake, landed: Landed) -> None:
+    """Say beside the pages that they are all there, so that they can be taken again."""
+    key = KEYS.landed(landed["read"]["token"], landed["folder"])
+    lake.put(key, json.dumps(landed, sort_keys=True).encode())
 
 
 def _land_pages(

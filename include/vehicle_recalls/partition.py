@@ -7,7 +7,8 @@ from typing import TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake import Head, Keys, Lake
+from include.keys import Keys
+from include.lake import Head, Lake
 from include.vehicle_recalls.accept import accept
 from include.vehicle_recalls.contract import CONTRACT, DATE
 from include.vehicle_recalls.extract import Landed, PageRef, Read
@@ -40,6 +41,7 @@ class Staged(TypedDict):
 
     read: Read
     label: str
+    folder: str  # in `raw/`, under the token
     landed: int  # rows in the pages
     accepted: int
     kept: int
@@ -52,7 +54,7 @@ class Staged(TypedDict):
     keys_key: str | None
     quarantine_key: str | None
     years: dict[str, StagedYear]  # every year of the batch; rows 0 when it has none
-    changed: list[int]
+    changed: list[int]  # of a replay: all
 
 
 def partition(lake: Lake, landed: Landed) -> Staged:
@@ -76,7 +78,9 @@ def partition(lake: Lake, landed: Landed) -> Staged:
             kept=pc.sum(rows[KEPT]).as_py() or 0,
             base=before["sha256"] if before else None,
         )
-        if staged[str(year)]["content"] != (before["content"] if before else NOTHING):
+        # A replay makes every file anew, to be held against the one of the first time.
+        differs = staged[str(year)]["content"] != (before["content"] if before else NOTHING)
+        if differs or read["replay_of"]:
             changed.append(year)
     name = landed["folder"]
     changed_rows = [by_year[year] for year in changed if year in by_year]
@@ -85,6 +89,7 @@ def partition(lake: Lake, landed: Landed) -> Staged:
     return Staged(
         read=read,
         label=landed["batch"]["label"],
+        folder=landed["folder"],
         landed=sum(page["rows"] for page in landed["pages"]),
         accepted=rows_accepted,
         kept=kept.num_rows,

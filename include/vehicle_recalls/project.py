@@ -1,17 +1,21 @@
-"""Projections: what readers find under plain names, brought in line with the committed head.
+"""Bring what readers find under plain names in line with the committed head of the table.
 
-Each carries in its own metadata what it was made from. A projector compares them all, rewrites
-what differs, and looks at the head again, so that whatever was interrupted is mended by the next.
+Each projection carries in its own metadata what it was made from. A projector compares them all,
+rewrites what differs, and looks at the head again, so that whatever was interrupted is mended by
+the next.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake import Head, Keys, Lake
+from include.keys import Keys
+from include.lake import Head, Lake
 from include.quality import Check, require
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.state import year_states
@@ -26,13 +30,43 @@ AGGREGATES = {
 }
 
 
-def project_years(lake: Lake) -> list[str]:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--anew",
+        action="store_true",
+        help="write year files and aggregations again whose origin is right, too: for those that "
+        "`verify` finds to have other bytes",
+    )
+
+
+def command(lake: Lake, asked: argparse.Namespace, say: Callable[[str], None]) -> int:
+    from include.vehicle_recalls.ledger import bring_to_head
+    from include.vehicle_recalls.report import project_reports  # which shows what is made here
+    from include.vehicle_recalls.versions import head_with_data
+
+    head = head_with_data(lake)
+    recorded = bring_to_head(lake)
+    rewritten = [
+        *project_years(lake, anew=asked.anew),
+        *project_aggregates(lake, anew=asked.anew),
+        *project_reports(lake),
+    ]
+    for version in recorded:
+        say(f"recorded in the ledger: version {version}")
+    for key in rewritten:
+        say(f"rewritten: s3://{lake.bucket}/{key}")
+    if not (recorded or rewritten):
+        say(f"nothing to do: all is as version {head.receipt_version} has it")
+    return 0
+
+
+def project_years(lake: Lake, *, anew: bool = False) -> list[str]:
     """Make `{year}.parquet` of every year equal to the head's file; returns what it rewrote."""
-    return _until_current(lake, _project_years)
+    return _until_current(lake, partial(_project_years, anew=anew))
 
 
-def project_aggregates(lake: Lake) -> list[str]:
-    return _until_current(lake, _project_aggregates)
+def project_aggregates(lake: Lake, *, anew: bool = False) -> list[str]:
+    return _until_current(lake, partial(_project_aggregates, anew=anew))
 
 
 def _until_current(lake: Lake, project: Callable[[Lake, Head], list[str]]) -> list[str]:
@@ -47,14 +81,16 @@ def _until_current(lake: Lake, project: Callable[[Lake, Head], list[str]]) -> li
         head = newest
 
 
-def _project_years(lake: Lake, head: Head) -> list[str]:
+def _project_years(lake: Lake, head: Head, *, anew: bool) -> list[str]:
     if not head.receipt:
         return []  # a bucket whose table is gone keeps what it still has
     wanted = {KEYS.year(year): state for year, state in year_states(head.receipt).items()}
     there = [key for key in lake.keys(KEYS.folder, recursive=False) if KEYS.year_of(key)]
     found = dict(zip(there, lake.at_once(lake.made_from, there), strict=True))
     wrong = [
-        key for key, state in wanted.items() if (found.get(key) or {}).get("sha256") != state.sha256
+        key
+        for key, state in wanted.items()
+        if anew or (found.get(key) or {}).get("sha256") != state.sha256
     ]
     left_over = [key for key in there if key not in wanted]
     lake.at_once(
@@ -67,18 +103,25 @@ def _project_years(lake: Lake, head: Head) -> list[str]:
     return sorted([*wrong, *left_over])
 
 
-def _project_aggregates(lake: Lake, head: Head) -> list[str]:
+def _project_aggregates(lake: Lake, head: Head, *, anew: bool) -> list[str]:
     if not head.receipt:
         return []
     made_from = {"version": str(head.receipt_version), "token": head.receipt["token"]}
     keys = [KEYS.aggregate(name) for name in AGGREGATES]
     found = lake.at_once(lake.made_from, keys)
-    wrong = [key for key, has in zip(keys, found, strict=True) if has != made_from]
+    wrong = [key for key, has in zip(keys, found, strict=True) if anew or has != made_from]
     if wrong:
         tables = {KEYS.aggregate(name): table for name, table in aggregate(lake, head).items()}
         for key in wrong:
             lake.project(key, to_parquet(tables[key]), made_from)
     return wrong
+
+
+def aggregated_version(lake: Lake) -> int | None:
+    """The version that all aggregations are made from; None while they are of several."""
+    found = lake.at_once(lake.made_from, [KEYS.aggregate(name) for name in AGGREGATES])
+    versions = {(made_from or {}).get("version") for made_from in found}
+    return int(versions.pop() or 0) or None if len(versions) == 1 else None
 
 
 def aggregate(lake: Lake, head: Head) -> dict[str, pa.Table]:

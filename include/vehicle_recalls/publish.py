@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.lake import CommitConflict, DataFile, Head, Keys, Lake, LakeError
+from include.keys import Keys
+from include.lake import CommitConflict, DataFile, Head, Lake, LakeError
 from include.quality import Check, require
+from include.vehicle_recalls.audit import audit, counts_of
+from include.vehicle_recalls.compare import Comparison, compare
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import Part, Read, TornRead
-from include.vehicle_recalls.reconcile import Plan, reconcile
+from include.vehicle_recalls.plan import Plan
+from include.vehicle_recalls.reconcile import reconcile
 from include.vehicle_recalls.state import year_states
 from include.vehicle_recalls.write import Written
+from include.vehicle_recalls.years import NOTHING
 
 log = logging.getLogger(__name__)
 KEYS = Keys(CONTRACT.name)
@@ -30,10 +36,22 @@ class ChangedYear(TypedDict):
     after: int
 
 
+class Rebuilt(TypedDict):
+    """What a replay made, held against the head."""
+
+    years: int
+    same_bytes: int
+    differ: list[int]  # in content
+
+
 class Published(TypedDict):
     """What a run did to the table, or would have done."""
 
     token: str
+    replay_of: str | None  # the read whose landed bytes this run took
+    held_back: str  # why a replay was compared and not published
+    rebuilt: Rebuilt | None
+    rebaseline: bool  # our contract changed: what differs is no news of the source's
     version: int | None  # None: nothing was committed
     dry_run: bool
     years_read: list[int]  # empty: all of them
@@ -41,7 +59,7 @@ class Published(TypedDict):
     source_last_modified: str
     observed_at: str
     counts: dict[str, int]
-    checks: list[str]
+    checks: list[dict[str, str]]
     new_columns: list[str]
     left_alone: list[int]
     overtaken: list[int]
@@ -49,11 +67,17 @@ class Published(TypedDict):
 
 
 def publish(
-    lake: Lake, parts: Sequence[Part], batches: Sequence[Written], *, dry_run: bool
+    lake: Lake,
+    parts: Sequence[Part],
+    batches: Sequence[Written],
+    *,
+    dry_run: bool,
+    accept: Mapping[str, str] | None = None,
 ) -> Published:
     """Bring the table to what this read says, in one commit or not at all.
 
-    Who loses the race for a version compares and checks again on top of the winner's.
+    Who loses the race for a version compares and checks again on top of the winner's. `accept`
+    gives a reason for each check that may fail this time.
     """
     read = parts[0]["read"]
     _whole_read(parts, batches)
@@ -65,14 +89,21 @@ def publish(
         if trouble:
             raise trouble
         plan = reconcile(lake, head, read, batches)
-        checks = require(_audit(head, read, batches, plan))
         _write_quarantine(lake, read, plan)
+        comparison = _compared(lake, head, plan)
+        held_back = _held_back(head, read)
+        checks = audit(head, read, batches, plan, comparison)
+        if not held_back:  # what is only compared may differ as it likes
+            checks = require(checks, accept or {})
         receipt = _receipt(head, read, batches, plan, checks)
-        if dry_run or not plan.changed:
+        receipt["counts"] |= counts_of(plan, head, comparison)
+        receipt["held_back"] = held_back
+        if dry_run or held_back or not (plan.changed or receipt["rebaseline"]):
             return _told(receipt, None, dry_run=dry_run)
         if head.handle is None:
             lake.create(KEYS.table, TABLE_SCHEMA, partition_by="year")
             continue
+        receipt["events"] = _stage_events(lake, read, comparison)
         try:
             return _told(receipt, _commit(lake, head, receipt, plan))
         except CommitConflict as conflict:
@@ -113,58 +144,55 @@ def _whole_read(parts: Sequence[Part], batches: Sequence[Written]) -> None:
         )
 
 
-def _audit(head: Head, read: Read, batches: Sequence[Written], plan: Plan) -> list[Check]:
-    staged = [batch["staged"] for batch in batches]
-    replaced_since = staged[0]["last_modified"] != read["source_last_modified"]
-    landed = sum(batch["landed"] for batch in staged)
-    accepted = sum(batch["accepted"] for batch in staged) - plan.set_aside
-    quarantined = plan.quarantine.num_rows
-    source = {"dataset": read["dataset"], "publisher": read["publisher"]}
-    known = head.receipt.get("source", source)
-    checks = [
-        Check(
-            "one source",
-            known == source,
-            f"this read is {_named(source)}"
-            + ("" if known == source else f", the table holds {_named(known)}"),
-            "use another bucket for another source",
-        ),
-        Check(
-            "census = landed",
-            landed == read["source_rows"] or replaced_since,
-            f"{read['source_rows']:,} = {landed:,}"
-            if not replaced_since
-            else f"{landed:,}; the source was replaced after the census",
-            "the source counts itself in two ways; run again, and look at it if it stays",
-        ),
-        Check(
-            "landed = accepted + quarantined",
-            landed == accepted + quarantined,
-            f"{landed:,} = {accepted:,} + {quarantined:,}",
-            "a step lost rows; run again, and report it if it stays",
-        ),
-        Check(
-            "rows in the years read = accepted + kept",
-            plan.rows_read == plan.accepted + plan.kept,
-            f"{plan.rows_read:,} = {plan.accepted:,} + {plan.kept:,}",
-            "a step lost rows; run again, and report it if it stays",
-        ),
-    ]
-    if plan.distinct_keys is not None:
-        rows = sum(state.rows for state in plan.years.values())
-        checks.append(
-            Check(
-                f"{CONTRACT.key} is unique over all years",
-                plan.distinct_keys == rows,
-                f"{rows:,} rows, {plan.distinct_keys:,} different keys",
-                "look at the quarantine of this read",
-            )
-        )
-    return checks
+def _compared(lake: Lake, head: Head, plan: Plan) -> Comparison | None:
+    """Every campaign before and after; a baseline is compared by keys alone: it has no events."""
+    if not plan.changed or not head.receipt:
+        return None
+    if any(made["unlike"] for made in plan.candidates.values()):
+        return None  # it could not be read; the audit says why
+    before = year_states(head.receipt)
+    baseline = head.receipt["baseline"] and not _rebaseline(head)
+    return compare(lake, before, plan.years, plan.kept_keys, with_events=bool(baseline))
 
 
-def _named(source: dict[str, str]) -> str:
-    return f"{source['dataset']} ({source['publisher']})"
+def _rebaseline(head: Head) -> bool:
+    """Whether our own contract changed since: what then differs is no news of the source's."""
+    return bool(head.receipt.get("baseline")) and head.receipt["contract"] != CONTRACT.version
+
+
+def _stage_events(lake: Lake, read: Read, comparison: Comparison | None) -> dict[str, str] | None:
+    """Keep what was found for the ledger, which else would have to compare again."""
+    if comparison is None or comparison.events is None:
+        return None
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, comparison.events.schema) as writer:
+        writer.write_table(comparison.events.combine_chunks())
+    body = sink.getvalue().to_pybytes()
+    sha256 = hashlib.sha256(body).hexdigest()
+    key = KEYS.staging(read["token"], f"events-{sha256}.arrow")
+    lake.put(key, body)
+    return {"key": key, "sha256": sha256}
+
+
+def _held_back(head: Head, read: Read) -> str:
+    """Landed bytes are published only where the head came from them, or where there is none."""
+    replayed = read["replay_of"]
+    came_from = {head.receipt.get("token"), head.receipt.get("replay_of")}
+    if replayed is None or not head.receipt or replayed in came_from:
+        return ""
+    return f"raw:{replayed} is not the read that the table came from: compared, not published"
+
+
+def _rebuilt(head: Head, read: Read, batches: Sequence[Written]) -> Rebuilt | None:
+    if read["replay_of"] is None:
+        return None
+    known = year_states(head.receipt)
+    staged = {int(y): s for batch in batches for y, s in batch["staged"]["years"].items()}
+    made = {int(y): c["sha256"] for batch in batches for y, c in batch["candidates"].items()}
+    same = [year for year in known if made.get(year) == known[year].sha256]
+    content = {year: state.content for year, state in known.items()}
+    differ = [y for y, s in staged.items() if s["content"] != content.get(y, NOTHING)]
+    return Rebuilt(years=len(staged), same_bytes=len(same), differ=sorted(differ))
 
 
 def _write_quarantine(lake: Lake, read: Read, plan: Plan) -> None:
@@ -183,15 +211,22 @@ def _receipt(
     staged = [batch["staged"] for batch in batches]
     before = year_states(head.receipt)
     version = head.version + 1
+    baseline = head.receipt.get("baseline")
+    if _rebaseline(head) or not (baseline or read["years"]):
+        baseline = version
     return {
         "token": read["token"],
+        "replay_of": read["replay_of"],
+        "landings": sorted(batch["folder"] for batch in staged),
+        "rebuilt": _rebuilt(head, read, batches),
         "run_id": read["run_id"],
         "contract": CONTRACT.version,
         "source": {"dataset": read["dataset"], "publisher": read["publisher"]},
         "source_last_modified": staged[0]["last_modified"],
         "observed_at": max(batch["answered_at"] for batch in staged),
         "read_whole": _read_whole(head, read, batches),
-        "baseline": head.receipt.get("baseline") or (None if read["years"] else version),
+        "baseline": baseline,
+        "rebaseline": _rebaseline(head),
         "years_read": read["years"],
         "counts": {
             "landed": sum(batch["landed"] for batch in staged),
@@ -201,7 +236,7 @@ def _receipt(
             "kept": plan.kept,
             "rows": sum(state.rows for state in plan.years.values()),
         },
-        "checks": [f"{check.name} ({check.found})" for check in checks],
+        "checks": [check.told() for check in checks],
         "new_columns": sorted({name for batch in staged for name in batch["new_columns"]}),
         "left_alone": plan.left_alone,
         "overtaken": plan.overtaken,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake import Head, Keys, Lake
+from include.keys import Keys
+from include.lake import Head, Lake
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA, raw_rows
 from include.vehicle_recalls.contract import CONTRACT, DATE
 from include.vehicle_recalls.extract import Read
@@ -32,6 +32,7 @@ from include.vehicle_recalls.places import (
     places_of,
     settle,
 )
+from include.vehicle_recalls.plan import Plan
 from include.vehicle_recalls.state import YearState, year_states
 from include.vehicle_recalls.write import Candidate, Written, write_candidate
 from include.vehicle_recalls.years import (
@@ -44,21 +45,6 @@ from include.vehicle_recalls.years import (
 )
 
 KEYS = Keys(CONTRACT.name)
-
-
-@dataclass(frozen=True)
-class Plan:
-    years: dict[int, YearState]  # the table after the commit
-    changed: dict[int, YearState]  # the years that differ from the head; no path: the year goes
-    left_alone: list[int]  # the head knows these from a later read
-    overtaken: list[int]  # an older read changed these meanwhile; the next run brings them
-    accepted: int  # rows that this read brought, in the years it read
-    kept: int  # rows of those years that stay from before
-    rows_read: int  # rows of those years in their files
-    set_aside: int  # rows that only publish could tell to be copies
-    not_newer: int  # sound rows for which the table has a later read, or will by the next run
-    quarantine: pa.Table
-    distinct_keys: int | None  # of the whole table; None when nothing changes
 
 
 def reconcile(lake: Lake, head: Head, read: Read, batches: Sequence[Written]) -> Plan:
@@ -86,8 +72,10 @@ class _Reconciliation:
         self.changing: list[int] = []
         self.rows: dict[int, pa.Table] = {}
         self.kept_in_same: set[str] = set()  # keys of kept rows in years that do not change
+        self.kept_of: dict[int, pa.ChunkedArray] = {}  # keys of kept rows, as staged
+        self.candidates: dict[int, Candidate] = {}
         self.set_aside = 0  # copies of keys that came in more than one batch
-        self.set_aside_kept = 0  # of these, published rows that therefore stay as they were
+        self.set_aside_kept: list[str] = []  # of these, published rows that stay as they were
         self.superseded = 0  # rows that a later read has put into another year
 
     def plan(self) -> Plan:
@@ -111,10 +99,12 @@ class _Reconciliation:
         return Plan(
             years={year: state for year, state in sorted(after.items()) if state.path},
             changed=changed,
+            candidates=self.candidates,
             left_alone=self.left_alone,
             overtaken=self.overtaken,
             accepted=self._sound(read_here) - self.set_aside - self.superseded,
-            kept=sum(self._kept(year) for year in read_here) + self.set_aside_kept,
+            kept=sum(self._kept(year) for year in read_here) + len(self.set_aside_kept),
+            kept_keys=self._kept_keys(read_here),
             rows_read=sum(after[year].rows for year in read_here),
             set_aside=self.set_aside,
             not_newer=self._sound(self.left_alone + self.overtaken) + self.superseded,
@@ -150,8 +140,9 @@ class _Reconciliation:
         parts = [places_of(rows, origin_of(rows)) for rows in self.rows.values()]
         for key in {batch["staged"]["keys_key"] for batch in self.batch_of.values()}:
             for rows in read_ipc(self.lake, key) if key else []:
+                self.kept_of[_year_of(rows)] = kept = rows.filter(rows[KEPT])[KEY]
                 if _year_of(rows) not in self.changing:
-                    self.kept_in_same.update(rows[KEY].to_pylist())
+                    self.kept_in_same.update(kept.to_pylist())
                 elif _year_of(rows) not in self.rows:
                     parts.append(places_of(rows, origin_of(rows)))
         others = [year for year in self.before if year not in self.changing]
@@ -182,9 +173,9 @@ class _Reconciliation:
         more = pa.Table.from_pylist(found, schema=QUARANTINE_SCHEMA)
         self.quarantine = pa.concat_tables([self.quarantine, more])
         self.set_aside = sum(len(places) for places in copies.values())
-        self.set_aside_kept = sum(
-            place.origin == SEEN for places in copies.values() for place in places
-        )
+        self.set_aside_kept = [
+            key for key, places in copies.items() for place in places if place.origin == SEEN
+        ]
 
     def _rewrite(self, settlement: Settlement) -> None:
         drops, returns = settlement.drops, settlement.returns
@@ -234,9 +225,14 @@ class _Reconciliation:
         else:
             return state
         if made is None:
-            return state._replace(path="", sha256="", content=NOTHING, rows=0)
+            return state._replace(path="", sha256="", content=NOTHING, rows=0, nulls={})
+        self.candidates[year] = made
         return state._replace(
-            path=made["path"], sha256=made["sha256"], content=content, rows=made["rows"]
+            path=made["path"],
+            sha256=made["sha256"],
+            content=content,
+            rows=made["rows"],
+            nulls=made["nulls"],
         )
 
     def _sound(self, years: Sequence[int]) -> int:
@@ -259,6 +255,15 @@ class _Reconciliation:
         if year in self.rows:
             return pc.sum(self.rows[year][KEPT]).as_py() or 0
         return self._staged(year)["kept"]
+
+    def _kept_keys(self, years: Sequence[int]) -> pa.Array:
+        parts = [pa.array(self.set_aside_kept, pa.string())]
+        for year in years:
+            if year in self.rows:
+                parts += self.rows[year].filter(self.rows[year][KEPT])[KEY].chunks
+            elif year in self.kept_of:
+                parts += self.kept_of[year].chunks
+        return pa.concat_arrays(parts)
 
     def _content_before(self, year: int) -> str:
         return self.before[year].content if year in self.before else NOTHING

@@ -1,73 +1,114 @@
-"""One readable screen: what a run read, what it changed, what was checked, and the top lines."""
+"""One readable screen: the news first, then what a run read, changed and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake import Keys, Lake
+from include.keys import Keys
+from include.lake import Lake
+from include.quality import PASSED
+from include.vehicle_recalls.bulletin import bulletin, headline
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.project import AGGREGATES
+from include.vehicle_recalls.ledger import ledger_state
+from include.vehicle_recalls.news import is_pending, news_of
+from include.vehicle_recalls.project import AGGREGATES, aggregated_version
 from include.vehicle_recalls.publish import Published
+from include.vehicle_recalls.screen import printable, years_told
 
 KEYS = Keys(CONTRACT.name)
-TOP = 3
-YEARS_SHOWN = 12
+YEARS_SHOWN = 6
+# Amazon SNS takes no longer subject, and nothing but ASCII in it.
+HEADLINE_LENGTH = 99
+
+
+class Notice(NamedTuple):
+    """What is sent of a run."""
+
+    headline: str
+    text: str  # Markdown
 
 
 def render(lake: Lake, run: Published, *, aggregations: bool = True) -> str:
     """The screen of one run, in Markdown that reads well as plain text."""
-    return "\n".join(
-        [
-            f"# {_headline(run)}",
-            "",
-            *_source(run),
-            *_changes(lake, run),
-            "",
-            "## Checks",
-            *(f"- passed: {check}" for check in run["checks"]),
-            *(_aggregations(lake) if aggregations else []),
-            "",
-        ]
-    )
+    facts = [*_source(run), *_replay(run), *_changes(lake, run), *_checks(run)]
+    if aggregations:
+        facts += _aggregations(lake)
+    lines = [f"# {_title(run)}", "", *_news(lake, run), "", "## The run", *facts, ""]
+    return "\n".join(lines)
+
+
+def notice(lake: Lake, run: Published) -> Notice | None:
+    """What to send of this run: nothing unless it committed a version that has news."""
+    if run["version"] is None or run["dry_run"]:
+        return None
+    news = news_of(lake, run["version"])
+    if news.silence or news.is_empty:
+        return None
+    what = "Vehicle recalls" + ("" if _is_official(run) else " (made-up data)")
+    line = f"{what}: {headline(news)}"
+    while len(line) > HEADLINE_LENGTH:
+        line = line.rpartition(", ")[0]
+    where = f"The whole report: s3://{lake.bucket}/{KEYS.report(run['version'])}"
+    text = [f"# {_title(run)}", "", *_marked(run, bulletin(news)), "", where, ""]
+    return Notice(line, "\n".join(text))
 
 
 def project_reports(lake: Lake) -> list[str]:
-    """Write the head's report, and those of versions before it whose run died too early.
+    """Write the head's report, and those before it that were not written, or told less.
 
-    The aggregations are the head's, so that only its report can show them.
+    Repeated until nothing has moved: who was slower may have written over what says more.
     """
-    head = lake.head(KEYS.table)
     written = []
-    for version in range(head.receipt_version, 0, -1):
+    while True:
+        known = *ledger_state(lake), aggregated_version(lake)
+        written += _project_reports(lake, *known)
+        if known == (*ledger_state(lake), aggregated_version(lake)):
+            return written
+
+
+def _project_reports(
+    lake: Lake, known: int | None, newest: int, aggregated: int | None
+) -> list[str]:
+    """The oldest is written first: where one is right, those before it are."""
+    wrong = []
+    for version in range(newest, 0, -1):
         receipt = lake.receipt(KEYS.table, version)
         if not receipt:
             continue
-        key = KEYS.report(version)
-        made_from = {"version": str(version), "token": receipt["token"]}
-        if lake.made_from(key) == made_from:
+        made_from = {
+            "version": str(version),
+            "token": receipt["token"],
+            "news": "pending" if is_pending(receipt, version, known) else "told",
+        }
+        if version == newest:  # only the head's report can show the aggregations
+            made_from["aggregations"] = "told" if aggregated == version else "pending"
+        if made_from.items() <= (lake.made_from(KEYS.report(version)) or {}).items():
             break
+        wrong.append((version, receipt, made_from))
+    for version, receipt, made_from in reversed(wrong):
         facts = {name: receipt[name] for name in Published.__annotations__ if name in receipt}
         run = cast("Published", {**facts, "version": version, "dry_run": False})
-        text = render(lake, run, aggregations=version == head.receipt_version)
-        lake.project(key, text.encode(), made_from)
-        written.append(key)
-    return written
+        text = render(lake, run, aggregations=version == newest == aggregated)
+        lake.project(KEYS.report(version), text.encode(), made_from)
+    return [KEYS.report(version) for version, _, _ in wrong]
 
 
-def _headline(run: Published) -> str:
+def _title(run: Published) -> str:
     what = "Vehicle recalls"
     if run["years_read"]:
-        what += f" of {_years(run['years_read'])}"
+        what += f" of {years_told(run['years_read'])}"
     rows = f"{run['counts']['rows']:,} rows"
     if run["counts"]["quarantined"]:
         rows += f", {run['counts']['quarantined']:,} in quarantine"
     if run["dry_run"]:
         would = f"would change {_count(run['changed'], 'year')}" if run["changed"] else "unchanged"
         return f"{what}: dry run, {would}; nothing was committed"
+    if run["version"] is None and run.get("held_back"):
+        return f"{what}: a replay, compared and not published; nothing was committed"
     if run["version"] is None and run["counts"]["not_newer"]:
         return f"{what}: the table has a later read, {rows}; nothing was committed"
     if run["version"] is None:
@@ -75,26 +116,65 @@ def _headline(run: Published) -> str:
     return f"{what}: version {run['version']}, {_count(run['changed'], 'year')} changed, {rows}"
 
 
+def _news(lake: Lake, run: Published) -> list[str]:
+    if run["version"] is not None:
+        return _marked(run, bulletin(news_of(lake, run["version"])))
+    told = {name: run["counts"].get(name, 0) for name in ("published", "edited", "retracted")}
+    changes = ", ".join(f"{number:,} {name}" for name, number in told.items() if number)
+    if not changes:
+        return ["No news: the table is as it was."]
+    return _marked(run, [f"What it would do to the table: {changes}."])
+
+
+def _marked(run: Published, lines: Sequence[str]) -> list[str]:
+    """Nobody is to take a rehearsal for a warning."""
+    return [*lines] if _is_official(run) else [f"Made-up data. {lines[0]}", *lines[1:]]
+
+
+def _is_official(run: Published) -> bool:
+    return run["source"]["publisher"] == "official"
+
+
 def _source(run: Published) -> list[str]:
     source, counts = run["source"], run["counts"]
-    made_up = source["publisher"] != "official"
     lines = [
         f"- source: {source['dataset']}, {source['publisher']}"
-        + (" (this data is MADE UP)" if made_up else "")
+        + ("" if _is_official(run) else " (this data is MADE UP)")
         + f", last changed {run['source_last_modified']}, read {run['observed_at']}",
         f"- read: {counts['landed']:,} rows = {counts['accepted']:,} accepted"
         f" + {counts['quarantined']:,} in quarantine; {counts['kept']:,} kept from before"
         + (f", {counts['not_newer']:,} left alone" if counts["not_newer"] else ""),
     ]
+    if "unchanged" in counts:
+        lines.append(
+            f"- table: {counts['rows']:,} rows = {counts['published']:,} published"
+            f" + {counts['edited']:,} edited + {counts['unchanged']:,} unchanged"
+            f" + {counts['kept']:,} kept; {counts['retracted']:,} retracted"
+        )
     if run["new_columns"]:
         lines.append(f"- new columns at the source, in raw only: {', '.join(run['new_columns'])}")
     if run["left_alone"]:
-        lines.append(f"- left alone, known from a later read: {_years(run['left_alone'])}")
+        lines.append(f"- left alone, known from a later read: {years_told(run['left_alone'])}")
     if run["overtaken"]:
         lines.append(
-            f"- changed by an older read meanwhile, which the next run mends: "
-            f"{_years(run['overtaken'])}"
+            "- changed by an older read meanwhile, which the next run mends: "
+            + years_told(run["overtaken"])
         )
+    return lines
+
+
+def _replay(run: Published) -> list[str]:
+    if not run.get("replay_of"):
+        return []
+    lines = [f"- replay: of read {run['replay_of']}, from the bytes that it landed"]
+    if rebuilt := run.get("rebuilt"):
+        differ = years_told(rebuilt["differ"]) or "no year"
+        lines.append(
+            f"- made again: {rebuilt['years']:,} years, {rebuilt['same_bytes']:,} of them the same "
+            f"to the byte; the content differs in {differ}"
+        )
+    if run["held_back"]:
+        lines.append(f"- held back: {run['held_back']}")
     return lines
 
 
@@ -107,21 +187,37 @@ def _changes(lake: Lake, run: Published) -> list[str]:
     )
     if not run["changed"]:
         return [f"- written: nothing; {where}{KEYS.folder} is as it was", *quarantine]
-    verb = "would change" if run["dry_run"] else "written"
-    changed = {int(year): rows for year, rows in run["changed"].items()}
-    lines = [f"- {verb}: {_years(changed)} in {where}{KEYS.year('{year}')}"]
-    grown = {y: r for y, r in changed.items() if r["before"]}
-    for year in sorted(grown, reverse=True)[:YEARS_SHOWN]:
-        rows = grown[year]
-        lines.append(f"  - {year}: {rows['before']:,} rows before, {rows['after']:,} now")
-    if len(grown) > YEARS_SHOWN:
-        lines.append(f"  - and {_count(range(len(grown) - YEARS_SHOWN), 'year')} before these")
+    verb = "written" if run["version"] is not None else "would change"
+    lines = [f"- {verb}: {years_told(map(int, run['changed']))} in {where}{KEYS.year('{year}')}"]
+    grown = {int(y): r for y, r in run["changed"].items() if r["before"] not in {0, r["after"]}}
+    if grown:
+        newest = sorted(grown, reverse=True)[:YEARS_SHOWN]
+        told = [f"{y}: {grown[y]['before']:,} -> {grown[y]['after']:,}" for y in newest]
+        if len(grown) > len(newest):
+            told.append(f"and {_count(range(len(grown) - len(newest)), 'year')} before these")
+        lines.append(f"- rows before and now: {', '.join(told)}")
     if run["version"] is not None:
         lines.append(f"- report: {where}{KEYS.report(run['version'])}")
     return [*lines, *quarantine]
 
 
+def _checks(run: Published) -> list[str]:
+    """How many passed; what somebody accepted, and what warns, in full."""
+    # Receipts of the first runs have a sentence for each check, all of which passed.
+    checks: Sequence[Mapping[str, str] | str] = run["checks"]
+    others = [c for c in checks if not isinstance(c, str) and c["outcome"] != PASSED]
+    return [
+        f"- checks: {len(checks) - len(others):,} of {len(checks):,} passed",
+        *(
+            f"  - {check['outcome']}: {printable(check['name'])}: {printable(check['found'])}"
+            + (f"; {printable(check['reason'])}" if check["reason"] else "")
+            for check in others
+        ),
+    ]
+
+
 def _aggregations(lake: Lake) -> list[str]:
+    """Of each one its size and its largest row."""
     lines = []
     for name, by in AGGREGATES.items():
         key = KEYS.aggregate(name)
@@ -129,40 +225,18 @@ def _aggregations(lake: Lake) -> list[str]:
             continue
         table = lake.read_parquet(key)
         total = pc.sum(table["recalls"]).as_py() or 0
-        lines += [
-            "",
-            f"## {name}",
-            f"{key}: {table.num_rows:,} rows, which sum to {total:,} recalls",
-            *_top(table, by),
-        ]
+        lines.append(
+            f"- {name}: {table.num_rows:,} rows, which sum to {total:,} recalls{_top(table, by)}"
+        )
     return lines
 
 
-def _top(table: pa.Table, by: Sequence[str]) -> list[str]:
+def _top(table: pa.Table, by: Sequence[str]) -> str:
     order = [("recalls", "descending"), *((column, "ascending") for column in by)]
-    return [
-        f"- {row['recalls']:,}: " + ", ".join(_shown(row[column]) for column in by)
-        for row in table.sort_by(order).slice(0, TOP).to_pylist()
-    ]
-
-
-def _shown(value: object) -> str:
-    """On one line, and nothing that a terminal would obey: the source has control characters."""
-    if value is None:
-        return "(none)"
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
+    for row in table.sort_by(order).slice(0, 1).to_pylist():
+        return f"; most: {row['recalls']:,} " + ", ".join(printable(row[column]) for column in by)
+    return ""
 
 
 def _count(things: Mapping[Any, Any] | Sequence[Any], name: str) -> str:
     return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"
-
-
-def _years(years: Iterable[int]) -> str:
-    """2001, 2003-2005: neighbours together."""
-    runs: list[list[int]] = []
-    for year in sorted(years):
-        if runs and year == runs[-1][-1] + 1:
-            runs[-1].append(year)
-        else:
-            runs.append([year])
-    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs)

@@ -15,6 +15,7 @@ class YearState(NamedTuple):
     rows: int
     last_modified: str
     answered_at: str
+    nulls: dict[str, int] | None = None  # by column; None in receipts that did not count them
 
 
 def year_states(receipt: Mapping[str, Any]) -> dict[int, YearState]:

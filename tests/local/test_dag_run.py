@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import deque
+from pathlib import Path
 
 import pytest
 
-from local.dag_run import Failure, Progress, TaskFailed, checked_conf
+from local import dag_run
+from local.dag_run import Failure, Progress, TaskFailed, checked_conf, run_dag
 from local.localstack import ROOT
-from local.processes import LocalError
+from local.processes import LocalError, clean_environment
+from local.state import Lock
 
 OUTPUT = """\
 2026-11-21T05:14:32.132195Z [info     ] Created dag run.               [airflow.models] x=1
@@ -50,6 +53,17 @@ def test_progress():
         "batch.extract [3] failed: the API answered 503 five times: run again later",
     ]
     assert progress.failed
+
+
+def test_progress_of_many_runs():
+    """Where each run has a line of its own, tasks are told only when they fail."""
+    lines: list[str] = []
+    progress = Progress(lines.append, failures_only=True)
+    for line in OUTPUT:
+        progress.follow(line.replace("up_for_retry", "failed"))
+
+    assert lines
+    assert all(line.startswith("batch.extract [3] failed: ") for line in lines)
 
 
 def test_a_failure_is_not_waited_out():
@@ -102,3 +116,28 @@ def test_a_mistake_is_one_line():
     )
     assert told.returncode == 1
     assert len(told.stderr.splitlines()) == 1
+
+
+def test_a_run_waits_for_its_turn(tmp_path: Path, monkeypatch):
+    """What a run does first, it does when no other run is under way, and before Airflow starts."""
+    done: list[str] = []
+    monkeypatch.setattr(dag_run, "AIRFLOW", (sys.executable, "-c", "print('Airflow')"))
+    other = Lock(tmp_path / ".local" / "run.lock")
+    other.take()
+
+    def say(line: str) -> None:
+        done.append(line)
+        other.close()
+
+    code = run_dag(
+        tmp_path,
+        "vehicle_recalls",
+        "{}",
+        clean_environment(),
+        tmp_path / "run.log",
+        done.append,
+        say,
+        lambda: done.append("in turn"),
+    )
+    assert code == 0
+    assert done == ["waits for another run of this checkout to end", "in turn", "Airflow"]

@@ -13,6 +13,7 @@ from local.environment import (
     OFFICIAL_RECALLS_API,
     RECALLS_API,
     connect,
+    connect_lake,
     has_own_lake,
     read_dotenv,
     read_environment,
@@ -107,6 +108,14 @@ def test_without_settings_all_is_on_this_laptop():
     assert connected["LAKE_ENDPOINT_URL"] == "http://l"
     assert connected["AWS_ACCESS_KEY_ID"] == connected["AWS_SECRET_ACCESS_KEY"] == "test"
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & connected.keys()
+
+
+def test_commands_need_only_the_lake():
+    """Without a DAG there is no connection to an API, and LocalStack under both of its names."""
+    connected = connect_lake({"AWS_PROFILE": "work"}, bucket="b", localstack_url="http://l")
+    assert connected["LAKE_BUCKET"] == "b"
+    assert LAKE in connected
+    assert not {RECALLS_API, "AWS_PROFILE"} & connected.keys()
 
 
 @pytest.mark.parametrize("written", [json.dumps(OWN_LAKE), AS_URI])

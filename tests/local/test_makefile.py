@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 
+import pytest
+
 from local.localstack import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -42,6 +44,23 @@ def test_dag_wants_a_name():
     told = make("dag", "--assume-old=install")
     assert told.returncode == 2
     assert "make dag DAG=" in told.stderr
+
+
+def test_lake_hands_its_words_on_as_they_are():
+    """What stands in ARGS reaches the command with its quotes: no shell takes them off."""
+    told = make("lake", """ARGS=changes --manufacturer "Ford 'Mo*tor;""", "--assume-old=install")
+    assert told.returncode == 2
+    assert told.stderr.splitlines()[0].endswith(""": changes --manufacturer "Ford 'Mo*tor;""")
+    assert not told.stdout
+
+
+@pytest.mark.parametrize("days", ["0", "31", "-1", "three", "1.5"])
+def test_run_wants_a_number_of_days(days: str):
+    """DAYS that are no number, none at all or too many are refused before anything is started."""
+    told = make("run", f"DAYS={days}", "--assume-old=install")
+    assert told.returncode == 2
+    assert told.stderr.splitlines()[0] == f"error: DAYS is a number from 1 to 30, not '{days}'"
+    assert not told.stdout
 
 
 def test_tests_see_no_settings_of_the_user():

@@ -12,6 +12,7 @@ import pytest
 from local import run
 from local.dag_run import TaskFailed
 from local.processes import clean_environment
+from local.run import Connected
 
 Behaviour = Callable[[dict[str, str]], int]
 FAILED = """\
@@ -27,11 +28,11 @@ def run_once(tmp_path: Path, monkeypatch) -> Callable[..., int]:
     """`run_once` in an empty checkout; servers and Airflow are stood in for."""
 
     @contextmanager
-    def connected(*_: Any, **__: Any) -> Iterator[dict[str, str]]:
-        yield clean_environment()
+    def connected(*_: Any, **__: Any) -> Iterator[Connected]:
+        yield Connected(clean_environment(), "s3_bucket")
 
     def start(airflow: Behaviour, lines: tuple[str, ...] | list[str] = ()) -> int:
-        def run_dag(_root, _dag_id, _conf, environment, _log, follow, _say) -> int:
+        def run_dag(_root, _dag_id, _conf, environment, _log, follow, _say, _in_turn) -> int:
             for line in lines:
                 follow(line)
             return airflow(environment)

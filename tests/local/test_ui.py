@@ -13,6 +13,7 @@ import pytest
 
 from local import ui
 from local.processes import LocalError, clean_environment, end_groups, start_group
+from local.run import Connected
 from local.state import State, ui_state
 
 # Each has a child of its own, as Airflow's have.
@@ -66,8 +67,8 @@ def test_one_that_dies_takes_the_others_along(
     """The command fails with the name of the one that died, and leaves none of the others."""
 
     @contextmanager
-    def connected(*_: Any, **__: Any) -> Iterator[dict[str, str]]:
-        yield clean_environment()
+    def connected(*_: Any, **__: Any) -> Iterator[Connected]:
+        yield Connected(clean_environment(), "s3_bucket")
 
     monkeypatch.setattr(ui, "AIRFLOW", SCHEDULER_DIES)
     monkeypatch.setattr(ui, "connected", connected)

@@ -12,6 +12,7 @@ from include.vehicle_recalls.accept import accept, read_page
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.partition import partition
 from tests.vehicle_recalls.evidence import (
+    SMALL,
     Row,
     a_row,
     business_row,
@@ -120,7 +121,7 @@ def published(s3_url: str, s3: BaseClient) -> Evidence:
     """The quarantine and the table after one read of all of it, in two pages."""
     lake = new_lake(s3, s3_url)
     rows = [*SOUND[:4], *DIRTY.values(), *SOUND[4:]]
-    told = publish_landed(lake, land_rows(lake, rows[:15], rows[15:]))
+    told = publish_landed(lake, land_rows(lake, rows[:15], rows[15:]), accept=SMALL)
     assert told["counts"]["quarantined"] == len(DIRTY)
     return quarantine(lake, told["token"]), list(table_rows(lake))
 
@@ -145,7 +146,8 @@ def test_every_copy_of_a_key_is_set_aside(lake: Lake):
     """Same or different, on one page or two, sound or not: nobody knows which copy is right."""
     copies = [a_row(1), a_row(1, id="row-b"), a_row(1, id="row-c", subject="Another")]
     broken = a_row(1, id="row-d", completion_rate="130")
-    told = publish_landed(lake, land_rows(lake, [*copies[:2], a_row(2)], [copies[2], broken]))
+    landed = land_rows(lake, [*copies[:2], a_row(2)], [copies[2], broken])
+    told = publish_landed(lake, landed, accept=SMALL)
     found = quarantine(lake, told["token"])
     assert [row["raw"] for row in found] == [*copies, broken]
     copied = "nhtsa_id: 19V000001 comes 4 times"
@@ -179,7 +181,7 @@ def test_copies_in_different_batches_are_set_aside_too(lake: Lake):
 
 def test_a_read_of_nothing_but_dirt_publishes_nothing(lake: Lake):
     """Without a sound row there is no version, and the quarantine says why."""
-    told = publish_landed(lake, land_rows(lake, list(DIRTY.values())))
+    told = publish_landed(lake, land_rows(lake, list(DIRTY.values())), accept=SMALL)
     assert told["version"] is None
     assert len(quarantine(lake, told["token"])) == len(DIRTY)
     assert list(table_rows(lake)) == []
@@ -197,7 +199,7 @@ def test_a_landed_page_that_changed_is_refused(lake: Lake):
     """Raw bytes that are not those that came are not taken for them."""
     landed = land_rows(lake, [a_row(1)])
     lake.s3.put_object(Bucket=lake.bucket, Key=landed["pages"][0]["key"], Body=b"[]")
-    with pytest.raises(LakeError, match=r"is not what was landed .*; run again"):
+    with pytest.raises(LakeError, match=r"is not what was landed .*; restore it"):
         partition(lake, landed)
 
 

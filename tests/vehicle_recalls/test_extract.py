@@ -14,19 +14,18 @@ from hypothesis import strategies as st
 from include.lake import Lake
 from include.local_apis.control import Control
 from include.vehicle_recalls import extract
+from include.vehicle_recalls.batches import BatchRef, plan_all, plan_some
 from include.vehicle_recalls.extract import (
     BATCH_ROWS,
-    BatchRef,
     ContractBroken,
     SourceChanged,
     check_columns,
     land,
-    plan_all,
-    plan_some,
     take_census,
 )
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import Batch, RecallsApi
+from tests.faulty_s3 import FaultyS3
 from tests.vehicle_recalls.evidence import KEYS, listing
 
 COUNTS = st.dictionaries(st.integers(1966, 2030), st.integers(0, 120_000), max_size=70)
@@ -45,7 +44,7 @@ def holders(batches: list[BatchRef], year: int) -> list[BatchRef]:
 @given(COUNTS, st.sets(st.integers(1966, 2030), min_size=1))
 def test_a_full_plan_covers_every_row_once(counts: dict[int, int], more: set[int]):
     """Of whatever year a row is, exactly one batch reads it; and one takes the undated."""
-    batches = plan_all(counts, sorted(set(counts) | more))
+    batches = plan_all(counts, sorted(set(counts) | more), BATCH_ROWS)
     for year in range(1900, 2100):
         assert len(holders(batches, year)) == 1
     assert [batch["undated"] for batch in batches] == [False] * (len(batches) - 1) + [True]
@@ -55,7 +54,7 @@ def test_a_full_plan_covers_every_row_once(counts: dict[int, int], more: set[int
 @given(COUNTS, st.sets(st.integers(1966, 2030), min_size=1))
 def test_a_batch_is_small_and_no_smaller_than_need_be(counts: dict[int, int], more: set[int]):
     """A batch passes the limit only by one year that does; two neighbours never fit in one."""
-    batches = plan_all(counts, sorted(set(counts) | more))
+    batches = plan_all(counts, sorted(set(counts) | more), BATCH_ROWS)
 
     def years_of(batch: BatchRef) -> list[int]:
         return [year for year in counts if batch in holders(batches, year)]
@@ -70,7 +69,7 @@ def test_a_batch_is_small_and_no_smaller_than_need_be(counts: dict[int, int], mo
 @given(COUNTS, st.sets(st.integers(1966, 2030)))
 def test_a_plan_of_some_years_covers_these_and_no_other(counts: dict[int, int], years: set[int]):
     """Each year asked for is in one batch, no other is in any, and no end is open."""
-    batches = plan_some(counts, sorted(years))
+    batches = plan_some(counts, sorted(years), BATCH_ROWS)
     for year in range(1900, 2100):
         assert len(holders(batches, year)) == (year in years)
     assert not any(batch["undated"] for batch in batches)
@@ -89,16 +88,16 @@ def test_a_plan_of_some_years_covers_these_and_no_other(counts: dict[int, int], 
 )
 def test_how_years_are_packed(counts: dict[int, int], labels: list[str]):
     """Neighbours share a batch up to the limit; labels name the years for people."""
-    assert [batch["label"] for batch in plan_all(counts, sorted(counts))] == labels
+    assert [batch["label"] for batch in plan_all(counts, sorted(counts), BATCH_ROWS)] == labels
 
 
 def test_one_year_is_read_without_bounds_or_with_both():
     """A full read of a source of one year is open; a read of that year alone is not."""
-    assert plan_all({2019: 1}, [2019]) == [ALL]
-    assert plan_some({2019: 1}, [2019]) == [
+    assert plan_all({2019: 1}, [2019], BATCH_ROWS) == [ALL]
+    assert plan_some({2019: 1}, [2019], BATCH_ROWS) == [
         BatchRef(label="2019", first=2019, last=2019, undated=False)
     ]
-    assert plan_some({2019: 1}, []) == []
+    assert plan_some({2019: 1}, [], BATCH_ROWS) == []
 
 
 def test_batches_of_a_full_read_count_to_the_whole(
@@ -153,13 +152,15 @@ def test_raw_is_what_the_api_said_byte_for_byte(recalls_url: str, replica: Contr
             assert lake.get(page["key"]) == answer.raw.read(decode_content=False)
     folder = f"{KEYS.raw_folder}{part['read']['token']}/{part['batch']['label']}-"
     assert all(page["key"].startswith(folder) for page in landed["pages"])
-    assert set(listing(lake)) == {page["key"] for page in landed["pages"]}
+    signature = KEYS.landed(part["read"]["token"], landed["folder"])
+    assert set(listing(lake)) == {signature, *(page["key"] for page in landed["pages"])}
+    assert json.loads(lake.get(signature)) == landed
 
 
 def test_a_read_that_lost_a_row_starts_over_under_a_new_name(
     recalls_url: str, replica: Control, lake: Lake, caplog: pytest.LogCaptureFixture
 ):
-    """What came first stays in raw as it came; the references name the second read alone."""
+    """What came first stays in raw as it came; only the second landing is signed and named."""
     replica.rows = 60
     replica.fault("lost_row")
     api = RecallsApi(recalls_url)
@@ -168,10 +169,25 @@ def test_a_read_that_lost_a_row_starts_over_under_a_new_name(
         landed = land(api, lake, part)
     assert "the source counted 60 rows but 59 came" in caplog.text
     (page,) = landed["pages"]
-    (first,) = set(listing(lake)) - {page["key"]}
+    signature = KEYS.landed(part["read"]["token"], landed["folder"])
+    (first,) = set(listing(lake)) - {page["key"], signature}
     assert first.rsplit("/", 1)[0] != page["key"].rsplit("/", 1)[0]
     lengths = {key: len(json.loads(gzip.decompress(lake.get(key)))) for key in (first, page["key"])}
     assert lengths == {first: 59, page["key"]: 60}
+
+
+def test_the_signature_is_the_last_object_of_a_landing(
+    recalls_url: str, replica: Control, shaky: Lake, proxy: FaultyS3
+):
+    """Whoever finds it finds every page: nothing of the landing is put after it."""
+    replica.rows = 60
+    api = RecallsApi(recalls_url, page_size=25)
+    (part,) = take_census(api, shaky, [], "test")
+    proxy.clear()
+    landed = land(api, shaky, part)
+    signature = KEYS.landed(part["read"]["token"], landed["folder"])
+    keys = [*(page["key"] for page in landed["pages"]), signature]
+    assert [call.path for call in proxy.changes] == [f"/{shaky.bucket}/{key}" for key in keys]
 
 
 def test_a_source_that_grows_while_it_is_read_is_read_again(

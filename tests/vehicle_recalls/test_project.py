@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 from collections import Counter
 from collections.abc import Callable
@@ -12,9 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from include.errors import Hopeless
 from include.lake import Lake, LakeError
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.project import AGGREGATES, project_aggregates, project_years
+from include.vehicle_recalls.ledger import ledger_state
+from include.vehicle_recalls.project import (
+    AGGREGATES,
+    command,
+    project_aggregates,
+    project_years,
+)
 from include.vehicle_recalls.report import project_reports
 from tests.faulty_s3 import FaultyS3
 from tests.vehicle_recalls.evidence import (
@@ -274,3 +282,53 @@ def test_rows_of_the_table_are_all_in_the_year_files(lake: Lake) -> None:
         for key in lake.read_parquet(KEYS.year(year), ["nhtsa_id"])["nhtsa_id"].to_pylist()
     ]
     assert sorted(keys) == sorted(row["nhtsa_id"] for row in table_rows(lake))
+
+
+def _commanded(lake: Lake, *, anew: bool = False) -> list[str]:
+    said: list[str] = []
+    assert command(lake, argparse.Namespace(anew=anew), said.append) == 0
+    return said
+
+
+def test_the_command_brings_everything_up_to_the_table(lake: Lake) -> None:
+    """Ledger, year files, aggregations and reports of two runs that died after their commits."""
+    _first_day(lake)
+    _second_day(lake)
+    said = _commanded(lake)
+    _is_the_head(lake)
+    assert ledger_state(lake) == (2, 2)
+    assert said[:2] == [f"recorded in the ledger: version {version}" for version in (1, 2)]
+    rewritten = {line.removeprefix("rewritten: ") for line in said[2:]}
+    keys = [KEYS.year(2019), KEYS.year(2020), MANUFACTURERS, KEYS.report(1), KEYS.report(2)]
+    assert rewritten >= {f"s3://{lake.bucket}/{key}" for key in keys}
+    assert len(rewritten) == 2 + len(AGGREGATES) + 2
+
+
+def test_the_command_says_that_there_is_nothing_to_do(lake: Lake) -> None:
+    """A second time it changes nothing, and says so in one line."""
+    _first_day(lake)
+    _commanded(lake)
+    before = listing(lake)
+    assert _commanded(lake) == ["nothing to do: all is as version 1 has it"]
+    assert listing(lake) == before
+
+
+def test_other_bytes_under_a_right_origin_are_written_anew(lake: Lake) -> None:
+    """A projector trusts the origin; asked to, the command does not."""
+    _first_day(lake)
+    _commanded(lake)
+    right = _projections(lake)
+    for key in (KEYS.year(2019), MANUFACTURERS):
+        lake.project(key, b"junk", lake.made_from(key) or {})
+    assert len(_commanded(lake)) == 1
+    assert _projections(lake) != right
+    assert len(_commanded(lake, anew=True)) == 2 + len(AGGREGATES)
+    assert _projections(lake) == right
+
+
+def test_without_a_table_the_command_says_so(lake: Lake) -> None:
+    """One line names the table, and nothing is written."""
+    with pytest.raises(Hopeless) as error:
+        _commanded(lake)
+    one_clear_line(error.value, f"s3://{lake.bucket}/{KEYS.table}", "has no version yet")
+    assert listing(lake) == {}

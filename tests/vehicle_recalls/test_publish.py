@@ -110,6 +110,10 @@ def test_the_first_read_is_the_baseline(lake: Lake) -> None:
         "not_newer": 0,
         "kept": 0,
         "rows": 3,
+        "published": 3,
+        "edited": 0,
+        "retracted": 0,
+        "unchanged": 0,
     }
 
 

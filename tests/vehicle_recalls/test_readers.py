@@ -168,8 +168,9 @@ def test_a_projection_says_what_it_was_made_from(whole: tuple[Lake, Facts]):
     for year, state in head.receipt["years"].items():
         assert lake.made_from(f"vehicle_recalls/{year}.parquet") == {"sha256": state["sha256"]}
     of_version = {"version": str(head.version), "token": head.receipt["token"]}
-    for key in [*lake.keys(f"{KEYS.folder}aggregates/"), *lake.keys(f"{KEYS.folder}reports/")]:
+    for key in lake.keys(KEYS.aggregates_folder):
         assert lake.made_from(key) == of_version
+    assert lake.made_from(KEYS.report(head.version)) == of_version | {"news": "told"}
     screen = lake.get(f"vehicle_recalls/reports/{head.version}.md").decode()
     assert "version 1, 61 years changed, 1,200 rows" in screen
     assert "this data is MADE UP" in screen

@@ -10,9 +10,10 @@ from include.quality import AuditFailed
 from include.vehicle_recalls.extract import land, take_census
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.publish import publish
-from include.vehicle_recalls.report import _shown, render
+from include.vehicle_recalls.report import render
 from include.vehicle_recalls.rows import read_rows
 from include.vehicle_recalls.run import run
+from include.vehicle_recalls.screen import printable
 from include.vehicle_recalls.source import RecallsApi
 from include.vehicle_recalls.write import write_parquet
 from tests.vehicle_recalls.evidence import committed
@@ -63,5 +64,5 @@ def test_a_quarantine_is_told_also_when_nothing_changed(
 
 def test_names_cannot_steer_a_terminal() -> None:
     """Control characters of the source are spelled out on the screen, a line stays a line."""
-    assert _shown("a\x1b[31m\x9b2J\nb") == "a\\x1b[31m\\x9b2J\\x0ab"
-    assert _shown("É ü 車") == "É ü 車"
+    assert printable("a\x1b[31m\x9b2J\nb") == "a\\x1b[31m\\x9b2J\\x0ab"
+    assert printable("É ü 車") == "É ü 車"

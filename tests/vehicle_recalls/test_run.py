@@ -55,6 +55,10 @@ def test_a_first_run_publishes_what_the_source_has(api: RecallsApi, recalls_url:
         "not_newer": 0,
         "kept": 0,
         "rows": ROWS,
+        "published": ROWS,
+        "edited": 0,
+        "retracted": 0,
+        "unchanged": 0,
     }
 
 
