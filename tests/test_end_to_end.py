@@ -187,7 +187,9 @@ def of_no_year(checkout: Checkout, of_2005: Run) -> Run:
 
 @pytest.fixture(scope="module")
 def larger(checkout: Checkout, of_no_year: Run) -> Run:
-    return checkout.run(FLAGSHIP, after=of_no_year, rows=TWO_BATCHES, day=2)
+    columns = ("defect_summary", "consequence_summary", "corrective_action", "completion_rate")
+    accept = {f"nulls of {column}": "it is forty times as large" for column in columns}
+    return checkout.run(FLAGSHIP, {"accept": accept}, after=of_no_year, rows=TWO_BATCHES, day=2)
 
 
 def test_first_run_publishes_what_the_api_has(
@@ -293,8 +295,10 @@ def test_two_batches_become_one_commit(
     assert larger.code == 0, larger.told
     for task in ("batch.extract", "batch.partition", "batch.write_parquet"):
         assert larger.states[task] == ["success", "success"]
-    for task in ("census", "publish", "aggregate", "report", "announce"):
+    for task in ("census", "publish", "aggregate", "ledger", "report", "announce"):
         assert larger.states[task] == ["success"]
+    accepted = [check for check in larger.receipt["checks"] if check["outcome"] == "accepted"]
+    assert {check["reason"] for check in accepted} == {"it is forty times as large"}
     assert larger.version == of_2005.version + 1
     replica.rows, replica.day = TWO_BATCHES, 2
     rows = soda_rows(recalls_url, select="nhtsa_id, report_received_date")
