@@ -25,19 +25,21 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "changes": Command(
-        "changes",
+        "commands.changes",
         "what the source published, edited and retracted, from the ledger",
         "changes --since 2026-11-01 --manufacturer Ford --field do_not_drive completion_rate",
     ),
-    "history": Command("history", "one recall's life", "history 24V436000"),
+    "history": Command("commands.history", "one recall's life", "history 24V436000"),
     "completion": Command(
-        "completion",
+        "commands.completion",
         "completion rates over time, and the recalls where they stand still",
         "completion --stalled --days 90 --under 50 --format csv > stalled.csv",
     ),
-    "verify": Command("verify", "hold all that the lake has against its own receipts", "verify"),
+    "verify": Command(
+        "commands.verify", "hold all that the lake has against its own receipts", "verify"
+    ),
     "as-of": Command(
-        "as_of",
+        "commands.as_of",
         "write the year files as they were known on a day",
         "as-of 2026-11-01 --out recalls-of-november",
     ),
@@ -45,7 +47,7 @@ COMMANDS = {
         "project", "bring ledger, year files, aggregations and reports up to the table", "project"
     ),
     "prune": Command(
-        "prune", "free the space of what is too old to be asked for", "prune --dry-run"
+        "commands.prune", "free the space of what is too old to be asked for", "prune --dry-run"
     ),
 }
 
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
 def _answer(asked: argparse.Namespace, module: ModuleType) -> int:
     from include.errors import Hopeless  # not before the arguments, so that --help is quick
     from include.lake import LakeError
-    from include.vehicle_recalls.formats import Output
+    from include.vehicle_recalls.commands.formats import Output
 
     try:
         code: int = module.command(_lake(), asked, Output(sys.stdout, sys.stderr))

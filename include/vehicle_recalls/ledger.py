@@ -81,15 +81,17 @@ def _record_next(lake: Lake) -> int | None:
     Each try loads the ledger once, and the number of its newest version is what it goes on from:
     who comes second fails at the log entry, loads again, and finds that version recorded.
     """
-    failed: dict[int, LakeError] = {}
+    tried, trouble = -1, None
     for _ in range(WRITERS):
         ledger, table = lake.head(KEYS.ledger), lake.head(KEYS.table)
         known = _known(lake, ledger, table)
+        if trouble and known < tried:
+            raise trouble
+        if trouble:  # only the answer was lost
+            return tried
         version = _next_receipt(lake, table, after=known)
         if version is None:
             return None
-        if version in failed:
-            raise failed[version]  # not only the answer was lost
         if ledger.handle is None:
             lake.create(KEYS.ledger, LEDGER_SCHEMA, indexed_columns=2)
             continue
@@ -99,7 +101,7 @@ def _record_next(lake: Lake) -> int | None:
             log.info("%s; looking again what is left to record", conflict)
             time.sleep(random.uniform(0.05, 0.5))  # so that two in line do not meet again
         except LakeError as error:
-            failed[version] = error
+            tried, trouble = version, error
         else:
             return version
     raise LakeError(
@@ -116,9 +118,10 @@ def _known(lake: Lake, ledger: Head, table: Head) -> int:
         return -1
     folder = f"s3://{lake.bucket}/"
     if known > table.receipt_version:
+        newest = f"is at version {table.receipt_version}" if table.receipt else "has none"
         raise LedgerTorn(
-            f"{folder}{KEYS.ledger} tells of version {known} of {folder}{KEYS.table}, which is at "
-            f"version {max(table.receipt_version, 0)}; restore both from the same copy"
+            f"{folder}{KEYS.ledger} tells of version {known} of {folder}{KEYS.table}, which "
+            f"{newest}; restore both from the same copy"
         )
     receipt = table.receipt
     if known < table.receipt_version:

@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(lake: Lake, asked: argparse.Namespace, say: Callable[[str], None]) -> int:
+    from include.vehicle_recalls.commands.versions import head_with_data
     from include.vehicle_recalls.ledger import bring_to_head
     from include.vehicle_recalls.report import project_reports  # which shows what is made here
-    from include.vehicle_recalls.versions import head_with_data
 
     head = head_with_data(lake)
     recorded = bring_to_head(lake)

@@ -16,9 +16,9 @@ from deltalake import DeltaTable
 
 from include.lake import Lake
 from include.local_apis.control import Control
+from include.vehicle_recalls.commands.verify import verify
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.state import year_states
-from include.vehicle_recalls.verify import verify
 from tests.faulty_s3 import Call
 from tests.vehicle_recalls.evidence import KEYS
 

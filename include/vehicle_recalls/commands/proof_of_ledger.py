@@ -26,11 +26,11 @@ from include.ledger import (
     match,
     replay,
 )
+from include.vehicle_recalls.commands.findings import PROJECT, RESTORE, Finding, Proof, unequal
+from include.vehicle_recalls.commands.versions import Version
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.findings import PROJECT, RESTORE, Finding, Proof, unequal
 from include.vehicle_recalls.state import YearState, year_states
-from include.vehicle_recalls.versions import Version
 
 KEYS = Keys(CONTRACT.name)
 KEY = CONTRACT.key

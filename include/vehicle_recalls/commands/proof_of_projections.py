@@ -11,8 +11,8 @@ from include.bucket import Missing
 from include.keys import Keys
 from include.lake import Head, Lake
 from include.quality import AuditFailed
+from include.vehicle_recalls.commands.findings import PROJECT, Finding, Proof, unequal
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.findings import PROJECT, Finding, Proof, unequal
 from include.vehicle_recalls.project import AGGREGATES, aggregate
 from include.vehicle_recalls.state import YearState, year_states
 

@@ -13,10 +13,10 @@ from botocore.client import BaseClient
 from include.lake import Lake
 from include.local_apis.control import Control
 from include.vehicle_recalls import publish
-from include.vehicle_recalls.completion import stalled_shown, trend_shown
+from include.vehicle_recalls.commands.completion import stalled_shown, trend_shown
+from include.vehicle_recalls.commands.rates import STALLED_SCHEMA, TREND_SCHEMA, completion
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import bring_to_head
-from include.vehicle_recalls.rates import STALLED_SCHEMA, TREND_SCHEMA, completion
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
 from include.vehicle_recalls.state import year_states

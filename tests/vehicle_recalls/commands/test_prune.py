@@ -13,13 +13,13 @@ from botocore.client import BaseClient
 import include.lake
 from include.errors import Hopeless
 from include.lake import Lake, LakeError
-from include.vehicle_recalls import prune
-from include.vehicle_recalls.as_of import known_at
-from include.vehicle_recalls.asking import moment
+from include.vehicle_recalls.commands import prune
+from include.vehicle_recalls.commands.as_of import known_at
+from include.vehicle_recalls.commands.asking import moment
+from include.vehicle_recalls.commands.verify import verify
+from include.vehicle_recalls.commands.versions import versions_of
 from include.vehicle_recalls.ledger import bring_to_head, ledger_state
 from include.vehicle_recalls.state import year_states
-from include.vehicle_recalls.verify import verify
-from include.vehicle_recalls.versions import versions_of
 from tests.faulty_s3 import FaultyS3
 from tests.vehicle_recalls.evidence import KEYS, listing, new_lake, one_clear_line
 from tests.vehicle_recalls.three_days import copy, finish, forged, in_year, publish_day

@@ -18,8 +18,8 @@ from include.contract import TIMESTAMP
 from include.keys import Keys
 from include.lake import Head, Lake
 from include.ledger import YEAR
-from include.vehicle_recalls.asking import nothing_there
-from include.vehicle_recalls.changes import asked_for
+from include.vehicle_recalls.commands.asking import nothing_there
+from include.vehicle_recalls.commands.changes import asked_for
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import read_ledger

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from include.keys import Keys
 from include.lake import Lake
 from include.ledger import EDITED, EVENTS, LEDGER_SCHEMA, RETRACTED
-from include.vehicle_recalls.asking import (
+from include.vehicle_recalls.commands.asking import (
     Moment,
     add_format,
     add_whose,
@@ -27,9 +27,9 @@ from include.vehicle_recalls.asking import (
     option,
     recorded,
 )
+from include.vehicle_recalls.commands.formats import TABLE, Output
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.formats import TABLE, Output
 from include.vehicle_recalls.ledger import read_ledger
 from include.vehicle_recalls.screen import fitted, minute, moved, printable
 from include.vehicle_recalls.state import year_states

@@ -9,8 +9,8 @@ from botocore.client import BaseClient
 
 from include.errors import Hopeless
 from include.lake import Lake
+from include.vehicle_recalls.commands.history import history, shown
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.history import history, shown
 from include.vehicle_recalls.ledger import bring_to_head
 from tests.vehicle_recalls.chronicle import (
     GONE,

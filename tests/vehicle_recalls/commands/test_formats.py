@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contract import TIMESTAMP
-from include.vehicle_recalls.formats import Output
+from include.vehicle_recalls.commands.formats import Output
 
 SCHEMA = pa.schema([("at", TIMESTAMP), ("text", pa.string()), ("number", pa.int64())])
 MOMENT = datetime(2026, 6, 28, 9, 30, 43, tzinfo=UTC)

@@ -11,8 +11,8 @@ from typing import TypeVar
 from include.errors import Hopeless
 from include.keys import Keys
 from include.lake import Lake
+from include.vehicle_recalls.commands.formats import FORMATS, TABLE
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.formats import FORMATS, TABLE
 from include.vehicle_recalls.ledger import LedgerTorn, ledger_state
 
 KEYS = Keys(CONTRACT.name)

@@ -12,8 +12,8 @@ from botocore.client import BaseClient
 
 from include.lake import Lake
 from include.ledger import LEDGER_SCHEMA
-from include.vehicle_recalls.asking import Unanswerable
-from include.vehicle_recalls.changes import changes, shown
+from include.vehicle_recalls.commands.asking import Unanswerable
+from include.vehicle_recalls.commands.changes import changes, shown
 from include.vehicle_recalls.ledger import read_ledger
 from tests.vehicle_recalls.chronicle import (
     GONE,

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from include.lake import Lake
-from include.vehicle_recalls.asking import add_format, add_whose, option, recorded
-from include.vehicle_recalls.formats import TABLE, Output
-from include.vehicle_recalls.rates import (
+from include.vehicle_recalls.commands.asking import add_format, add_whose, option, recorded
+from include.vehicle_recalls.commands.formats import TABLE, Output
+from include.vehicle_recalls.commands.rates import (
     DAYS,
     KEY,
     NAMES,

@@ -17,11 +17,11 @@ from include.errors import Hopeless
 from include.keys import Keys
 from include.lake import Head, Lake
 from include.ledger import PUBLISHED, YEAR
-from include.vehicle_recalls.asking import add_format, campaign, option, recorded
-from include.vehicle_recalls.changes import TITLE, changes, of_recall
+from include.vehicle_recalls.commands.asking import add_format, campaign, option, recorded
+from include.vehicle_recalls.commands.changes import TITLE, changes, of_recall
+from include.vehicle_recalls.commands.formats import TABLE, Output, told
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT, FIRST_YEAR
-from include.vehicle_recalls.formats import TABLE, Output, told
 from include.vehicle_recalls.screen import fitted, minute, printable
 from include.vehicle_recalls.state import YearState, year_states
 

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from include.bucket import Missing
 from include.keys import Keys
 from include.lake import Head, Lake
+from include.vehicle_recalls.commands.findings import REPORT, RESTORE, Finding, Proof, unequal
+from include.vehicle_recalls.commands.versions import Version
 from include.vehicle_recalls.contract import CONTRACT, DATE
-from include.vehicle_recalls.findings import REPORT, RESTORE, Finding, Proof, unequal
 from include.vehicle_recalls.places import key_counts
 from include.vehicle_recalls.state import YearState, year_states
-from include.vehicle_recalls.versions import Version
 from include.vehicle_recalls.write import facts_of
 from include.vehicle_recalls.years import content_hash
 

@@ -17,10 +17,10 @@ from typing import Any
 from include.errors import Hopeless
 from include.keys import Keys
 from include.lake import Lake, LakeError
-from include.vehicle_recalls.asking import Moment, is_over, moment, option
+from include.vehicle_recalls.commands.asking import Moment, is_over, moment, option
+from include.vehicle_recalls.commands.versions import Version, head_with_data, versions_of
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.state import YearState, year_states
-from include.vehicle_recalls.versions import Version, head_with_data, versions_of
 
 KEYS = Keys(CONTRACT.name)
 NOTE = "as-of.json"

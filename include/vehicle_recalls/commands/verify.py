@@ -14,15 +14,15 @@ from itertools import chain
 from include.errors import Hopeless
 from include.keys import Keys
 from include.lake import Head, Lake, LakeError
+from include.vehicle_recalls.commands.findings import REPORT, RESTORE, Finding, Proof, unequal
+from include.vehicle_recalls.commands.proof_of_ledger import prove_ledger
+from include.vehicle_recalls.commands.proof_of_projections import prove_projections
+from include.vehicle_recalls.commands.proof_of_table import prove_table
+from include.vehicle_recalls.commands.versions import Version, head_with_data, versions_of
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.findings import REPORT, RESTORE, Finding, Proof, unequal
-from include.vehicle_recalls.proof_of_ledger import prove_ledger
-from include.vehicle_recalls.proof_of_projections import prove_projections
-from include.vehicle_recalls.proof_of_table import prove_table
 from include.vehicle_recalls.replay import MadeOtherwise, RawGone, rederive
 from include.vehicle_recalls.screen import years_told
 from include.vehicle_recalls.state import year_states
-from include.vehicle_recalls.versions import Version, head_with_data, versions_of
 
 KEYS = Keys(CONTRACT.name)
 

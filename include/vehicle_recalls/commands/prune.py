@@ -18,10 +18,10 @@ from typing import NamedTuple
 from include.errors import Hopeless
 from include.keys import Keys
 from include.lake import RETENTION_DAYS, CommitConflict, Lake
+from include.vehicle_recalls.commands.versions import Version, head_with_data, versions_of
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import bring_to_head, ledger_state
 from include.vehicle_recalls.state import year_states
-from include.vehicle_recalls.versions import Version, head_with_data, versions_of
 
 KEYS = Keys(CONTRACT.name)
 GRACE_DAYS = 1

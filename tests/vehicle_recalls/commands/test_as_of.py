@@ -13,8 +13,8 @@ from botocore.client import BaseClient
 
 from include.errors import Hopeless
 from include.lake import Lake, LakeError
-from include.vehicle_recalls import as_of
-from include.vehicle_recalls.asking import moment
+from include.vehicle_recalls.commands import as_of
+from include.vehicle_recalls.commands.asking import moment
 from include.vehicle_recalls.state import year_states
 from tests.vehicle_recalls.evidence import KEYS, facts_of, listing, one_clear_line
 from tests.vehicle_recalls.three_days import DAYS, copy, forged, publish_day, three_days

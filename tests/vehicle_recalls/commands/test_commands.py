@@ -29,7 +29,7 @@ from tests.vehicle_recalls.chronicle import (
 )
 from tests.vehicle_recalls.evidence import KEYS, a_row, land_rows, new_lake, publish_landed
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-m", "include.vehicle_recalls"]
 Capture = pytest.CaptureFixture[str]
 
