@@ -49,7 +49,7 @@ down:  ## End the containers.
 	@docker compose --profile local --profile live down
 
 test: install  ## Run all tests; make test ARGS='-k recalls' runs some.
-	@$(HERMETIC) .venv/bin/python -m pytest $(ARGS)
+	@$(HERMETIC) .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: .venv/installed  ## Check style, types and the Dockerfile.
 	@.venv/bin/ruff check

@@ -170,7 +170,10 @@ def test_a_projection_says_what_it_was_made_from(whole: tuple[Lake, Facts]):
     of_version = {"version": str(head.version), "token": head.receipt["token"]}
     for key in lake.keys(KEYS.aggregates_folder):
         assert lake.made_from(key) == of_version
-    assert lake.made_from(KEYS.report(head.version)) == of_version | {"news": "told"}
+    assert lake.made_from(KEYS.report(head.version)) == of_version | {
+        "news": "told",
+        "aggregations": "told",
+    }
     screen = lake.get(f"vehicle_recalls/reports/{head.version}.md").decode()
     assert "version 1, 61 years changed, 1,200 rows" in screen
     assert "this data is MADE UP" in screen
