@@ -64,7 +64,10 @@ PARAMS = {
         type="object",
         additionalProperties={"type": "string", "minLength": 1},
         title="Accept",
-        description='Checks that may fail this time, each with the reason: {"name": "why"}.',
+        description=(
+            "Checks that may fail this time, each with the reason, such as "
+            '{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}.'
+        ),
     ),
 }
 ALL_YEARS = PARAMS | {
@@ -73,7 +76,10 @@ ALL_YEARS = PARAMS | {
         type="string",
         pattern="^(api|raw:[A-Za-z0-9-]+)$",
         title="Source",
-        description="api, or raw: and the token of a read, to make it again from what it landed.",
+        description=(
+            "api; or a read's token from its report, such as raw:20261121T104304-d9c96462, to make "
+            "it again from what it landed. One that the table did not come from is only compared."
+        ),
     )
 }
 ONE_YEAR = PARAMS | {
@@ -232,8 +238,8 @@ def report(published: Any) -> None:
 @task(outlets=[RECALLS])
 def announce(published: Any) -> None:
     """Tell who waits for recalls which years changed; skipped when none did."""
-    if published["version"] is None:
-        raise AirflowSkipException("nothing was committed")
+    if published["version"] is None or not published["changed"]:
+        raise AirflowSkipException("no year was changed")
     event = get_current_context()["outlet_events"][RECALLS]
     event.extra = {
         name: published[name] for name in ("version", "token", "source", "observed_at", "counts")

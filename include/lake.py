@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
 from include.bucket import Bucket, CommitConflict, LakeError, Missing
 from include.errors import Hopeless
 
-__all__ = ["CommitConflict", "DataFile", "Head", "Lake", "LakeError"]
+__all__ = ["CommitConflict", "DataFile", "Head", "Lake", "LakeError", "columns_unlike"]
 
 
 # How long a file that the head no longer names stays readable.
@@ -222,6 +222,17 @@ class Lake(Bucket):
 
     def _uri(self, table: str) -> str:
         return f"s3://{self.bucket}/{table}"
+
+
+def columns_unlike(head: Head, schema: pa.Schema) -> list[str]:
+    """Names of the columns that a table has otherwise; none of one that does not exist."""
+    if head.handle is None:
+        return []
+    has, wanted = (
+        {(field.name, str(field.type)) for field in delta.fields}
+        for delta in (head.handle.schema(), Schema.from_arrow(schema))
+    )
+    return sorted({name for name, _ in has ^ wanted})
 
 
 def _stats(file: DataFile) -> dict[str, Any]:

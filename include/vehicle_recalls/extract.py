@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from include.errors import Hopeless
 from include.keys import Keys, mint_token
-from include.lake import Head, Lake
+from include.lake import Head, Lake, columns_unlike
 from include.vehicle_recalls.batches import BatchRef, plan_all, plan_some
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.source import Batch, RecallsApi, SourceState
 
 log = logging.getLogger(__name__)
 KEYS = Keys(CONTRACT.name)
+TABLE_SCHEMA = CONTRACT.schema.append(pa.field("year", pa.int32()))
 BATCH_ROWS = 50_000
 READS = 3  # how often a batch is read anew when the source changes under it
 
@@ -92,6 +93,7 @@ def take_census(source: RecallsApi, lake: Lake, years: Sequence[int], run_id: st
             "It may be in the middle of a refresh: run again later"
         )
     refuse_other_source(head, census.state.dataset, census.state.publisher)
+    refuse_other_columns(head)
     known = {int(year) for year in head.receipt.get("years", {})}
     read = Read(
         token=mint_token(),
@@ -122,6 +124,16 @@ def refuse_other_source(head: Head, dataset: str, publisher: str) -> None:
         raise OtherSource(
             f"the table holds {holds['dataset']} ({holds['publisher']}), the source is "
             f"{dataset} ({publisher}); nothing was read. Use another bucket for another source"
+        )
+
+
+def refuse_other_columns(head: Head) -> None:
+    """Older versions are read by today's contract, and a table's columns stay as they are."""
+    if differ := columns_unlike(head, TABLE_SCHEMA):
+        raise ContractBroken(
+            "the table has other columns or types than the contract "
+            f"({', '.join(differ)}); nothing was read. A contract with other columns needs a "
+            "bucket of its own"
         )
 
 

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 KEYS = Keys(CONTRACT.name)
 LEDGER = "ledger"  # under this name each commit carries the table's version that it tells of
 WRITERS = 20  # as many may be in line; each needs one commit to get past another
+RESTORE_BOTH = "restore both from the same copy, or delete both to begin anew"
 ORDER = [("nhtsa_id", "ascending"), ("field", "ascending")]
 
 
@@ -43,6 +44,11 @@ def bring_to_head(lake: Lake) -> list[int]:
     while (version := _record_next(lake)) is not None:
         recorded.append(version)
     return recorded
+
+
+def refuse_other_history(lake: Lake) -> None:
+    """Where ledger and table do not belong together, before anything is read or committed."""
+    _known(lake, lake.head(KEYS.ledger), lake.head(KEYS.table))
 
 
 def ledger_state(lake: Lake) -> tuple[int | None, int]:
@@ -121,7 +127,7 @@ def _known(lake: Lake, ledger: Head, table: Head) -> int:
         newest = f"is at version {table.receipt_version}" if table.receipt else "has none"
         raise LedgerTorn(
             f"{folder}{KEYS.ledger} tells of version {known} of {folder}{KEYS.table}, which "
-            f"{newest}; restore both from the same copy"
+            f"{newest}; {RESTORE_BOTH}"
         )
     receipt = table.receipt
     if known < table.receipt_version:
@@ -130,7 +136,7 @@ def _known(lake: Lake, ledger: Head, table: Head) -> int:
         raise LedgerTorn(
             f"{folder}{KEYS.ledger} tells of another version {known} (read "
             f"{ledger.receipt['token']}) than {folder}{KEYS.table} has (read "
-            f"{receipt.get('token')}); restore both from the same copy"
+            f"{receipt.get('token')}); {RESTORE_BOTH}"
         )
     return known
 

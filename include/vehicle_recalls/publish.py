@@ -18,7 +18,7 @@ from include.quality import Check, require
 from include.vehicle_recalls.audit import audit, counts_of
 from include.vehicle_recalls.compare import Comparison, compare
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.extract import Part, Read, TornRead
+from include.vehicle_recalls.extract import TABLE_SCHEMA, Part, Read, TornRead
 from include.vehicle_recalls.plan import Plan
 from include.vehicle_recalls.reconcile import reconcile
 from include.vehicle_recalls.state import year_states
@@ -27,7 +27,6 @@ from include.vehicle_recalls.years import NOTHING
 
 log = logging.getLogger(__name__)
 KEYS = Keys(CONTRACT.name)
-TABLE_SCHEMA = CONTRACT.schema.append(pa.field("year", pa.int32()))
 PUBLISHES = 20  # as many publishers may be in line; each needs one commit to get past another
 
 
@@ -98,7 +97,9 @@ def publish(
         receipt = _receipt(head, read, batches, plan, checks)
         receipt["counts"] |= counts_of(plan, head, comparison)
         receipt["held_back"] = held_back
-        if dry_run or held_back or not (plan.changed or receipt["rebaseline"]):
+        # The first read of all years, or under this contract, counts also when no row differs.
+        is_baseline = bool(head.receipt) and receipt["baseline"] == head.version + 1
+        if dry_run or held_back or not (plan.changed or is_baseline):
             return _told(receipt, None, dry_run=dry_run)
         if head.handle is None:
             lake.create(KEYS.table, TABLE_SCHEMA, partition_by="year")

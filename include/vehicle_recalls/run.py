@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from include.errors import Hopeless
 from include.lake import Lake
 from include.vehicle_recalls.extract import Landed, Part, land, take_census
-from include.vehicle_recalls.ledger import bring_to_head
+from include.vehicle_recalls.ledger import bring_to_head, refuse_other_history
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.project import project_aggregates, project_years
 from include.vehicle_recalls.publish import Published, publish
@@ -25,6 +25,7 @@ def begin(
     open_api: Callable[[], RecallsApi], lake: Lake, years: Sequence[int], source: str, run_id: str
 ) -> list[Part]:
     """What is to be read: of the API, or of what an earlier read landed, without the API."""
+    refuse_other_history(lake)
     if source == API:
         return take_census(open_api(), lake, years, run_id)
     if not source.startswith(RAW):

@@ -10,6 +10,7 @@ from include.lake import Lake, LakeError
 from include.quality import AuditFailed
 from include.vehicle_recalls import extract
 from include.vehicle_recalls.extract import BatchRef, Landed, Part, TornRead
+from include.vehicle_recalls.ledger import bring_to_head, read_ledger
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.publish import Published, publish
 from include.vehicle_recalls.run import run
@@ -457,3 +458,21 @@ def test_a_checkpoint_that_fails_after_the_commit_is_no_failure(
     assert any("checkpoint" in call.path for call in proxy.changes)
     assert _subjects(lake) == {"19V000001": "New"}
     assert _versions(lake) == 4
+
+
+def test_the_first_read_of_all_years_is_the_baseline_even_without_a_change(lake: Lake) -> None:
+    """A table filled year by year gets its baseline, so that the next edit is told."""
+    rows = [_in(2019, 1), _in(2019, 2)]
+    publish_landed(lake, _land_some(lake, [2019], rows, DAY_1))
+    assert lake.head(KEYS.table).receipt["baseline"] is None
+    told = publish_landed(lake, land_rows(lake, rows, refreshed=DAY_1))
+    receipt = lake.head(KEYS.table).receipt
+    assert (told["version"], told["changed"], receipt["baseline"]) == (2, {}, 2)
+    again = publish_landed(lake, land_rows(lake, rows, refreshed=DAY_1))
+    assert again["version"] is None
+    publish_landed(lake, land_rows(lake, [rows[0], _in(2019, 2, subject="New")], refreshed=DAY_2))
+    bring_to_head(lake)
+    (events,) = read_ledger(lake)
+    assert events.select(["version", "event", "field"]).to_pylist() == [
+        {"version": 3, "event": "edited", "field": "subject"}
+    ]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from include.lake import Lake
 from include.local_apis.control import Control
+from include.vehicle_recalls import extract
+from include.vehicle_recalls.ledger import LedgerTorn
 from include.vehicle_recalls.report import render
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
@@ -19,6 +22,7 @@ from tests.vehicle_recalls.evidence import (
     facts,
     facts_at_source,
     listing,
+    one_clear_line,
     table_rows,
 )
 
@@ -245,3 +249,36 @@ def test_a_dry_run_over_unchanged_data_says_so(api: RecallsApi, lake: Lake):
     run(api, lake)
     told = run(api, lake, dry_run=True)
     assert render(lake, told).startswith("# Vehicle recalls: dry run, unchanged")
+
+
+def test_a_ledger_of_a_lost_table_stops_a_run_before_it_reads(api: RecallsApi, lake: Lake):
+    """Nothing is read, committed or projected beside a ledger that tells of another table."""
+    run(api, lake)
+    for key in list(lake.keys(f"{KEYS.table}/")):
+        lake.delete(key)
+    before = listing(lake)
+    with pytest.raises(LedgerTorn) as told:
+        run(api, lake)
+    one_clear_line(told.value, KEYS.ledger, KEYS.table, "delete both to begin anew")
+    assert listing(lake) == before
+
+
+@pytest.mark.parametrize("change", ["more", "fewer", "retyped"])
+def test_a_contract_of_other_columns_is_refused_before_anything_is_read(
+    api: RecallsApi, lake: Lake, monkeypatch: pytest.MonkeyPatch, change: str
+):
+    """Older versions could not be read by it any more: one line, and nothing is changed."""
+    run(api, lake)
+    before = listing(lake)
+    schema = extract.TABLE_SCHEMA
+    place = schema.get_field_index("subject")
+    other = {
+        "more": schema.append(pa.field("remedy_kind", pa.string())),
+        "fewer": schema.remove(place),
+        "retyped": schema.set(place, pa.field("subject", pa.int64())),
+    }[change]
+    monkeypatch.setattr(extract, "TABLE_SCHEMA", other)
+    with pytest.raises(extract.ContractBroken) as told:
+        run(api, lake)
+    one_clear_line(told.value, "remedy_kind" if change == "more" else "subject")
+    assert listing(lake) == before
