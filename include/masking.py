@@ -13,11 +13,13 @@ CREDENTIAL_PARAM = re.compile(
     r"[^&\s'\"]+",
     re.IGNORECASE,
 )
+# What stands before the host: a user, a password, or a token in the place of either.
+USER_INFO = re.compile(r"(?<=//)[^/?#\s'\"]+@")
 MIN_LENGTH = 4  # shorter is no secret, and hiding it would blacken ordinary words
 
 
 class Mask:
-    """Hides the secrets it was told, and whatever stands behind a parameter named like one."""
+    """Hides the secrets it was told, and whatever stands where a URL has one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = set(secrets)
@@ -34,14 +36,15 @@ class Mask:
             if len(secret) >= MIN_LENGTH:
                 for spelling in (secret, quote(secret, safe="")):
                     text = text.replace(spelling, "***")
-        return mask_params(text)
+        return mask_urls(text)
 
 
-def mask_params(text: str) -> str:
-    return CREDENTIAL_PARAM.sub(r"\1***", text)
+def mask_urls(text: str) -> str:
+    """Without the users and passwords of URLs, and the values of parameters named like a secret."""
+    return CREDENTIAL_PARAM.sub(r"\1***", USER_INFO.sub("***@", text))
 
 
 def mask_record(record: logging.LogRecord) -> bool:
     """A logging filter for libraries that log whole URLs."""
-    record.msg, record.args = mask_params(record.getMessage()), ()
+    record.msg, record.args = mask_urls(record.getMessage()), ()
     return True

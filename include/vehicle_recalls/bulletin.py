@@ -1,4 +1,4 @@
-"""News in words: Markdown that reads well as plain text, and never longer than a screen."""
+"""News in words: Markdown that reads well as plain text, cut to a screen where it is for one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, Campaign, Move, News
 from include.vehicle_recalls.screen import fitted, printable
 
+COMMAND = "python -m include.vehicle_recalls changes --since"
 # Lines of a section, its count of those left out with them. Together they leave a screen of 60
 # lines room for the facts of the run.
 LINES = {
@@ -18,7 +19,12 @@ LINES = {
     "Returned": 2,
     "Retracted": 3,
 }
+# Of a warning that is not for a screen; what has no line of its own is named in the last one.
+WARNING_LINES = 50
 SUBJECT_LENGTH = 70
+# Amazon SNS takes no longer subject, and nothing but ASCII in it.
+HEADLINE_LENGTH = 99
+MORE = ", more"
 
 
 def headline(news: News) -> str:
@@ -37,37 +43,64 @@ def headline(news: News) -> str:
     return ", ".join(f"{number:,} {what}" for number, what in parts if number)
 
 
-def bulletin(news: News) -> list[str]:
-    """The lines of the news; of a version without news one that says so, and why."""
+def subject(what: str, news: News) -> str:
+    """The headline as a mail's subject; where it is too long its end says so."""
+    line = f"{what}: {headline(news)}"
+    if len(line) <= HEADLINE_LENGTH:
+        return line
+    while len(line) + len(MORE) > HEADLINE_LENGTH:
+        line = line.rpartition(", ")[0]
+    return line + MORE
+
+
+def bulletin(news: News, since: str, *, whole: bool = False) -> list[str]:
+    """The lines of the news; of a version without news one that says so, and why.
+
+    They fit a screen; where they are `whole`, every recall that is warned of is named. `since` is
+    when the version was read: a last line says how to ask for what was left out.
+    """
     if news.silence or news.is_empty:
         return [news.silence or "No news: nothing that the source says of a recall has changed."]
-    sections = {
+    warnings = {
         "Do not drive": news.warned[DO_NOT_DRIVE],
         "Park outside": news.warned[PARK_OUTSIDE],
+    }
+    sections = warnings | {
         "Warnings lifted": news.lifted,
         "New recalls": news.published,
         "Returned": news.republished,
         "Retracted": news.retracted,
     }
     lines = [headline(news)]
+    is_cut = news.rates.moved > len(news.rates.biggest)
     for title, campaigns in sections.items():
+        by_name = whole and title in warnings
+        most = WARNING_LINES if by_name else LINES[title]
+        is_cut = is_cut or len(campaigns) > most
         if campaigns:
-            lines += ["", f"## {title}: {len(campaigns):,}", *_shortest(campaigns, LINES[title])]
+            lines += ["", f"## {title}: {len(campaigns):,}"]
+            lines += _shortest(campaigns, most, by_name=by_name)
     lines += _rates(news)
     if news.edits:
         fields = ", ".join(f"{field} ({number:,})" for field, number in news.edits.items())
         lines += ["", f"Also edited: {fields}"]
+    if is_cut:
+        lines += ["", f"All of it: `{COMMAND} {since}`"]
     return lines
 
 
-def _shortest(campaigns: list[Campaign], most: int) -> Iterator[str]:
-    """At most so many lines, the last of which counts what has none."""
+def _shortest(campaigns: list[Campaign], most: int, *, by_name: bool) -> Iterator[str]:
+    """At most so many lines, the last of which counts what has none, and may name it too."""
     ordered = _by_manufacturer(campaigns)
     told = ordered if len(ordered) <= most else ordered[: most - 1]
     yield from (_line(campaign) for campaign in told)
     if left := ordered[len(told) :]:
         makers = len({campaign.manufacturer for campaign in left})
-        yield f"- and {len(left):,} more of {makers:,} manufacturer{_s(makers)}"
+        names = ", ".join(printable(campaign.nhtsa_id) for campaign in left)
+        yield (
+            f"- and {len(left):,} more of {makers:,} manufacturer{_s(makers)}"
+            + (f": {names}" if by_name else "")
+        )
 
 
 def _by_manufacturer(campaigns: Iterable[Campaign]) -> list[Campaign]:
@@ -108,7 +141,9 @@ def _rates(news: News) -> list[str]:
         "no longer told": rates.gone,
     }
     counts = ", ".join(f"{number:,} {way}" for way, number in ways.items() if number)
-    return ["", f"## Completion rates: {counts}", *map(_move, rates.biggest)]
+    left = rates.moved - len(rates.biggest)
+    more = [f"- and {left:,} more"] if left else []
+    return ["", f"## Completion rates: {counts}", *map(_move, rates.biggest), *more]
 
 
 def _move(move: Move) -> str:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from include.keys import Keys
 from include.lake import Lake
 from include.quality import PASSED
-from include.vehicle_recalls.bulletin import bulletin, headline
+from include.vehicle_recalls.bulletin import bulletin, subject
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import ledger_state
 from include.vehicle_recalls.news import is_pending, news_of
@@ -21,8 +21,6 @@ from include.vehicle_recalls.screen import printable, years_told
 
 KEYS = Keys(CONTRACT.name)
 YEARS_SHOWN = 6
-# Amazon SNS takes no longer subject, and nothing but ASCII in it.
-HEADLINE_LENGTH = 99
 
 
 class Notice(NamedTuple):
@@ -32,12 +30,12 @@ class Notice(NamedTuple):
     text: str  # Markdown
 
 
-def render(lake: Lake, run: Published, *, aggregations: bool = True) -> str:
-    """The screen of one run, in Markdown that reads well as plain text."""
+def render(lake: Lake, run: Published, *, aggregations: bool = True, whole: bool = False) -> str:
+    """The screen of one run, in Markdown; `whole` names every recall warned of, however long."""
     facts = [*_source(run), *_replay(run), *_changes(lake, run), *_checks(run)]
     if aggregations:
         facts += _aggregations(lake)
-    lines = [f"# {_title(run)}", "", *_news(lake, run), "", "## The run", *facts, ""]
+    lines = [f"# {_title(run)}", "", *_news(lake, run, whole=whole), "", "## The run", *facts, ""]
     return "\n".join(lines)
 
 
@@ -49,12 +47,10 @@ def notice(lake: Lake, run: Published) -> Notice | None:
     if news.silence or news.is_empty:
         return None
     what = "Vehicle recalls" + ("" if _is_official(run) else " (made-up data)")
-    line = f"{what}: {headline(news)}"
-    while len(line) > HEADLINE_LENGTH:
-        line = line.rpartition(", ")[0]
     where = f"The whole report: s3://{lake.bucket}/{KEYS.report(run['version'])}"
-    text = [f"# {_title(run)}", "", *_marked(run, bulletin(news)), "", where, ""]
-    return Notice(line, "\n".join(text))
+    told = bulletin(news, run["observed_at"], whole=True)
+    text = [f"# {_title(run)}", "", *_marked(run, told), "", where, ""]
+    return Notice(subject(what, news), "\n".join(text))
 
 
 def project_reports(lake: Lake) -> list[str]:
@@ -92,7 +88,7 @@ def _project_reports(
     for version, receipt, made_from in reversed(wrong):
         facts = {name: receipt[name] for name in Published.__annotations__ if name in receipt}
         run = cast("Published", {**facts, "version": version, "dry_run": False})
-        text = render(lake, run, aggregations=version == newest == aggregated)
+        text = render(lake, run, aggregations=version == newest == aggregated, whole=True)
         lake.project(KEYS.report(version), text.encode(), made_from)
     return [KEYS.report(version) for version, _, _ in wrong]
 
@@ -116,9 +112,10 @@ def _title(run: Published) -> str:
     return f"{what}: version {run['version']}, {_count(run['changed'], 'year')} changed, {rows}"
 
 
-def _news(lake: Lake, run: Published) -> list[str]:
+def _news(lake: Lake, run: Published, *, whole: bool) -> list[str]:
     if run["version"] is not None:
-        return _marked(run, bulletin(news_of(lake, run["version"])))
+        news = news_of(lake, run["version"])
+        return _marked(run, bulletin(news, run["observed_at"], whole=whole))
     told = {name: run["counts"].get(name, 0) for name in ("published", "edited", "retracted")}
     changes = ", ".join(f"{number:,} {name}" for name, number in told.items() if number)
     if not changes:
@@ -138,6 +135,7 @@ def _is_official(run: Published) -> bool:
 def _source(run: Published) -> list[str]:
     source, counts = run["source"], run["counts"]
     lines = [
+        f"- token: {run['token']}",
         f"- source: {source['dataset']}, {source['publisher']}"
         + ("" if _is_official(run) else " (this data is MADE UP)")
         + f", last changed {run['source_last_modified']}, read {run['observed_at']}",
@@ -168,11 +166,18 @@ def _replay(run: Published) -> list[str]:
         return []
     lines = [f"- replay: of read {run['replay_of']}, from the bytes that it landed"]
     if rebuilt := run.get("rebuilt"):
-        differ = years_told(rebuilt["differ"]) or "no year"
-        lines.append(
-            f"- made again: {rebuilt['years']:,} years, {rebuilt['same_bytes']:,} of them the same "
-            f"to the byte; the content differs in {differ}"
-        )
+        new = {int(year) for year, rows in run["changed"].items() if not rows["before"]}
+        said = [f"{rebuilt['years']:,} years"]
+        if rebuilt["same_bytes"] or not new:
+            said[0] += f", {rebuilt['same_bytes']:,} of them the same to the byte"
+        if differ := set(rebuilt["differ"]) - new:
+            said.append(f"the content differs in {years_told(differ)}")
+        if new:
+            said.append(f"the table had nothing of {years_told(new)} to compare with")
+        if others := rebuilt["years"] - rebuilt["same_bytes"] - len(differ | new):
+            why = "empty, or last written by another read or another pyarrow"
+            said.append(f"the other {others:,} have the same content too ({why})")
+        lines.append(f"- made again: {'; '.join(said)}")
     if run["held_back"]:
         lines.append(f"- held back: {run['held_back']}")
     return lines
@@ -220,10 +225,9 @@ def _aggregations(lake: Lake) -> list[str]:
     """Of each one its size and its largest row."""
     lines = []
     for name, by in AGGREGATES.items():
-        key = KEYS.aggregate(name)
-        if lake.made_from(key) is None:
+        if lake.made_from(KEYS.aggregate(name)) is None:
             continue
-        table = lake.read_parquet(key)
+        table = lake.read_parquet(KEYS.aggregate(name))
         total = pc.sum(table["recalls"]).as_py() or 0
         lines.append(
             f"- {name}: {table.num_rows:,} rows, which sum to {total:,} recalls{_top(table, by)}"

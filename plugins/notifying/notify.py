@@ -8,20 +8,24 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseNotifier, get_current_context
 
-from include.masking import mask_params
+from include.masking import mask_urls
 
 log = logging.getLogger(__name__)
 # Each a JSON list of objects: the class of a notifier under `notifier`, and what it takes.
 NEWS_TO, ALERTS_TO = "HEADWATERS_NEWS_TO", "HEADWATERS_ALERTS_TO"
 CURE = "correct it as docs/news.md shows"
 LONGEST_REASON = 300
+# Hooks of chats carry their secret in the path; some libraries tell it without the host.
+PATH = re.compile(r"(\w://[^/?#\s'\"<>]+|\burl: ?)[/?#][^\s'\"<>]*", re.IGNORECASE)
 SENT = "sent"  # in the task's own state, which its retries see
 
 
@@ -74,11 +78,30 @@ def _failure(context: Mapping[str, Any]) -> tuple[str, str]:
     facts = {
         "run": context.get("run_id"),
         "reason": context.get("reason"),
-        "log": getattr(task, "log_url", None),
+        "error": _error(context.get("exception")),
+        "log": _link(getattr(task, "log_url", None)),
         "what to do": "the log's last line says it; docs/runbook.md has more",
     }
     lines = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     return headline, "\n".join([f"# {headline}", "", *lines, ""])
+
+
+def _error(raised: object) -> str:
+    """What was raised, where Airflow hands it over: of a whole run it knows no more than why."""
+    if not raised:
+        return ""
+    said = mask_urls(" ".join(str(raised).split()))[:LONGEST_REASON]
+    return f"{type(raised).__name__}: {said}" if isinstance(raised, BaseException) else said
+
+
+def _link(url: str | None) -> str:
+    """A link that leads somewhere: without a web server its host or port is made up."""
+    try:
+        parts = urlsplit(url or "")
+        leads = parts.hostname and parts.port != 0
+    except ValueError:  # no port
+        return ""
+    return url if url and leads else ""
 
 
 def _hand_over(
@@ -139,5 +162,5 @@ def _notifier(wanted: Any) -> BaseNotifier:
 
 def _reason(error: Exception) -> str:
     """In one line, and without what a URL may carry."""
-    said = mask_params(" ".join(str(error).split()))[:LONGEST_REASON]
+    said = PATH.sub(r"\1/***", mask_urls(" ".join(str(error).split())))[:LONGEST_REASON]
     return said if isinstance(error, WrongSetting) else f"{type(error).__name__}: {said}"
