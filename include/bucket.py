@@ -43,6 +43,7 @@ REFUSALS = {
 CURES = REFUSALS | {
     "507": "the store is full: free space, then run again",
     "InsufficientStorage": "the store is full: free space, then run again",
+    "damaged": "the object is damaged: restore it from a copy",
     "unreachable": "is the endpoint of the connection `lake` right, and up?",
 }
 CLIENT_CONFIG = Config(
@@ -170,9 +171,13 @@ class Bucket:
 
     def read_parquet(self, key: str, columns: list[str] | None = None) -> pa.Table:
         # Not pq.read_table: its dataset layer costs more than the reading, with files this small.
-        # Nor threads of Arrow: they may outlive the interpreter, which then aborts, and small
-        # files are read side by side by ours.
-        return pq.ParquetFile(pa.BufferReader(self.get(key))).read(columns, use_threads=False)
+        # Nor threads of Arrow: they may outlive the interpreter, which then aborts.
+        body = self.get(key)
+        try:
+            return pq.ParquetFile(pa.BufferReader(body)).read(columns, use_threads=False)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            where = f"s3://{self.bucket}/{key}"
+            raise _told("read", where, in_one_line(error), "damaged") from None
 
     @staticmethod
     def at_once(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
@@ -207,6 +212,10 @@ class Bucket:
             raise _told(verb, where, *_inside(str(error))) from None
 
 
+def in_one_line(error: Exception | str) -> str:
+    return " ".join(str(error).split())[:300]
+
+
 def _missing(where: str) -> Missing:
     return Missing(f"{where} does not exist; if somebody removed it, start a new run")
 
@@ -227,7 +236,7 @@ def _inside(text: str) -> tuple[str, str]:
         return "no answer", "unreachable"
     if status := re.search(r"\b([45]\d\d) [A-Z]\w+", text):
         return f"S3 answered {status[0]}", status[1]
-    return " ".join(re.sub(r"\x1b\[\d+m|\u21b3", "", text).split())[:300], ""
+    return in_one_line(re.sub(r"\x1b\[\d+m|\u21b3", "", text)), ""
 
 
 def storage_options(session: boto3.Session, endpoint_url: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ def test_folders_hold_what_is_named_after_them() -> None:
         assert key.startswith(KEYS.folder)
 
 
-@pytest.mark.parametrize("token", ["T", TOKEN, mint_token()])
+@pytest.mark.parametrize("token", ["T", TOKEN])
 def test_the_read_is_found_in_its_keys(token: str) -> None:
     """Raw, staging and quarantine of a read name it, so that they can go together."""
     for key in (

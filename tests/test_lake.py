@@ -687,3 +687,24 @@ def test_the_log_holds_what_the_library_was_given(lake: Lake) -> None:
     (add,) = [json.loads(line)["add"] for line in lines if b'"add"' in line]
     assert (add["path"], add["partitionValues"]) == ("2019/T1.parquet", {"year": "2019"})
     assert json.loads(add["stats"]) == {"numRecords": 2}
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "overwritten"])
+def test_a_damaged_parquet_is_one_clear_line(lake: Lake, damage: str) -> None:
+    """It names the object and the cure, whatever Arrow makes of it."""
+    body = to_parquet(pa.table({"a": ["some text"] * 1_000}))
+    zeros = bytes(len(body) // 4)
+    lake.put("a.parquet", body)
+    assert lake.read_parquet("a.parquet").num_rows == 1_000
+    damaged = {
+        "empty": b"",
+        "cut": body[:-9],
+        "overwritten": body[:4] + zeros + body[4:][len(zeros) :],
+    }
+    lake.project("a.parquet", damaged[damage], {})
+    with pytest.raises(LakeError) as error:
+        lake.read_parquet("a.parquet")
+    text = str(error.value)
+    assert f"could not read s3://{lake.bucket}/a.parquet: " in text
+    assert "the object is damaged: restore it from a copy" in text
+    assert "\n" not in text

@@ -173,15 +173,20 @@ def _refuse_other_writer(lake: Lake, receipt: Mapping[str, Any], version: int) -
     paths = [states[int(year)].path for year in receipt["changed"] if int(year) in states]
     if not paths:
         return
-    writer, ours = (
-        pq.ParquetFile(pa.BufferReader(body)).metadata.created_by
-        for body in (
-            lake.get(f"{KEYS.table}/{paths[0]}"),
-            to_parquet(CONTRACT.schema.empty_table()),
-        )
-    )
+    key = f"{KEYS.table}/{paths[0]}"
+    try:
+        writer = _writer_of(lake.get(key))
+    except (pa.ArrowException, ValueError):
+        where = f"s3://{lake.bucket}/{key}"
+        raise LakeError(f"{where} is damaged and cannot be read; restore it from a copy") from None
+    ours = _writer_of(to_parquet(CONTRACT.schema.empty_table()))
     if writer != ours:
         raise MadeOtherwise(
             f"version {version} was written by {writer} and this is {ours}: its files cannot be "
             "made again byte for byte"
         )
+
+
+def _writer_of(body: bytes) -> str:
+    created_by: str = pq.ParquetFile(pa.BufferReader(body)).metadata.created_by
+    return created_by

@@ -167,7 +167,7 @@ def _replay(run: Published) -> list[str]:
     lines = [f"- replay: of read {run['replay_of']}, from the bytes that it landed"]
     if rebuilt := run.get("rebuilt"):
         new = {int(year) for year, rows in run["changed"].items() if not rows["before"]}
-        said = [f"{rebuilt['years']:,} years"]
+        said = [_count(range(rebuilt["years"]), "year")]
         if rebuilt["same_bytes"] or not new:
             said[0] += f", {rebuilt['same_bytes']:,} of them the same to the byte"
         if differ := set(rebuilt["differ"]) - new:
@@ -176,7 +176,7 @@ def _replay(run: Published) -> list[str]:
             said.append(f"the table had nothing of {years_told(new)} to compare with")
         if others := rebuilt["years"] - rebuilt["same_bytes"] - len(differ | new):
             why = "empty, or last written by another read or another pyarrow"
-            said.append(f"the other {others:,} have the same content too ({why})")
+            said.append(f"the content is the same in the other {others:,} too ({why})")
         lines.append(f"- made again: {'; '.join(said)}")
     if run["held_back"]:
         lines.append(f"- held back: {run['held_back']}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 ARROW = " -> "
 CUT = "..."
-SAME_SHOWN = 12  # characters before the first that differs
-LEAST_WIDTH = 12
+SAME_SHOWN = 12  # characters on either side of what differs
+LEAST_WIDTH, LEAST_WRAPPED = 12, 30
 
 
 def printable(value: object) -> str:
@@ -28,18 +29,39 @@ def fitted(text: str, width: int) -> str:
 
 
 def moved(old: str | None, new: str | None, width: int) -> str:
-    """Old -> new; where that is too long, from where they begin to differ."""
+    """Old -> new; where that is too long, what differs, with as much beside it as there is room."""
     before, after = printable(old), printable(new)
     room = width - len(ARROW)
     if len(before) + len(after) > room:
-        pairs = enumerate(zip(before, after, strict=False))
-        shorter = min(len(before), len(after))
-        differ = next((at for at, (one, other) in pairs if one != other), shorter)
-        if (same := differ - SAME_SHOWN) > 0:
-            before, after = CUT + before[same:], CUT + after[same:]
+        start = _same(before, after)
+        end = _same(before[start:][::-1], after[start:][::-1])
+        for beside in range(SAME_SHOWN, -1, -1):
+            sides = [_around(text, start, len(text) - end, beside) for text in (before, after)]
+            if sum(map(len, sides)) <= room:
+                break
+        before, after = sides
         before = fitted(before, max(room // 2, room - len(after)))
         after = fitted(after, room - len(before))
     return before + ARROW + after
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters they begin with together."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _around(text: str, start: int, end: int, beside: int) -> str:
+    """One part of a text and some characters before and behind it, the cuts marked."""
+    first, last = max(start - beside, 0), min(end + beside, len(text))
+    return (CUT if first else "") + (
+        text[first:last] + CUT if first < last < len(text) else text[first:last]
+    )
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """All of a text, on as many lines as it takes."""
+    return textwrap.wrap(text, max(width, LEAST_WRAPPED), break_on_hyphens=False) or [text]
 
 
 def minute(moment: datetime) -> str:

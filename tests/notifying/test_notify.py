@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import socketserver
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,7 +137,19 @@ def test_a_setting_that_cannot_be_read(
         ),
         (
             {"notifier": FILE, "path": "x", "text": "", "raises": "https://u?token=hunter2\nGone"},
-            "ConnectionError: https://u?token=*** Gone",
+            "ConnectionError: https://u/*** Gone",
+        ),
+        (
+            {"notifier": FILE, "path": "x", "text": "", "raises": "no 'https://u:1/a/hunter2', no"},
+            "ConnectionError: no 'https://u:1/***', no",
+        ),
+        (
+            {"notifier": FILE, "path": "x", "text": "", "raises": "smtp://me:hunter2@mail:25 down"},
+            "ConnectionError: smtp://***@mail:25 down",
+        ),
+        (
+            {"notifier": FILE, "path": "x", "text": "", "raises": "with url: /a/hunter2 (by x)"},
+            "ConnectionError: with url: /*** (by x)",
         ),
     ],
     ids=str,
@@ -200,6 +213,47 @@ def test_a_failure_is_sent(told: Path, monkeypatch) -> None:
     assert {"- run: scheduled 1", "- reason: task_failure", "- log: http://127.0.0.1/log"} <= set(
         lines
     )
+
+
+@pytest.mark.parametrize(
+    ("raised", "lines"),
+    [
+        (ValueError("no\n such"), ["- error: ValueError: no such"]),
+        (OSError("https://u:hunter2@h/a"), ["- error: OSError: https://***@h/a"]),
+        ("killed", ["- error: killed"]),
+        (ValueError("x" * 9_999), ["- error: ValueError: " + "x" * 300]),
+        (None, []),
+    ],
+)
+def test_an_alert_says_what_was_raised(
+    told: Path, monkeypatch, raised: object, lines: list[str]
+) -> None:
+    """Where Airflow hands it over, in one short line without secrets; else nothing."""
+    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(told, "{{ alert }}")]))
+    alert({**FAILED, "exception": raised})
+    assert [line for line in told.read_text().splitlines() if line.startswith("- error")] == lines
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://airflow.example.org/dags/x", True),
+        ("http://127.0.0.1:8080/dags/x", True),
+        ("http://127.0.0.1:0/dags/x", False),
+        ("http://:8080/dags/x", False),
+        ("http://host:port/dags/x", False),
+        ("/dags/x", False),
+        (None, False),
+    ],
+)
+def test_a_link_to_the_log_leads_somewhere(
+    told: Path, monkeypatch, url: str | None, shown: bool
+) -> None:
+    """Without a web server there is none, and the alert has no line for it."""
+    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(told, "{{ alert }}")]))
+    alert({**FAILED, "ti": SimpleNamespace(task_id="publish", log_url=url)})
+    links = [line for line in told.read_text().splitlines() if line.startswith("- log: ")]
+    assert links == ([f"- log: {url}"] if shown else [])
 
 
 @pytest.mark.parametrize(
@@ -337,3 +391,17 @@ def running(server: socketserver.TCPServer) -> Iterator[int]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_the_documented_notifier_of_your_own(tmp_path: Path, monkeypatch, capsys) -> None:
+    """A module beside our own in plugins/notifying/ is found by the name that docs/news.md says."""
+    (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    import plugins.notifying
+
+    monkeypatch.setattr(plugins.notifying, "__path__", [*plugins.notifying.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "plugins.notifying.mine", raising=False)
+    monkeypatch.setenv(NEWS_TO, json.dumps(examples(NEWS_TO, "Mine")))
+    tell(object(), RUN)
+    monkeypatch.delitem(sys.modules, "plugins.notifying.mine")
+    assert NEWS.headline in capsys.readouterr().out

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from include.lake import Lake
 from include.vehicle_recalls import publish as publishing
-from include.vehicle_recalls.bulletin import bulletin, headline
+from include.vehicle_recalls.bulletin import WARNING_LINES, bulletin, headline, subject
+from include.vehicle_recalls.commands import changes
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import bring_to_head
 from include.vehicle_recalls.news import Campaign, Move, News, Rates, news_of
@@ -18,6 +21,8 @@ from include.vehicle_recalls.report import notice, project_reports, render
 from tests.vehicle_recalls.evidence import KEYS, Row, a_read, a_row, land_rows, publish_landed
 
 SCREEN = 60
+READ_AT = "2026-06-02T10:00:00.250000Z"
+COMMAND = "python -m include.vehicle_recalls changes --since "
 FORD, DAF = "Ford Motor Company", "DAF"
 
 
@@ -45,6 +50,10 @@ def news(lake: Lake, before: list[Row], after: list[Row]) -> News:
 
 def ids(campaigns: list[Campaign]) -> list[str]:
     return [campaign.nhtsa_id for campaign in campaigns]
+
+
+def told_of(news: News, *, whole: bool = False) -> list[str]:
+    return bulletin(news, READ_AT, whole=whole)
 
 
 @pytest.mark.parametrize("flag", ["do_not_drive", "fire_risk_when_parked"])
@@ -129,7 +138,7 @@ def test_before_and_at_the_baseline_there_is_no_news(lake: Lake) -> None:
     assert "there is no baseline" in news_of(lake, 1).silence
     assert "is the baseline" in news_of(lake, 2).silence
     assert notice(lake, published) is None
-    assert bulletin(news_of(lake, 2)) == [news_of(lake, 2).silence]
+    assert told_of(news_of(lake, 2)) == [news_of(lake, 2).silence]
 
 
 def test_a_change_of_our_own_contract_is_no_news(lake: Lake, monkeypatch) -> None:
@@ -206,7 +215,7 @@ def test_the_loudest_comes_first() -> None:
         rates=Rates(up=1, biggest=[Move(one[0], 1.0, 2.5)]),
         edits={"subject": 2},
     )
-    lines = bulletin(told)
+    lines = told_of(told)
     assert lines[0] == headline(told)
     assert headline(told) == (
         "1 now do not drive, 1 now park outside, 1 warning lifted, 1 new, 1 returned, 1 retracted,"
@@ -221,7 +230,7 @@ def test_the_loudest_comes_first() -> None:
 
 def test_manufacturers_stay_together() -> None:
     """Who has the most vehicles affected by all of its recalls comes first, its largest first."""
-    told = bulletin(
+    told = told_of(
         some_news(published=[*campaigns(1, DAF, 30), *campaigns(2, FORD, 20), *campaigns(1, "A")])
     )
     assert [line.split(" Hose")[0] for line in told if line.startswith("- ")] == [
@@ -231,17 +240,81 @@ def test_manufacturers_stay_together() -> None:
 
 
 def test_what_has_no_line_is_counted() -> None:
-    """A long section ends with how many more there are, and of how many manufacturers."""
+    """A long section ends with how many more there are, and of how many manufacturers.
+
+    The last line of all says how to ask for them, wherever it is read.
+    """
     many = [*campaigns(30, FORD, 5), *campaigns(3, DAF), *campaigns(2, "A")]
-    lines = [line for line in bulletin(some_news(published=many)) if line.startswith("- ")]
-    assert len(lines) == 5
-    assert lines[-1] == "- and 31 more of 3 manufacturers"
+    for whole in (False, True):
+        told = told_of(some_news(published=many), whole=whole)
+        lines = [line for line in told if line.startswith("- ")]
+        assert len(lines) == 5
+        assert lines[-1] == "- and 31 more of 3 manufacturers"
+        assert told[-1] == f"All of it: `{COMMAND}{READ_AT}`"
+
+
+def test_the_command_that_is_named_is_one() -> None:
+    """It is taken as it stands in the report, with a read's own instant."""
+    news = some_news(published=campaigns(30))
+    asked = told_of(news)[-1].partition("`")[2].rstrip("`").split()
+    assert asked[:3] == ["python", "-m", "include.vehicle_recalls"]
+    known = argparse.ArgumentParser()
+    changes.add_arguments(known.add_subparsers(dest="command").add_parser("changes"))
+    assert known.parse_args(asked[3:]).since == datetime.fromisoformat(READ_AT)
+
+
+@pytest.mark.parametrize("flag", ["do_not_drive", "fire_risk_when_parked"])
+def test_no_warning_is_missing_where_it_is_kept(flag: str) -> None:
+    """A screen counts what has no line; the file and the mail have a line for each."""
+    many = campaigns(WARNING_LINES)
+    news = some_news(warned={"do_not_drive": [], "fire_risk_when_parked": [], flag: many})
+    whole = told_of(news, whole=True)
+    assert [line for line in whole if line.startswith("- ")] == [
+        f"- Ford Motor Company: {one.nhtsa_id} Hose; 1 affected" for one in many
+    ]
+    assert not [line for line in whole if line.startswith("All of it: ")]
+    screen = told_of(news)
+    assert [line for line in screen if line.startswith("- and ")]
+    assert screen[-1].startswith("All of it: ")
+
+
+def test_more_warnings_than_anybody_gives_at_once() -> None:
+    """Those without a line of their own are still named."""
+    many = campaigns(WARNING_LINES + 3)
+    news = some_news(warned={"do_not_drive": many, "fire_risk_when_parked": []})
+    lines = [line for line in told_of(news, whole=True) if line.startswith("- ")]
+    assert len(lines) == WARNING_LINES
+    left = ", ".join(one.nhtsa_id for one in many[WARNING_LINES - 1 :])
+    assert lines[-1] == f"- and 4 more of 1 manufacturer: {left}"
+
+
+def test_moves_that_are_not_shown_are_counted() -> None:
+    """Of rates the biggest moves are shown; those first told or no longer told are left too."""
+    biggest = [Move(one, 1.0, 2.0) for one in campaigns(3)]
+    told = told_of(some_news(rates=Rates(up=5, first=4, gone=1, biggest=biggest)))
+    at = told.index("## Completion rates: 5 up, 4 told for the first time, 1 no longer told")
+    assert told[at + 4 :] == ["- and 7 more", "", f"All of it: `{COMMAND}{READ_AT}`"]
+    assert told_of(some_news(rates=Rates(up=3, biggest=biggest)))[-1].endswith("from 1 to 2 %")
+
+
+def test_a_subject_that_is_cut_says_so() -> None:
+    """It never looks as if the parts without room were no news; what fits is not touched."""
+    one = campaigns(1)
+    news = some_news(published=one, republished=one, retracted=one)
+    assert subject("V", news) == "V: 1 new, 1 returned, 1 retracted"
+    # 99 characters with all three, then one more than there is room for.
+    assert subject("V" * 67, news).endswith(": 1 new, 1 returned, 1 retracted")
+    assert subject("V" * 68, news).endswith(": 1 new, 1 returned, more")
+    assert subject("V" * 74, news).endswith(": 1 new, 1 returned, more")
+    assert subject("V" * 75, news).endswith(": 1 new, more")
+    for length in (67, 68, 74, 75):
+        assert len(subject("V" * length, news)) < 100
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_what_has_room_is_shown(count: int) -> None:
     """A section that fits counts nothing as left out."""
-    lines = bulletin(some_news(published=campaigns(count)))
+    lines = told_of(some_news(published=campaigns(count)))
     assert len([line for line in lines if "; 1 affected" in line]) == count
     assert not [line for line in lines if "more of" in line]
 
@@ -249,7 +322,7 @@ def test_what_has_room_is_shown(count: int) -> None:
 def test_the_text_of_the_source_stays_in_its_line() -> None:
     """Control characters are spelled out, long subjects cut, and nothing known is told as that."""
     wild = Campaign("19V\x1b1", None, "Br\nake " + "x" * 100, None)
-    (line,) = [line for line in bulletin(some_news(published=[wild])) if line.startswith("- ")]
+    (line,) = [line for line in told_of(some_news(published=[wild])) if line.startswith("- ")]
     assert line.startswith("- (none): 19V\\x1b1 Br\\x0aake xxx")
     assert line.endswith("xxx...; nobody says how many are affected")
 
@@ -270,6 +343,9 @@ def test_the_loudest_day_fits_the_screen(lake: Lake, monkeypatch) -> None:
         edits=dict.fromkeys(CONTRACT.business_columns, 7),
     )
     monkeypatch.setattr("include.vehicle_recalls.report.news_of", lambda *_: loud)
+    project_reports(lake)
+    kept = lake.get(KEYS.report(2)).decode()
+    assert all(one.nhtsa_id in kept for one in many)
     assert len(render(lake, published).splitlines()) <= SCREEN
     told = notice(lake, published)
     assert told
@@ -277,5 +353,7 @@ def test_the_loudest_day_fits_the_screen(lake: Lake, monkeypatch) -> None:
     assert told.headline.isascii()
     assert len(told.headline) < 100
     assert told.headline == (
-        "Vehicle recalls (made-up data): 1,000 now do not drive, 1,000 now park outside"
+        "Vehicle recalls (made-up data): 1,000 now do not drive, 1,000 now park outside, more"
     )
+    for one in many:
+        assert one.nhtsa_id in told.text

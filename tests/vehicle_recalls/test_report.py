@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -129,6 +130,7 @@ def test_the_facts_come_after_the_news(lake: Lake):
     lines = screen(lake)
     assert lines[2].startswith("No news: ")
     facts = lines.index("## The run")
+    assert lines[facts + 1] == "- token: T"  # what a replay asks for
     assert facts < next(n for n, line in enumerate(lines) if line.startswith("- source: "))
     assert (
         "- table: 1,234 rows = 20 published + 10 edited + 1,200 unchanged + 4 kept; 3 retracted"
@@ -175,8 +177,52 @@ def test_a_replay_that_is_held_back(lake: Lake):
         "- made again: 3 years, 1 of them the same to the byte; the content differs in 2018-2019"
         in lines
     )
+    assert not [line for line in lines if "to compare with" in line or "the other " in line]
     assert any(line.startswith("- held back: raw:20261101T000000") for line in lines)
     assert any(line.startswith("- would change: 2018-2019 in ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("rebuilt", "rows", "told"),
+    [
+        ((61, 61, range(0)), {}, "61 years, 61 of them the same to the byte"),
+        (
+            (61, 0, range(1966, 2027)),
+            dict.fromkeys(range(1966, 2027), 0),
+            "61 years; the table had nothing of 1966-2026 to compare with",
+        ),
+        (
+            (61, 30, range(0)),
+            {},
+            "61 years, 30 of them the same to the byte; the content is the same in the other 31 "
+            "too (empty, or last written by another read or another pyarrow)",
+        ),
+        (
+            (4, 1, (2018, 2019)),
+            {2018: 7, 2019: 0},
+            "4 years, 1 of them the same to the byte; the content differs in 2018; "
+            "the table had nothing of 2019 to compare with; the content is the same in the other 1 "
+            "too (empty, or last written by another read or another pyarrow)",
+        ),
+        (
+            (1, 0, (2018,)),
+            {2018: 7},
+            "1 year, 0 of them the same to the byte; the content differs in 2018",
+        ),
+    ],
+)
+def test_what_a_replay_is_compared_with(
+    lake: Lake, rebuilt: tuple[int, int, Iterable[int]], rows: dict[int, int], told: str
+):
+    """A year that the table had not, or has from elsewhere, does not read like damage."""
+    years, same_bytes, differ = rebuilt
+    lines = screen(
+        lake,
+        replay_of="T",
+        rebuilt={"years": years, "same_bytes": same_bytes, "differ": list(differ)},
+        changed={str(year): {"before": before, "after": 9} for year, before in rows.items()},
+    )
+    assert [line for line in lines if "made again" in line] == [f"- made again: {told}"]
 
 
 def test_a_receipt_of_the_first_runs(lake: Lake):

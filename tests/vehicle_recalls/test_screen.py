@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.vehicle_recalls.screen import aligned, fitted, moved, printable
+from include.vehicle_recalls.screen import aligned, fitted, moved, printable, wrapped
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,24 @@ def test_numbers_stand_to_the_right():
         "a    1,000",
         "bcd      5",
     ]
+
+
+@pytest.mark.parametrize("width", [28, 34, 60])
+def test_what_differs_has_the_room(width: int):
+    """However little there is, what was added, or is in the middle, can be seen."""
+    same = "The remedy is planned to begin on November 12, 2023. "
+    assert moved(same, same + "Parts are out.", width).endswith("Parts are out.")
+    inside = moved(same + "old" + same, same + "newer" + same, width)
+    before, after = inside.split(" -> ")
+    assert "old" in before
+    assert "newer" in after
+    assert len(inside) <= width
+
+
+@pytest.mark.parametrize("text", ["one word after another " * 9 + "end", " ", "x" * 200])
+def test_wrapping_loses_nothing(text: str):
+    """Every character that is not a space is on one of the lines."""
+    lines = wrapped(text, 40)
+    assert max(map(len, lines)) <= 40
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert lines

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
@@ -16,7 +15,8 @@ from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import LedgerTorn, ledger_state
 
 KEYS = Keys(CONTRACT.name)
-ID = re.compile(r"\d\d[A-Z][0-9A-Z]{6}", re.ASCII)
+LONGEST_VERSION = 15  # digits
+LONGEST = 40  # characters of a campaign number; the contract knows no limit, and a typist does
 Moment = date | datetime
 T = TypeVar("T")
 
@@ -26,13 +26,25 @@ class Unanswerable(ValueError):
 
 
 def campaign(text: str) -> str:
-    """A campaign number as the table has it."""
-    found = text.strip().upper()
-    if not ID.fullmatch(found):
+    """A campaign number as it was typed; the table may have any text, and most are alike."""
+    if not text.strip() or len(text) > LONGEST or not text.isprintable():
         raise Unanswerable(
-            f"{text!r} is no campaign number: two digits, a letter and six more, such as 24V436000"
+            f"{text!r} is no campaign number: write up to {LONGEST} characters, such as 24V436000"
         )
-    return found
+    return text
+
+
+def spellings(text: str) -> list[str]:
+    """How the table may have a campaign number that was typed so; the likest first."""
+    found = campaign(text)
+    return list(dict.fromkeys([found, found.strip(), found.strip().upper()]))
+
+
+def version(text: str) -> int:
+    """The number of a version of the table."""
+    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_VERSION:
+        raise Unanswerable(f"{text!r} is no version: write its number, such as 12")
+    return int(text)
 
 
 def moment(text: str) -> Moment:

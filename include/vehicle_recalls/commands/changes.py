@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import groupby
-from operator import itemgetter
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.keys import Keys
 from include.lake import Lake
-from include.ledger import EDITED, EVENTS, LEDGER_SCHEMA, RETRACTED
+from include.ledger import EVENTS, LEDGER_SCHEMA
 from include.vehicle_recalls.commands.asking import (
     Moment,
     add_format,
     add_whose,
     begins,
-    campaign,
     is_over,
     moment,
     one_of,
     option,
     recorded,
+    spellings,
+    version,
 )
 from include.vehicle_recalls.commands.formats import TABLE, Output
+from include.vehicle_recalls.commands.lines import MANUFACTURER, shown
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import read_ledger
-from include.vehicle_recalls.screen import fitted, minute, moved, printable
+from include.vehicle_recalls.screen import printable
 from include.vehicle_recalls.state import year_states
 
 KEYS = Keys(CONTRACT.name)
 KEY = CONTRACT.key
-MANUFACTURER = "manufacturer"
-TITLE = (MANUFACTURER, "subject")
 
 
 def changes(
@@ -45,6 +42,7 @@ def changes(
     *,
     since: Moment | None = None,
     until: Moment | None = None,
+    versions: Collection[int] = (),
     nhtsa_ids: Collection[str] = (),
     manufacturer: str | None = None,
     fields: Collection[str] = (),
@@ -52,22 +50,23 @@ def changes(
 ) -> Iterator[pa.Table]:
     """The ledger's rows, a table for each version that has any, in the order of versions.
 
-    `since` and `until` are days or instants of when the source was read, both included; days and
-    instants without a zone are UTC. `manufacturer` is a part of a name, in capitals or not, and
-    chooses every recall that has it now or ever had it in the ledger. A published, retracted or
-    republished recall has a row for each field that is not null.
+    `versions` are those of the table. `since` and `until` are days or instants of when the source
+    was read, both included; days and instants without a zone are UTC. `manufacturer` is a part of
+    a name, in capitals or not, and chooses every recall that has it now or ever had it in the
+    ledger. A published, retracted or republished recall has a row for each field that is not null.
     """
     one_of(CONTRACT.business_columns, "field", fields)
     one_of(EVENTS, "event", events)
     chosen = {"field": fields or None, "event": events or None}
-    keys = {campaign(text) for text in nhtsa_ids}
-    return _changes(lake, since, until, keys, manufacturer, chosen)
+    asked_for_keys = _keys(nhtsa_ids)
+    return _changes(lake, since, until, versions, asked_for_keys, manufacturer, chosen)
 
 
 def _changes(
     lake: Lake,
     since: Moment | None,
     until: Moment | None,
+    versions: Collection[int],
     keys: Collection[str],
     manufacturer: str | None,
     chosen: Mapping[str, Collection[str] | None],
@@ -77,8 +76,12 @@ def _changes(
         for name, values in {KEY: asked_for(lake, keys, manufacturer), **chosen}.items()
         if values is not None
     }
-    for rows in read_ledger(lake, since=begins(since) if since else None):
+    between = range(min(versions), max(versions) + 1) if versions else None
+    since = begins(since) if since else None
+    for rows in read_ledger(lake, since=since, versions=between):
         found = rows
+        if versions:
+            found = found.filter(pc.is_in(found["version"], pa.array(versions, pa.int64())))
         if until:
             found = found.filter(pc.less(found["observed_at"], is_over(until)))
         for name, values in wanted.items():
@@ -91,11 +94,15 @@ def asked_for(
     lake: Lake, nhtsa_ids: Collection[str], manufacturer: str | None
 ) -> Collection[str] | None:
     """The keys of the recalls that a question is about; None: it is about all."""
-    keys = {campaign(text) for text in nhtsa_ids}
+    keys = _keys(nhtsa_ids)
     if manufacturer is None:
         return keys or None
     named = recalls_of(lake, manufacturer)
     return named & keys if keys else named
+
+
+def _keys(nhtsa_ids: Collection[str]) -> set[str]:
+    return {key for text in nhtsa_ids for key in spellings(text)}
 
 
 def recalls_of(lake: Lake, manufacturer: str) -> set[str]:
@@ -104,14 +111,38 @@ def recalls_of(lake: Lake, manufacturer: str) -> set[str]:
     def has_it(names: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.match_substring(names, manufacturer, ignore_case=True).fill_null(False)
 
-    now = read_years(lake, year_states(lake.head(KEYS.table).receipt), [KEY, MANUFACTURER])
+    now = _now(lake)
     found = set(now.filter(has_it(now[MANUFACTURER]))[KEY].to_pylist())
-    for rows in read_ledger(lake, columns=[KEY, "field", "old", "new"]):
-        names = rows.filter(pc.equal(rows["field"], MANUFACTURER))
+    for names in _names_in_ledger(lake):
         found.update(
             names.filter(pc.or_(has_it(names["old"]), has_it(names["new"])))[KEY].to_pylist()
         )
     return found
+
+
+def makers(lake: Lake) -> Callable[[str], str]:
+    """Who made what a recall is of: as the table has it, else as the ledger had it last."""
+    rows = _now(lake)
+    now = dict(zip(rows[KEY].to_pylist(), rows[MANUFACTURER].to_pylist(), strict=True))
+
+    @cache
+    def gone() -> dict[str, str]:
+        last = {}
+        for names in _names_in_ledger(lake):
+            for row in names.to_pylist():
+                last[row[KEY]] = row["old"] if row["new"] is None else row["new"]
+        return last
+
+    return lambda key: now[key] if key in now else gone().get(key, "")
+
+
+def _now(lake: Lake) -> pa.Table:
+    return read_years(lake, year_states(lake.head(KEYS.table).receipt), [KEY, MANUFACTURER])
+
+
+def _names_in_ledger(lake: Lake) -> Iterator[pa.Table]:
+    for rows in read_ledger(lake, columns=[KEY, "field", "old", "new"]):
+        yield rows.filter(pc.equal(rows["field"], MANUFACTURER))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +151,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--until", type=option(moment), help="a day (all of it) or an instant of the read"
+    )
+    parser.add_argument(
+        "--version",
+        type=option(version),
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="N",
+        help="only these versions of the table, as receipts and reports number them",
     )
     add_whose(parser)
     parser.add_argument(
@@ -149,58 +189,27 @@ def command(lake: Lake, asked: argparse.Namespace, output: Output) -> int:
         lake,
         since=asked.since,
         until=asked.until,
+        versions=asked.version,
         nhtsa_ids=asked.nhtsa_id,
         manufacturer=asked.manufacturer,
         fields=asked.field,
         events=asked.event,
     )
     if asked.format == TABLE:
-        for line in shown(found, output.width):
+        for line in shown(
+            found,
+            output.width,
+            maker=makers(lake),
+            nothing=lambda: _nothing(lake, asked.manufacturer),
+            all_flags=bool(asked.nhtsa_id),
+        ):
             output(line)
     else:
         output.write(asked.format, found, LEDGER_SCHEMA)
     return 0
 
 
-def shown(found: Iterable[pa.Table], width: int) -> Iterator[str]:
-    """Lines for people, version by version, and a last one that counts."""
-    recalls: Counter[str] = Counter()
-    fields = versions = 0
-    for table in found:
-        rows = table.to_pylist()
-        versions += 1
-        yield f"version {rows[0]['version']}, read {minute(rows[0]['observed_at'])} UTC"
-        for (key, event), of_one in groupby(rows, itemgetter(KEY, "event")):
-            told = list(of_one)
-            recalls[event] += 1
-            fields += len(told) if event == EDITED else 0
-            for line in of_recall(event, told, width - len(f"  {key}  ")):
-                yield f"  {key}  {line}"
-        yield ""
-    if not versions:
-        yield "nothing found: the ledger has no such change"
-        return
-    edits = f" ({fields:,} {'field' if fields == 1 else 'fields'})"
-    counted = [
-        f"{recalls[event]:,} {event}{edits if event == EDITED else ''}"
-        for event in EVENTS
-        if recalls[event]
-    ]
-    yield f"{', '.join(counted)}; {versions:,} {'version' if versions == 1 else 'versions'}"
-
-
-def of_recall(event: str, rows: list[dict[str, Any]], width: int) -> Iterator[str]:
-    """One version's word on one recall: a line for each field edited, else one line for all."""
-    head = f"{event:<{max(map(len, EVENTS))}}  "
-    if event == EDITED:
-        for row in rows:
-            what = f"{head}{row['field']}: "
-            yield fitted(what + moved(row["old"], row["new"], width - len(what)), width)
-        return
-    values = {row["field"]: row["old" if event == RETRACTED else "new"] for row in rows}
-    title = [printable(values[name]) for name in TITLE if name in values]
-    if len(title) == len(TITLE) or len(title) == len(values):
-        yield fitted(head + ": ".join(title), width)
-    else:  # only some fields were asked for
-        told = ", ".join(f"{name} {printable(value)}" for name, value in values.items())
-        yield fitted(head + told, width)
+def _nothing(lake: Lake, manufacturer: str | None) -> str:
+    if manufacturer is None or recalls_of(lake, manufacturer):
+        return "the ledger has no such change"
+    return f'no recall has "{printable(manufacturer)}" in its manufacturer'

@@ -108,7 +108,8 @@ def trend_shown(found: Completion, width: int) -> Iterator[str]:
     heads = ["version", "read, UTC", "rated", "mean %", "by vehicles %", "up", "down"]
     yield from aligned(heads, rows, width)
     if before > 0:
-        yield f"and {before:,} versions before these; --format csv has all"
+        versions = "version" if before == 1 else "versions"
+        yield f"and {before:,} {versions} before these; --format csv has all"
 
 
 def stalled_shown(
@@ -125,7 +126,7 @@ def stalled_shown(
     rows = [
         [
             row[KEY],
-            "" if row["open"] is None else f"{row['open']:,.0f}",
+            "" if row["open"] is None else f"{row['open']:,}",
             f"{row[RATE]:.2f}",
             f"{row['unchanged_since']:%Y-%m-%d}" + (" or before" if row["or_before"] else ""),
             str(row["unchanged_days"]),

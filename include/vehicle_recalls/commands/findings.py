@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
+
+import pyarrow as pa
+
+from include.bucket import LakeError, in_one_line
+from include.errors import Hopeless
 
 RESTORE = "restore it from a copy"
 REPORT = "report it, with this line"  # nothing that people do to a bucket leads here
 PROJECT = "run `project`"
+UNREADABLE = (pa.ArrowException, OSError, ValueError)  # what a reader of Parquet makes of damage
+# What readers of damaged bytes may raise, and of objects that are sound by themselves but not true.
+DAMAGE = (*UNREADABLE, LakeError, Hopeless, LookupError, TypeError, EOFError, zlib.error)
 TOLD = 10  # of one proof; the rest are counted
 
 
@@ -38,6 +47,15 @@ class Proof(NamedTuple):
             yield f"         and {len(self.findings) - TOLD:,} more"
         for line in self.aside:
             yield f"         {line}"
+
+
+def whatever_comes(what: str, proofs: Iterator[Proof]) -> Iterator[Proof]:
+    """These proofs; where damage ends them early, that is a finding and not the end of all."""
+    try:
+        yield from proofs
+    except DAMAGE as error:
+        finding = Finding(what, f"breaks the proofs off ({in_one_line(error)})", RESTORE)
+        yield Proof(f"{what} can be looked at", "not to the end", [finding])
 
 
 def unequal(expected: object, found: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
@@ -16,18 +15,25 @@ import pyarrow.compute as pc
 from include.errors import Hopeless
 from include.keys import Keys
 from include.lake import Head, Lake
-from include.ledger import PUBLISHED, YEAR
-from include.vehicle_recalls.commands.asking import add_format, campaign, option, recorded
-from include.vehicle_recalls.commands.changes import TITLE, changes, of_recall
+from include.ledger import EDITED, PUBLISHED, YEAR
+from include.vehicle_recalls.commands.asking import (
+    add_format,
+    campaign,
+    option,
+    recorded,
+    spellings,
+)
+from include.vehicle_recalls.commands.changes import changes
 from include.vehicle_recalls.commands.formats import TABLE, Output, told
+from include.vehicle_recalls.commands.lines import EVENT_WIDTH, TITLE, in_short
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT, FIRST_YEAR
-from include.vehicle_recalls.screen import fitted, minute, printable
+from include.vehicle_recalls.screen import ARROW, minute, printable, wrapped
 from include.vehicle_recalls.state import YearState, year_states
 
 KEYS = Keys(CONTRACT.name)
 KEY = CONTRACT.key
-NARROWEST = 30
+MARK = ARROW.lstrip()
 
 
 class Life(NamedTuple):
@@ -42,15 +48,26 @@ class Life(NamedTuple):
 
 def history(lake: Lake, nhtsa_id: str) -> Life:
     """All that the ledger and the table know of one campaign."""
-    key = campaign(nhtsa_id)
-    rows = [row for table in changes(lake, nhtsa_ids=[key]) for row in table.to_pylist()]
+    spelled = spellings(nhtsa_id)
+    for key in spelled:
+        if life := _life(lake, key):
+            return life
+    raise Hopeless(
+        f"{printable(spelled[-1])} is not in s3://{lake.bucket}/{KEYS.table}, and the ledger has "
+        "never heard of it; look for the number at https://www.nhtsa.gov/recalls"
+    )
+
+
+def _life(lake: Lake, key: str) -> Life | None:
+    rows = [
+        row
+        for table in changes(lake, nhtsa_ids=[key])
+        for row in table.filter(pc.equal(table[KEY], key)).to_pylist()
+    ]
     head = lake.head(KEYS.table)
     now = _row(lake, year_states(head.receipt), key, rows[-1][YEAR] if rows else _year_in(key))
     if not rows and now is None:
-        raise Hopeless(
-            f"{key} is not in s3://{lake.bucket}/{KEYS.table}, and the ledger has never heard of "
-            "it; look for the number at https://www.nhtsa.gov/recalls"
-        )
+        return None
     baseline, since = _beginning(lake, head, rows)
     return Life(key, baseline, since, rows, now, head.receipt_version, _observed(head.receipt))
 
@@ -85,6 +102,8 @@ def _row(
 
 def _year_in(key: str) -> int:
     """The year that a campaign number begins with, of which most reports are."""
+    if not key[:2].isascii() or not key[:2].isdigit():
+        return FIRST_YEAR
     year = int(key[:2])
     return year + (1900 if year >= FIRST_YEAR % 100 else 2000)
 
@@ -108,7 +127,7 @@ def command(lake: Lake, asked: argparse.Namespace, output: Output) -> int:
 
 
 def shown(life: Life, width: int) -> Iterator[str]:
-    yield fitted(": ".join([life.nhtsa_id, *_title(life)]), width)
+    yield from wrapped(": ".join([printable(life.nhtsa_id), *_title(life)]), width)
     yield ""
     if life.baseline is not None and life.since:
         yield f"{_when(life.baseline, life.since)}in the baseline, from which the ledger goes on"
@@ -117,7 +136,7 @@ def shown(life: Life, width: int) -> Iterator[str]:
     for (version, event), rows in groupby(life.changes, itemgetter("version", "event")):
         told = list(rows)
         margin = _when(version, told[0]["observed_at"])
-        for line in of_recall(event, told, width - len(margin)):
+        for line in _in_full(event, told, width - len(margin)):
             yield margin + line
             margin = " " * len(margin)
     yield ""
@@ -128,10 +147,26 @@ def shown(life: Life, width: int) -> Iterator[str]:
     yield f"Now ({when}), a recall of {life.now[YEAR]}:"
     for name in CONTRACT.business_columns:
         margin = f"  {name:<{max(map(len, CONTRACT.business_columns))}}  "
-        room = max(width - len(margin), NARROWEST)
-        for line in textwrap.wrap(printable(life.now[name]), room):
+        for line in wrapped(printable(life.now[name]), width - len(margin)):
             yield margin + line
             margin = " " * len(margin)
+
+
+def _in_full(event: str, rows: list[dict[str, Any]], width: int) -> Iterator[str]:
+    """As of_recall tells it, with nothing cut: old and new begin lines where one is too short."""
+    head = f"{event:<{EVENT_WIDTH}}  "
+    for text in map(_edit, rows) if event == EDITED else [(in_short(event, rows),)]:
+        whole = ARROW.join(text)
+        parts = [whole] if len(head + whole) <= width else [text[0], *(MARK + t for t in text[1:])]
+        start = head
+        for part in parts:
+            for line in wrapped(part, width - len(head)):
+                yield start + line
+                start = " " * len(head)
+
+
+def _edit(row: dict[str, Any]) -> tuple[str, str]:
+    return f"{row['field']}: {printable(row['old'])}", printable(row["new"])
 
 
 def _when(version: int, moment: datetime) -> str:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.bucket import Missing
+from include.bucket import Missing, in_one_line
 from include.keys import Keys
-from include.lake import Head, Lake
+from include.lake import Head, Lake, LakeError
 from include.ledger import (
     EDITED,
     EVENTS,
@@ -26,7 +26,14 @@ from include.ledger import (
     match,
     replay,
 )
-from include.vehicle_recalls.commands.findings import PROJECT, RESTORE, Finding, Proof, unequal
+from include.vehicle_recalls.commands.findings import (
+    PROJECT,
+    RESTORE,
+    UNREADABLE,
+    Finding,
+    Proof,
+    unequal,
+)
 from include.vehicle_recalls.commands.versions import Version
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
@@ -120,8 +127,8 @@ def _events(lake: Lake, path: str) -> tuple[pa.Table, list[Finding]]:
         return nothing, [Finding(key, f"has another sha256, {sha256}", RESTORE)]
     try:
         return pq.ParquetFile(pa.BufferReader(body)).read().cast(LEDGER_SCHEMA), []
-    except (pa.ArrowException, ValueError) as error:
-        return nothing, [Finding(key, f"cannot be read ({error})", RESTORE_BOTH)]
+    except UNREADABLE as error:
+        return nothing, [Finding(key, f"cannot be read ({in_one_line(error)})", RESTORE_BOTH)]
 
 
 def _counts(version: Version, told: Mapping[str, Any]) -> Iterator[Finding]:
@@ -164,7 +171,7 @@ def _replayed(lake: Lake, baseline: Version, head: Head, events: pa.Table) -> li
             old = read_years(lake, old_state, COLUMNS)
             same = before.get(year, GONE).path == now.get(year, GONE).path
             new = old if same else read_years(lake, new_state, COLUMNS)
-        except (Missing, pa.ArrowException) as error:
+        except LakeError as error:
             what = f"{year} in version {baseline.number} or the head"
             return [Finding(what, f"cannot be read ({error})", RESTORE)]
         was, has = (pc.is_in(rows[KEY], value_set=touched) for rows in (old, new))

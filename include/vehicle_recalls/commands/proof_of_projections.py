@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-import pyarrow as pa
-
 from include.bucket import Missing
 from include.keys import Keys
-from include.lake import Head, Lake
+from include.lake import Head, Lake, LakeError
 from include.quality import AuditFailed
 from include.vehicle_recalls.commands.findings import PROJECT, Finding, Proof, unequal
+from include.vehicle_recalls.commands.proof_of_older_files import differs_from_its_name, paths_of
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.project import AGGREGATES, aggregate
 from include.vehicle_recalls.state import YearState, year_states
 
 KEYS = Keys(CONTRACT.name)
 ANEW = "run `project --anew`"  # its origin is right, so that a projector would leave it
+MEND_FIRST = "mend the table's files first"
 Origin = Mapping[str, str]
 
 
@@ -74,18 +74,24 @@ def _aggregates(lake: Lake, head: Head, made_from: Origin) -> list[Finding]:
         sound += [] if wrong else [name]
     try:
         recounted = aggregate(lake, head)
-    except (AuditFailed, Missing, pa.ArrowException) as error:
-        cure = "mend the table's files first"
-        return [*differ, Finding("the table", f"cannot be counted again ({error})", cure)]
+    except (AuditFailed, LakeError) as error:
+        return [*differ, Finding("the table", f"cannot be counted again ({error})", MEND_FIRST)]
     for name in sound:
         key = KEYS.aggregate(name)
         try:
             table = lake.read_parquet(key)
-        except (Missing, pa.ArrowException) as error:
-            differ.append(Finding(key, f"cannot be read ({error})", ANEW))
+        except LakeError as error:
+            differ.append(Finding(key, f"cannot be read ({error})", _cure(lake, head)))
             continue
         if not table.equals(recounted[name]):
             expected, found = (f"{t.num_rows:,} rows" for t in (recounted[name], table))
             told = f"counts otherwise: {unequal(expected, found)}"
-            differ.append(Finding(key, told, ANEW))
+            differ.append(Finding(key, told, _cure(lake, head)))
     return differ
+
+
+def _cure(lake: Lake, head: Head) -> str:
+    """A projection that is made again from a damaged table would be damaged, too."""
+    if any(lake.at_once(lambda path: differs_from_its_name(lake, path), paths_of(head.receipt))):
+        return f"{MEND_FIRST}, then {ANEW}"
+    return ANEW

@@ -11,10 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.bucket import Missing
+from include.bucket import Missing, in_one_line
 from include.keys import Keys
 from include.lake import Head, Lake
-from include.vehicle_recalls.commands.findings import REPORT, RESTORE, Finding, Proof, unequal
+from include.vehicle_recalls.commands.findings import (
+    REPORT,
+    RESTORE,
+    UNREADABLE,
+    Finding,
+    Proof,
+    unequal,
+)
 from include.vehicle_recalls.commands.versions import Version
 from include.vehicle_recalls.contract import CONTRACT, DATE
 from include.vehicle_recalls.places import key_counts
@@ -36,14 +43,19 @@ class _Look:
     dates: list[Finding] = field(default_factory=list)
     keys: pa.ChunkedArray = field(default_factory=lambda: pa.chunked_array([], pa.string()))
     size: int = 0
+    readable: bool = False
+    whole: bool = False  # its bytes and its columns are as they should be
 
 
 def prove_table(lake: Lake, head: Head, versions: Sequence[Version]) -> Iterator[Proof]:
     states = year_states(head.receipt)
     looks = lake.at_once(lambda year: _look(lake, year, states[year]), states)
-    rows = sum(state.rows for state in states.values())
     files = f"{len(states):,} files"
-    read = f"{sum(1 for look in looks if look.size):,} of {files}"
+    read = f"{sum(look.readable for look in looks):,} of {files}"
+    whole = f"{sum(look.whole for look in looks):,} of {files}"
+    rows = sum(len(look.keys) for look in looks)
+    not_read = _not_looked_at(sum(not look.readable for look in looks))
+    not_whole = _not_looked_at(sum(not look.whole for look in looks))
     size = sum(look.size for look in looks)
     yield Proof(
         "bytes hash to the sha256 in each name", f"{files}, {size:,} bytes", _all(looks, "bytes")
@@ -51,19 +63,26 @@ def prove_table(lake: Lake, head: Head, versions: Sequence[Version]) -> Iterator
     yield Proof("Delta names the receipt's files", files, _named(head, states))
     yield Proof(
         "rows, nulls and content are the receipt's",
-        f"{rows:,} rows in {read}",
+        f"{rows:,} rows in {whole}",
         _all(looks, "content"),
+        not_whole,
     )
     columns = f"{len(CONTRACT.schema):,} columns in {read}"
-    yield Proof("columns are the contract's", columns, _all(looks, "columns"))
-    yield Proof("dates are inside their year", read, _all(looks, "dates"))
+    yield Proof("columns are the contract's", columns, _all(looks, "columns"), not_read)
+    yield Proof("dates are inside their year", whole, _all(looks, "dates"), not_whole)
     keys = pa.chunked_array([c for look in looks for c in look.keys.chunks], pa.string())
-    yield Proof(f"{KEY} is unique over all years", f"{len(keys):,} keys", _repeated(keys))
+    looked_at = f"{len(keys):,} keys"
+    yield Proof(f"{KEY} is unique over all years", looked_at, _repeated(keys), not_whole)
     yield Proof(
         "counts of the receipts add up",
         f"{len(versions):,} versions",
         [finding for version in versions for finding in _counts(version)],
     )
+
+
+def _not_looked_at(files: int) -> tuple[str, ...]:
+    told = "not looked at, because of what is told above"
+    return (f"{files:,} file{'s were' if files > 1 else ' was'} {told}",) if files else ()
 
 
 def _all(looks: Sequence[_Look], name: str) -> list[Finding]:
@@ -87,12 +106,14 @@ def _look(lake: Lake, year: int, state: YearState) -> _Look:
     try:
         facts = facts_of(body)
         rows = pq.ParquetFile(pa.BufferReader(body)).read()
-    except pa.ArrowException as error:
-        look.content.append(Finding(key, f"cannot be read ({error})", RESTORE))
+    except UNREADABLE as error:
+        look.content.append(Finding(key, f"cannot be read ({in_one_line(error)})", RESTORE))
         return look
+    look.readable = True
     look.columns = [Finding(key, what, REPORT) for what in facts["unlike"]]
     if look.columns:
         return look
+    look.whole = True
     look.keys = rows[KEY]
     compared = [("rows", state.rows, rows.num_rows), ("content", state.content, content_hash(rows))]
     if state.nulls is not None:  # receipts of before the audit did not count them

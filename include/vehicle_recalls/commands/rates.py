@@ -46,7 +46,7 @@ STALLED_SCHEMA = pa.schema(
         *((name, pa.string()) for name in NAMES),
         (RATE, pa.float64()),
         (AFFECTED, pa.int64()),
-        ("open", pa.float64()),  # vehicles without the remedy
+        ("open", pa.int64()),  # vehicles without the remedy, rounded
         ("unchanged_since", TIMESTAMP),
         ("unchanged_days", pa.int64()),
         ("or_before", pa.bool_()),  # the last change is older than the baseline
@@ -70,8 +70,9 @@ class Completion(NamedTuple):
         changed = [self.changed.get(key) for key in rows[KEY].to_pylist()]
         since = [moment or self.baseline_at for moment in changed]
         remedied = pc.divide(rows[RATE], 100.0)
+        vehicles = pc.multiply(rows[AFFECTED].cast(pa.float64()), pc.subtract(1.0, remedied))
         columns = {
-            "open": pc.multiply(rows[AFFECTED].cast(pa.float64()), pc.subtract(1.0, remedied)),
+            "open": pc.round(vehicles),
             "unchanged_since": pa.array(since, TIMESTAMP),
             "unchanged_days": pa.array([(self.observed_at - m).days for m in since], pa.int64()),
             "or_before": pa.array([moment is None for moment in changed], pa.bool_()),

@@ -11,14 +11,28 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from include.errors import Hopeless
+from include.bucket import in_one_line
 from include.keys import Keys
-from include.lake import Head, Lake, LakeError
-from include.vehicle_recalls.commands.findings import REPORT, RESTORE, Finding, Proof, unequal
+from include.lake import Head, Lake
+from include.vehicle_recalls.commands.findings import (
+    DAMAGE,
+    REPORT,
+    RESTORE,
+    Finding,
+    Proof,
+    unequal,
+    whatever_comes,
+)
 from include.vehicle_recalls.commands.proof_of_ledger import prove_ledger
+from include.vehicle_recalls.commands.proof_of_older_files import prove_older_files
 from include.vehicle_recalls.commands.proof_of_projections import prove_projections
 from include.vehicle_recalls.commands.proof_of_table import prove_table
-from include.vehicle_recalls.commands.versions import Version, head_with_data, versions_of
+from include.vehicle_recalls.commands.versions import (
+    NoVersion,
+    Version,
+    head_with_data,
+    versions_of,
+)
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.replay import MadeOtherwise, RawGone, rederive
 from include.vehicle_recalls.screen import years_told
@@ -37,13 +51,25 @@ def command(lake: Lake, _: argparse.Namespace, say: Callable[[str], None]) -> in
 
 def verify(lake: Lake, say: Callable[[str], None]) -> list[Finding]:
     """Say what holds and what does not, each as it is found; the last line is the verdict."""
-    head = head_with_data(lake)
-    versions = versions_of(lake, head)
+    try:
+        head = head_with_data(lake)
+        versions = versions_of(lake, head)
+    except NoVersion:
+        raise
+    except DAMAGE as error:  # all else is held against it
+        log = f"the log of {KEYS.table}"
+        finding = Finding(log, f"cannot be read ({in_one_line(error)})", RESTORE)
+        for line in Proof("the log can be read", log, [finding]).lines():
+            say(line)
+        say("")
+        say(f"NOT SOUND: the log of s3://{lake.bucket}/{KEYS.table}; nothing else was looked at")
+        return [finding]
     proofs = chain(
-        prove_table(lake, head, versions),
-        prove_projections(lake, head),
-        prove_ledger(lake, head, versions),
-        _prove_again(lake, head, versions),
+        whatever_comes(KEYS.table, prove_table(lake, head, versions)),
+        whatever_comes(KEYS.table, prove_older_files(lake, head, versions)),
+        whatever_comes(KEYS.folder, prove_projections(lake, head)),
+        whatever_comes(KEYS.ledger, prove_ledger(lake, head, versions)),
+        whatever_comes(KEYS.raw_folder, _prove_again(lake, head, versions)),
     )
     findings: list[Finding] = []
     asides = 0
@@ -88,8 +114,9 @@ def _prove_again(lake: Lake, head: Head, versions: Sequence[Version]) -> Iterato
             asides[_why_not(lake, versions, number, gone)] += years
         except MadeOtherwise as otherwise:
             asides[str(otherwise)] += years
-        except (Hopeless, LakeError) as error:
-            findings.append(Finding(f"the raw pages of version {number}", f"({error})", RESTORE))
+        except DAMAGE as error:
+            told = f"cannot be made again ({in_one_line(error)})"
+            findings.append(Finding(f"version {number}", told, RESTORE))
         else:
             made += len(years)
             findings += [

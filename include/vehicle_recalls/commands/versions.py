@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from include.errors import Hopeless
 from include.keys import Keys
-from include.lake import Head, Lake
+from include.lake import Head, Lake, LakeError
 from include.vehicle_recalls.contract import CONTRACT
 
 KEYS = Keys(CONTRACT.name)
@@ -42,7 +42,7 @@ def versions_of(lake: Lake, head: Head) -> list[Version]:
     moment is then the state that had both, so that the answer for a day never changes.
     """
     numbers = range(1, head.receipt_version + 1)
-    receipts = lake.at_once(lambda number: lake.receipt(KEYS.table, number), numbers)
+    receipts = lake.at_once(lambda number: _receipt(lake, number), numbers)
     versions: list[Version] = []
     for number, receipt in zip(numbers, receipts, strict=True):
         if receipt:
@@ -50,3 +50,13 @@ def versions_of(lake: Lake, head: Head) -> list[Version]:
             since = max(observed, versions[-1].since) if versions else observed
             versions.append(Version(number, receipt, since))
     return versions
+
+
+def _receipt(lake: Lake, number: int) -> Mapping[str, Any]:
+    try:
+        return lake.receipt(KEYS.table, number)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        where = f"s3://{lake.bucket}/{KEYS.table}"
+        raise LakeError(
+            f"log entry {number} of {where} is damaged and cannot be read; restore it from a copy"
+        ) from None

@@ -13,7 +13,8 @@ from botocore.client import BaseClient
 from include.lake import Lake
 from include.ledger import LEDGER_SCHEMA
 from include.vehicle_recalls.commands.asking import Unanswerable
-from include.vehicle_recalls.commands.changes import changes, shown
+from include.vehicle_recalls.commands.changes import changes, makers
+from include.vehicle_recalls.commands.lines import shown
 from include.vehicle_recalls.ledger import read_ledger
 from tests.vehicle_recalls.chronicle import (
     GONE,
@@ -127,7 +128,7 @@ def test_fields_and_events(told: Lake):
     [
         ({"fields": ["colour"]}, ["'colour'", "do_not_drive", "completion_rate"]),
         ({"events": ["deleted"]}, ["'deleted'", "published, edited, retracted, republished"]),
-        ({"nhtsa_ids": ["24V43600"]}, ["'24V43600'", "24V436000"]),
+        ({"nhtsa_ids": ["24V\x07"]}, ["'24V\\x07'", "24V436000"]),
     ],
 )
 def test_a_question_that_has_no_answer(
@@ -182,3 +183,37 @@ def test_nothing_found_is_said(told: Lake):
     assert list(shown(changes(told, nhtsa_ids=["99V000000"]), WIDTH)) == [
         "nothing found: the ledger has no such change"
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"), [([2], [2]), ([4, 2], [2, 4]), ([1, 99], []), ((), [2, 3, 4])]
+)
+def test_versions_by_number(told: Lake, asked: Collection[int], wanted: list[int]):
+    """Only the rows of these versions come, not of those between."""
+    assert versions(told, versions=asked) == wanted
+
+
+def test_every_line_names_a_manufacturer(told: Lake):
+    """An edit says whose recall it is, now or before it was gone; a narrow screen has no room."""
+    wide = list(shown(changes(told), WIDTH, maker=makers(told)))
+    assert (
+        f"  {RISING}  {'Ford Motor Company':<24}  edited       completion_rate: 61.5 -> 70" in wide
+    )
+    assert any(line.startswith(f"  {GONE}  FORD OF EUROPE") for line in wide)
+    assert max(map(len, wide)) <= WIDTH
+    narrow = list(shown(changes(told, events=["edited"]), 60, maker=makers(told)))
+    assert f"  {RISING}  edited       completion_rate: 61.5 -> 70" in narrow
+
+
+def test_flags_that_are_false_are_counted_and_not_shown(told: Lake):
+    """They would bury the edits; who asks for one campaign sees its flags as well."""
+    question = {"fields": ["fire_risk_when_parked"]}
+    (line,) = shown(changes(told, **question), WIDTH)
+    assert line == (
+        "1 published, 2 retracted, 1 republished; 3 versions; "
+        "4 of them not shown: all that was asked for is false"
+    )
+    lines = list(shown(changes(told, **question, nhtsa_ids=[LATE]), WIDTH, all_flags=True))
+    assert f"  {LATE}  published    fire_risk_when_parked false" in lines
+    both = changes(told, fields=["fire_risk_when_parked", "potentially_affected"])
+    assert f"  {LATE}  published    potentially_affected 100" in list(shown(both, WIDTH))

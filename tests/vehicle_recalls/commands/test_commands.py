@@ -102,9 +102,20 @@ def test_changes_for_people(capsys: Capture):
     """Without a format it is a table, which fits in the columns that there are."""
     assert main(["changes", "--event", "retracted"]) == 0
     said = capsys.readouterr().out
-    assert f"  {RETURNING}  retracted    Kia America: Brake hose may crack\n" in said
-    assert f"  {GONE}  retracted    FORD OF EUROPE: Brake hose may crack\n" in said
+    assert f"  {RETURNING}  {'Kia America':<24}  retracted    Brake hose may crack\n" in said
+    assert f"  {GONE}  {'FORD OF EUROPE':<24}  retracted    Brake hose may crack\n" in said
     assert said.endswith("\n2 retracted; 2 versions\n")
+
+
+@pytest.mark.usefixtures("told_here")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("Nobody", 'no recall has "Nobody" in its manufacturer'), ("ford", "the ledger has no such")],
+)
+def test_a_manufacturer_without_changes(capsys: Capture, name: str, words: str):
+    """It is said whether there is one of that name at all."""
+    assert main(["changes", "--version", "4", "--manufacturer", name]) == 0
+    assert capsys.readouterr().out.startswith(f"nothing found: {words}")
 
 
 @pytest.mark.usefixtures("told_here")
@@ -233,12 +244,14 @@ def test_a_recall_that_never_was(told: Lake):
         (["change"], "history"),
         (["changes", "--since", "yesterday"], "2026-11-01"),
         (["changes", "--until", "2026-13-01"], "2026-11-01"),
-        (["changes", "--nhtsa-id", "24V4"], "24V436000"),
+        (["changes", "--nhtsa-id", "24V\n"], "24V436000"),
+        (["changes", "--version", "-"], "such as 12"),
         (["changes", "--field", "colour"], "do_not_drive"),
         (["changes", "--event", "deleted"], "retracted"),
         (["changes", "--format", "xml"], "parquet"),
         (["history"], "NHTSA_ID"),
-        (["history", "Ford"], "24V436000"),
+        (["history", " "], "24V436000"),
+        (["history", "9" * 41], "24V436000"),
         (["completion", "--days", "-1"], "whole"),
         (["completion", "--under", "101"], "0 to 100"),
         (["completion", "--under", "nan"], "0 to 100"),

@@ -120,6 +120,31 @@ def test_a_recall_that_never_was(told: Lake):
 def test_long_texts_are_wrapped(told: Lake):
     """All of a text is there, on as many lines as it takes."""
     lines = list(shown(history(told, QUIET), 50))
-    assert max(map(len, lines[6:])) <= 55  # name, margin, and 30 for the text at least
+    now = next(at for at, line in enumerate(lines) if line.startswith("Now"))
+    assert max(map(len, lines[now + 1 :])) <= 55  # name, margin, and 30 for the text at least
     link = "".join(line.split()[-1] for line in lines if "nhtsa.gov" in line or "nhtsaId" in line)
     assert link.endswith(QUIET)
+
+
+def test_a_long_edit_is_told_in_full(lake: Lake):
+    """What was added to a long text is there, and so is all that was before."""
+    old = "The remedy is planned to begin on November 12, 2023. " * 3
+    for action in (old, old + "Parts are now available."):
+        publish_landed(lake, land_rows(lake, [a_row(1, corrective_action=action)]))
+    bring_to_head(lake)
+    lines = list(shown(history(lake, RISING), 80))
+    assert max(map(len, lines)) <= 80
+    at = next(at for at, line in enumerate(lines) if "corrective_action:" in line)
+    edit = " ".join(" ".join(lines[at : lines.index("", at)]).split())
+    assert edit.endswith(f"{old}-> {old}Parts are now available.")
+
+
+def test_a_key_of_another_shape(lake: Lake):
+    """The table may have any text as a key, and each can be asked for as it is."""
+    odd = a_row(1, nhtsa_id="Recall 7/b")
+    publish_landed(lake, land_rows(lake, [odd]))
+    publish_landed(lake, land_rows(lake, [odd | {"completion_rate": "33"}]))
+    bring_to_head(lake)
+    life = history(lake, "Recall 7/b ")
+    assert life.now
+    assert (life.nhtsa_id, life.now["completion_rate"], len(life.changes)) == ("Recall 7/b", 33, 1)

@@ -19,6 +19,7 @@ from include.errors import Hopeless
 from include.lake import DataFile, Lake
 from include.ledger import LEDGER_SCHEMA
 from include.vehicle_recalls import project, replay
+from include.vehicle_recalls.commands import proof_of_older_files
 from include.vehicle_recalls.commands.verify import verify
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.state import year_states
@@ -258,7 +259,7 @@ def _put_into_another_year(lake: Lake) -> None:
         (_lose_a_ledger_file, ["ledger/0", "is not there; restore it from a copy"]),
         (_change_a_ledger_file, ["ledger/0", "has another sha256"]),
         (_change_the_log_of_the_ledger, ["breaks off", "version 3 19V000002", "'Newer'"]),
-        (_change_a_raw_page, ["raw pages of version 3", "is not what was landed"]),
+        (_change_a_raw_page, ["version 3 cannot be made again", "is not what was landed"]),
         (_miscount, ["version 2: rows should be", "version 2: campaigns edited should be 9"]),
         (_misname, ["x.parquet is not there", "vehicle_recalls/table, 2019, should be 2019/x"]),
         (_mishash, ["content should be 0, and is "]),
@@ -277,6 +278,111 @@ def test_damage_is_named(past: Lake, damage: Damage, told: list[str]) -> None:
     for words in told:
         assert words in said, said
     assert listing(past) == before
+
+
+def _a_file_of_the_head(lake: Lake) -> str:
+    return _path(lake, 2019)
+
+
+def _a_replaced_file(lake: Lake) -> str:
+    """Of the second version, which is neither the baseline nor the head."""
+    return f"{KEYS.table}/{lake.receipt(KEYS.table, 2)['years']['2019']['path']}"
+
+
+def _a_replaced_file_of_the_baseline(lake: Lake) -> str:
+    return f"{KEYS.table}/{lake.receipt(KEYS.table, 1)['years']['2019']['path']}"
+
+
+def _a_raw_page(lake: Lake) -> str:
+    return next(key for key in _raw(lake) if "page-" in key)
+
+
+def _a_signature(lake: Lake) -> str:
+    return next(key for key in _raw(lake) if key.endswith("landed.json"))
+
+
+def _raw(lake: Lake) -> list[str]:
+    token = lake.receipt(KEYS.table, 3)["token"]
+    return list(lake.keys(f"{KEYS.raw_folder}{token}/"))
+
+
+def _flip(body: bytes) -> bytes:
+    at = len(body) // 2
+    return body[:at] + bytes([body[at] ^ 0xFF]) + body[at + 1 :]
+
+
+OBJECTS: list[Callable[[Lake], str]] = [
+    _a_file_of_the_head,
+    _a_replaced_file,
+    _a_replaced_file_of_the_baseline,
+    lambda _: KEYS.year(2019),
+    lambda _: KEYS.aggregate("recalls_per_component_per_year"),
+    _ledger_file,
+    _a_raw_page,
+    _a_signature,
+    lambda _: f"{LOG}{2:020}.json",
+]
+WAYS: dict[str, Callable[[bytes], bytes] | None] = {
+    "one byte": _flip,
+    "garbage behind it": lambda body: body + b"\0garbage\xff",
+    "cut": lambda body: body[: len(body) // 2],
+    "empty": lambda _: b"",
+    "gone": None,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "which",
+    OBJECTS,
+    ids=[
+        *("head", "replaced", "baseline", "year", "aggregation"),
+        *("ledger", "page", "landed", "log"),
+    ],
+)
+def test_whatever_is_damaged_there_is_a_verdict(
+    past: Lake, which: Callable[[Lake], str], way: str
+) -> None:
+    """However an object is damaged, it is named, all else is looked at, and the verdict said."""
+    key, change = which(past), WAYS[way]
+    if change:
+        _overwrite(past, key, change(past.get(key)))
+    else:
+        past.delete(key)
+    sound, said = _verified(past)
+    raw_is_gone = way == "gone" and key.startswith(KEYS.raw_folder)
+    assert sound == raw_is_gone, said
+    named = "cannot be derived again: the read under" if raw_is_gone else key
+    assert named in said or (key.startswith(LOG) and f"the log of {KEYS.table}" in said), said
+
+
+def test_bytes_that_no_reader_can_read_do_not_end_it(past: Lake) -> None:
+    """With every page of a head's file overwritten, the other proofs are still made."""
+    key = _path(past, 2019)
+    body = past.get(key)
+    _overwrite(past, key, b"PAR1" + bytes(len(body) // 2) + body[len(body) // 2 + 4 :])
+    sound, said = _verified(past)
+    assert not sound
+    assert "3 rows in 3 of 4 files" in said
+    assert "1 file was not looked at" in said
+    assert "years made again from raw are the same bytes" in said
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_files_that_are_gone_are_pruned_or_lost(
+    past: Lake, monkeypatch: pytest.MonkeyPatch, *, old: bool
+) -> None:
+    """Of versions out of the window that is no damage; within it, it is."""
+    publish_day(past, "2026-06-30T09:30:43Z", DAYS[DAY_1])
+    publish_day(past, "2026-07-01T09:30:43Z", DAYS[DAY_3])
+    finish(past)
+    key = _a_replaced_file(past)
+    past.delete(key)
+    monkeypatch.setattr(proof_of_older_files, "RETENTION_DAYS", 0 if old else 100_000)
+    sound, said = _verified(past)
+    assert sound == old, said
+    assert ("1 more are gone for so long that they may be: pruned" in said) == old
+    assert (f"{key} is not there; restore it" in said) != old
 
 
 def test_a_year_that_the_ledger_does_not_know_of_is_named(past: Lake) -> None:
