@@ -98,8 +98,9 @@ def test_all_that_changes_can_be_asked(capsys: Capture):
 
 
 @pytest.mark.usefixtures("told_here")
-def test_changes_for_people(capsys: Capture):
+def test_changes_for_people(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
     """Without a format it is a table, which fits in the columns that there are."""
+    monkeypatch.setenv("COLUMNS", "100")
     assert main(["changes", "--event", "retracted"]) == 0
     said = capsys.readouterr().out
     assert f"  {RETURNING}  {'Kia America':<24}  retracted    Brake hose may crack\n" in said
