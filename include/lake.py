@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,15 @@ from deltalake.transaction import AddAction, RemoveAction
 from include.bucket import Bucket, CommitConflict, LakeError, Missing
 from include.errors import Hopeless
 
-__all__ = ["CommitConflict", "DataFile", "Head", "Lake", "LakeError", "columns_unlike"]
+__all__ = [
+    "CommitConflict",
+    "DataFile",
+    "Head",
+    "Lake",
+    "LakeError",
+    "columns_unlike",
+    "let_others_pass",
+]
 
 
 # How long a file that the head no longer names stays readable.
@@ -222,6 +231,14 @@ class Lake(Bucket):
 
     def _uri(self, table: str) -> str:
         return f"s3://{self.bucket}/{table}"
+
+
+def let_others_pass() -> None:
+    """After a lost race for a version: some time by chance, so that two do not meet again.
+
+    There is nothing to wait for: S3 tells nobody that a log entry was written.
+    """
+    time.sleep(random.uniform(0.05, 0.5))
 
 
 def columns_unlike(head: Head, schema: pa.Schema) -> list[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import random
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +18,7 @@ from include.bucket import REQUESTS_AT_ONCE, CommitConflict, Missing
 from include.contract import TIMESTAMP
 from include.errors import Hopeless
 from include.keys import Keys
-from include.lake import DataFile, Head, Lake, LakeError
+from include.lake import DataFile, Head, Lake, LakeError, let_others_pass
 from include.ledger import EDITED, EVENTS, LEDGER_SCHEMA, PUBLISHED, REPUBLISHED, RETRACTED
 from include.vehicle_recalls.compare import compare
 from include.vehicle_recalls.contract import CONTRACT
@@ -105,7 +103,7 @@ def _record_next(lake: Lake) -> int | None:
             _record(lake, ledger, known, version)
         except CommitConflict as conflict:
             log.info("%s; looking again what is left to record", conflict)
-            time.sleep(random.uniform(0.05, 0.5))  # so that two in line do not meet again
+            let_others_pass()
         except LakeError as error:
             tried, trouble = version, error
         else:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import random
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
@@ -13,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.keys import Keys
-from include.lake import CommitConflict, DataFile, Head, Lake, LakeError
+from include.lake import CommitConflict, DataFile, Head, Lake, LakeError, let_others_pass
 from include.quality import Check, require
 from include.vehicle_recalls.audit import audit, counts_of
 from include.vehicle_recalls.compare import Comparison, compare
@@ -109,7 +107,7 @@ def publish(
             return _told(receipt, _commit(lake, head, receipt, plan))
         except CommitConflict as conflict:
             log.info("%s; comparing again on top of it", conflict)
-            time.sleep(random.uniform(0.05, 0.5))  # so that two in line do not meet again
+            let_others_pass()
         except LakeError as error:
             trouble = error  # the answer may be lost and not the commit: the log knows
     raise LakeError(

@@ -8,8 +8,6 @@ are still on their way.
 from __future__ import annotations
 
 import argparse
-import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -17,7 +15,7 @@ from typing import NamedTuple
 
 from include.errors import Hopeless
 from include.keys import Keys
-from include.lake import RETENTION_DAYS, CommitConflict, Lake
+from include.lake import RETENTION_DAYS, CommitConflict, Lake, let_others_pass
 from include.vehicle_recalls.commands.versions import Version, head_with_data, versions_of
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import bring_to_head, ledger_state
@@ -144,7 +142,7 @@ def _sweep(lake: Lake, keep: list[int], hours: int) -> None:
         try:
             lake.sweep(KEYS.table, keep, hours, dry_run=False)
         except CommitConflict:
-            time.sleep(random.uniform(0.05, 0.5))
+            let_others_pass()
         else:
             return
     lake.sweep(KEYS.table, keep, hours, dry_run=False)
