@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from include.local_apis import control_routes, recalls
+from include.local_apis import (
+    control_routes,
+    ecb,
+    krakenflex,
+    model_recalls,
+    open_library,
+    recalls,
+    shop,
+    vpic,
+)
 from include.local_apis.control import Control
 from include.local_apis.faults import Misbehaving
 
@@ -14,6 +23,7 @@ def create_app(*, rows: int = 30_000, seed: int = 1, day: int = 1) -> FastAPI:
     app = FastAPI(title="Headwaters local APIs", docs_url=None, redoc_url=None)
     app.state.control = Control(rows=rows, seed=seed, day=day)
     app.include_router(control_routes.router)
-    app.include_router(recalls.router)
+    for api in (recalls, vpic, model_recalls, krakenflex, shop, ecb, open_library):
+        app.include_router(api.router)
     app.add_middleware(Misbehaving, control=app.state.control)
     return app

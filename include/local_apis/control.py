@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
+
+from include.local_apis.ecb_dials import EcbDials
+from include.local_apis.krakenflex_state import Krakenflex
+from include.local_apis.open_library_state import OpenLibrary
+from include.local_apis.shop_state import Shop
 
 # An answer that replaces the API's own; a request gets at most one of these.
 Answer = Literal["202", "429", "500", "503", "cut", "html", "refused"]
 # What is wrong with one answer, or comes with it.
-Flaw = Literal["lost_row", "repeated_row", "replaced", "slow", "stale"]
+Flaw = Literal["lost_row", "reordered", "repeated_row", "replaced", "slow", "stale"]
 # What the source is like; lasts until reset unless `times` says otherwise.
 Condition = Literal[
     "dirty", "empty", "missing_column", "new_column", "no_headers", "retyped_column"
@@ -31,10 +36,11 @@ OPTIONS = {
     "retyped_column": {"name", "type"},
     "dirty": {"which", "rows", "year"},
 }
+VEHICLES, MODEL_RECALLS = "/api/vehicles/", "/recalls/recallsByVehicle"
 
 
 class Asked(NamedTuple):
-    """One request that the APIs were asked."""
+    """One request that the APIs were asked; the fields of a form are params too, once read."""
 
     method: str
     path: str
@@ -42,7 +48,11 @@ class Asked(NamedTuple):
 
     @property
     def purpose(self) -> str:
-        """Which of its questions a recalls client asks: census, count or page."""
+        """Which question a client asks: census, count or page; vin or batch; model_recalls."""
+        if self.path.startswith(VEHICLES):
+            return "batch" if self.method == "POST" else "vin"
+        if self.path == MODEL_RECALLS:
+            return "model_recalls"
         if not self.path.startswith("/resource/"):
             return "other"
         if "$group" in self.params:
@@ -57,7 +67,7 @@ class Fault:
     kind: str
     times: int | None  # how many requests it still hits; None: all of them
     after: int = 0  # how many matching requests pass first
-    only: str | None = None  # a purpose (census, count, page) or a part of the path
+    only: str | None = None  # a purpose (census, count, page, vin, ...) or a part of the path
     options: dict[str, Any] = field(default_factory=dict)
 
     def is_for(self, asked: Asked) -> bool:
@@ -92,6 +102,15 @@ class Control:
         self.valid_tokens: set[str] = {"local-token"}
         self.faults: list[Fault] = []
         self.requests: list[Asked] = []
+        self.shop = Shop(self.seed)
+        self.ecb = EcbDials()
+        self.krakenflex = Krakenflex()
+        self.open_library = OpenLibrary()
+
+    @property
+    def now(self) -> datetime:
+        """What the time is for the APIs that look at a clock."""
+        return (self.date or datetime.now(UTC)).astimezone(UTC)
 
     def fault(
         self,
@@ -113,8 +132,8 @@ class Control:
             raise ValueError(f"the fault {kind!r} has no option {', '.join(unknown)}")
         if kind == "dirty" and options.get("which") not in DIRT:
             raise ValueError(f"the fault 'dirty' needs which of: {', '.join(DIRT)}")
-        if only is None and kind in ("lost_row", "repeated_row"):
-            only = "page"
+        if only is None:
+            only = {"lost_row": "page", "repeated_row": "page", "reordered": "batch"}.get(kind)
         if times == "usual":
             times = None if kind in CONDITIONS else 1
         with self._lock:

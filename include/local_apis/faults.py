@@ -31,8 +31,9 @@ class Misbehaving:
             return await self.app(scope, receive, send)
 
         query = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
-        faults = self.control.arrive(Asked(scope["method"], scope["path"], dict(query)))
-        scope.setdefault("state", {})["faults"] = faults
+        asked = Asked(scope["method"], scope["path"], dict(query))
+        faults = self.control.arrive(asked)
+        scope.setdefault("state", {}).update(asked=asked, faults=faults)
         for fault in faults:
             if fault.kind == "slow":
                 await asyncio.sleep(fault.options.get("seconds", 1))
