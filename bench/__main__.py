@@ -13,6 +13,7 @@ from bench.by_task import Steps, by_task
 from bench.compare import CONTENDERS, Result, compare
 from bench.ledger_cost import Cost, ledger_cost
 from bench.measure import BenchError
+from bench.vin_service import cold_calls, export, loads, told
 from local.localstack import running_localstack
 from local.processes import LocalError
 
@@ -41,8 +42,9 @@ def main() -> int:
     parser.add_argument(
         "--ledger", type=int, metavar="ROWS", help="what audit and ledger add to a run"
     )
+    parser.add_argument("--vin", action="store_true", help="the VIN service")
     asked = parser.parse_args()
-    everything = not asked.rows and not asked.by_task and not asked.ledger
+    everything = not (asked.rows or asked.by_task or asked.ledger or asked.vin)
     names = [name for name in CONTENDERS if name not in asked.without]
     try:
         with (
@@ -59,6 +61,10 @@ def main() -> int:
                 runs = asked.runs or 5
                 costs = ledger_cost(rows, runs, s3_url)
                 _say(f"{rows:,} rows, audit and ledger, median of {runs}", _costs(costs))
+        if everything or asked.vin:
+            runs = asked.runs or 5
+            found = told(loads(runs), export(runs), cold_calls())
+            _say(f"the VIN service, one worker, median of {runs}", found)
     except (BenchError, LocalError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -40,6 +40,12 @@ class Answer:
         return self.headers.get("Content-Encoding", "").lower() in {"gzip", "x-gzip"}
 
     @property
+    def publisher(self) -> str:
+        """`official`, or `made-up:7` for the local data of seed 7, which is marked."""
+        made_up = self.headers.get("X-Made-Up")
+        return f"made-up:{made_up.removeprefix('seed=')}" if made_up else "official"
+
+    @property
     def is_html(self) -> bool:
         if "html" in self.headers.get("Content-Type", "").lower():
             return True

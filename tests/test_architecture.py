@@ -19,7 +19,8 @@ MAY_IMPORT = {
 # The stable faces of Airflow; everything else of it moves from release to release.
 AIRFLOW_FACES = ("airflow.sdk", "airflow.providers.amazon")
 LAKE = Path("include/lake.py")
-SPELLS_KEYS = {Path("include/keys.py"), LAKE}
+# The last names what people download over HTTP; that is no key.
+SPELLS_KEYS = {Path("include/keys.py"), LAKE, Path("include/vin_service/download.py")}
 LOCAL_APIS = Path("include/local_apis")
 WRITES_TO_DELTA = {
     *("write_deltalake", "convert_to_deltalake", "create_write_transaction", "create_table"),

@@ -74,11 +74,10 @@ class Soda2:
 
     def state(self, answer: Answer) -> SourceState:
         headers = answer.headers
-        made_up = headers.get("X-Made-Up")
         modified = headers.get("X-SODA2-Truth-Last-Modified") or headers.get("Last-Modified", "")
         return SourceState(
             dataset=self._dataset,
-            publisher=f"made-up:{made_up.removeprefix('seed=')}" if made_up else "official",
+            publisher=answer.publisher,
             last_modified=_iso(modified, "Last-Modified", answer),
             answered_at=_iso(headers.get("Date", ""), "Date", answer),
         )

@@ -1,0 +1,184 @@
+"""The Parquet file that the cache streams: what is in it, when it is read, and how it ends."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from io import BytesIO
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from include.vin_service import export as export_module
+from include.vin_service.cache import Cache, CacheTrouble
+from include.vin_service.decoding import Unknown, Vehicle
+from include.vin_service.export import export
+
+COLUMNS = ["vin", "make", "model", "model_year", "body_class"]
+SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in COLUMNS])
+
+
+def cars(n: int) -> list[Vehicle]:
+    """In no order, of seven kinds; some share a make or a body class, one has an odd name."""
+    return [
+        Vehicle(
+            f"1HG{(number * 7919) % 100_003:014}",
+            ("HONDA", "Škoda 'é'")[number % 2],
+            f"Model {number % 7}",
+            str(1990 + number % 7),
+            ("", "Coupe")[number % 2],
+            check_digit_wrong=number % 3 == 0,
+        )
+        for number in range(n)
+    ]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    cache = Cache.open(tmp_path / "vins.db")
+    yield cache
+    cache.close()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_module, "BATCH", 10)
+
+
+def read(pieces: Iterator[bytes]) -> pa.Table:
+    return pq.read_table(BytesIO(b"".join(pieces)))
+
+
+def rows(vehicles: list[Vehicle]) -> list[dict[str, str]]:
+    return [dict(zip(COLUMNS, one[:5], strict=True)) for one in sorted(vehicles)]
+
+
+def wal_is_free(path: Path) -> bool:
+    """True when no reader holds a snapshot, so that the whole log can be written back."""
+    with closing(sqlite3.connect(path, timeout=0)) as other:
+        busy, *_ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return busy == 0
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("n", [1, 9, 10, 11, 20, 95])
+def test_all_vehicles_are_in_it_by_vin(cache: Cache, n: int) -> None:
+    """Below, at and beyond full row groups: each vehicle once, in order, as it was put."""
+    cache.put([*cars(n), Unknown("9" * 17, "not one of them")], 1, "made-up:1")
+    body = b"".join(export(cache))
+    table = pq.read_table(BytesIO(body))
+    assert table.schema.remove_metadata() == SCHEMA
+    assert table.to_pylist() == rows(cars(n))
+    assert table.schema.metadata == {b"source": b"made-up:1"}
+    assert pq.ParquetFile(BytesIO(body)).num_row_groups == -(-n // 10)
+
+
+def test_an_empty_cache_is_a_valid_file(cache: Cache) -> None:
+    """No rows, and the schema all the same; so it is after the last vehicle was removed."""
+    table = read(export(cache))
+    assert (table.num_rows, table.schema.remove_metadata()) == (0, SCHEMA)
+    (car,) = cars(1)
+    cache.put([car], 1, "official")
+    cache.remove(car.vin)
+    table = read(export(cache))
+    assert (table.num_rows, table.schema.remove_metadata()) == (0, SCHEMA)
+    assert table.schema.metadata == {b"source": b"official"}
+
+
+def test_more_kinds_than_six_digits(cache: Cache) -> None:
+    """The ids of kinds may grow beyond a million without a vehicle turning into another."""
+    first, second = cars(2)
+    cache.put([first], 1, "official")
+    with closing(sqlite3.connect(cache.path)) as other, other:
+        other.execute("UPDATE kinds SET id = 2345678")
+        other.execute("UPDATE vehicles SET kind = 2345678")
+    cache.put([second], 1, "official")
+    assert read(export(cache)).to_pylist() == rows([first, second])
+
+
+@pytest.mark.usefixtures("small")
+def test_the_same_cache_gives_the_same_bytes(cache: Cache) -> None:
+    """Nothing of the moment is in the file."""
+    cache.put(cars(35), 1, "official")
+    assert b"".join(export(cache)) == b"".join(export(cache))
+
+
+@pytest.mark.usefixtures("small")
+def test_the_first_bytes_come_before_the_last_row_is_read(cache: Cache) -> None:
+    """With a hundred batches to come, a piece is there, and only the next batch is read ahead."""
+    cache.put(cars(1_000), 1, "official")
+    asked: list[str] = []
+    snapshot = cache.snapshot
+
+    class Watched:
+        def __init__(self) -> None:
+            self.block = snapshot()
+
+        def __enter__(self) -> sqlite3.Connection:
+            connection = self.block.__enter__()
+            connection.set_trace_callback(asked.append)
+            return connection
+
+        def __exit__(self, *error: object) -> None:
+            self.block.__exit__(*error)
+
+    cache.snapshot = Watched
+    pieces = export(cache)
+    assert next(pieces).startswith(b"PAR1")
+    pieces.close()
+    batches = sum("group_concat" in statement for statement in asked)
+    assert 1 <= batches <= 2
+
+
+@pytest.mark.usefixtures("small")
+def test_it_is_a_snapshot(cache: Cache) -> None:
+    """Vehicles that come, change and go between two pieces are as they were at the first."""
+    before = cars(60)
+    cache.put(before, 1, "official")
+    pieces = export(cache)
+    first = next(pieces)
+    cache.put([one._replace(model="Changed") for one in before], 2, "official")
+    cache.put([Vehicle("Z" * 17, "NEW", "New", "2026", "")], 2, "official")
+    cache.remove(before[0].vin)
+    table = pq.read_table(BytesIO(first + b"".join(pieces)))
+    assert table.to_pylist() == rows(before)
+    assert "Changed" in read(export(cache))["model"].to_pylist()
+
+
+@pytest.mark.usefixtures("small")
+def test_whoever_goes_away_frees_the_snapshot(cache: Cache) -> None:
+    """An export that is closed early, or read to its end, holds the write-ahead log no more."""
+    cache.put(cars(60), 1, "official")
+    pieces = export(cache)
+    next(pieces)
+    cache.put([Vehicle("Z" * 17, "NEW", "New", "2026", "")], 2, "official")
+    assert not wal_is_free(cache.path)
+    pieces.close()
+    assert wal_is_free(cache.path)
+    read(export(cache))
+    assert wal_is_free(cache.path)
+
+
+@pytest.mark.usefixtures("small")
+def test_no_file_is_written_beside_it(cache: Cache) -> None:
+    """While it is under way there is nothing on the disk but the cache."""
+    cache.put(cars(60), 1, "official")
+    before = {path.name for path in cache.path.parent.iterdir()}
+    pieces = export(cache)
+    next(pieces)
+    assert {path.name for path in cache.path.parent.iterdir()} == before
+    pieces.close()
+
+
+@pytest.mark.usefixtures("small")
+def test_a_cache_that_breaks_meanwhile_is_trouble(cache: Cache) -> None:
+    """A file that cannot be read is told by name, and no end is written as if it were whole."""
+    cache.put(cars(60), 1, "official")
+    with closing(sqlite3.connect(cache.path)) as other, other:
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute("UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'vehicles'")
+    with pytest.raises(CacheTrouble, match=r"vins\.db"):
+        b"".join(export(cache))
