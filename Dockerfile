@@ -13,6 +13,9 @@ COPY dags/ dags/
 COPY plugins/ plugins/
 COPY include/ include/
 
+# A new volume takes the owner of the folder that it covers: the VIN service's cache is writable.
+RUN mkdir /opt/airflow/vin
+
 ENV PYTHONPATH=/opt/headwaters \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/headwaters/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/headwaters/plugins \

@@ -11,7 +11,7 @@ SYNC    := $(UV) pip sync --quiet --require-hashes
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 # Tests see none of the user's settings, and never the user's own Airflow.
-HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_%,$(.VARIABLES))) \
+HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_% VIN_% VPIC_%,$(.VARIABLES))) \
            AIRFLOW_HOME=$(CURDIR)/.local/airflow-tests
 
 export UV_SYSTEM_CERTS := 1
@@ -19,13 +19,16 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run lake dag ui live up down test lint bench lock install clean
+.PHONY: help run vin lake dag ui live up down test lint bench lock install clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: install  ## Run the vehicle recalls on the local APIs, into s3_bucket/; DAYS=3 runs three days.
 	@$(LOCAL) run --days="$$DAYS"
+
+vin: install  ## Start the VIN service on 127.0.0.1 with a local vPIC; make vin LIVE=1 asks the real one.
+	@$(LOCAL) vin $(if $(LIVE),--live)
 
 lake: install  ## Open a shell for the lake's commands, or run one: make lake ARGS='changes'; LIVE=1 for make live's.
 	@$(LOCAL) lake $(if $(LIVE),--live) --arguments="$$ARGS"

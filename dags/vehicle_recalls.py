@@ -19,18 +19,13 @@ a commit is done once, and whatever was interrupted after it is mended by the ne
 from __future__ import annotations
 
 import logging
-import os
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import (
     Asset,
     CronPartitionTimetable,
-    ExceptionRetryPolicy,
     Param,
-    RetryAction,
-    RetryRule,
     dag,
     get_current_context,
     task,
@@ -39,6 +34,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from plugins.notifying.notify import alert, tell
+from plugins.policy.every_dag import DEFAULTS, lake, refuse_unknown_conf, show
 
 log = logging.getLogger(__name__)
 RECALLS = Asset("vehicle_recalls")
@@ -91,23 +87,7 @@ ONE_YEAR = PARAMS | {
         description="Exactly one, such as [2019]. Leave it empty in the backfill form.",
     )
 }
-DEFAULTS = {
-    "owner": "headwaters",
-    "retries": 2,
-    "retry_delay": timedelta(minutes=1),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=10),
-    "retry_policy": ExceptionRetryPolicy(
-        rules=[RetryRule(exception="include.errors.Hopeless", action=RetryAction.FAIL)]
-    ),
-}
 BY_BATCH = "{{ batch_label }}"
-
-
-def lake() -> Any:
-    from plugins.hooks.lake_hook import LakeHook
-
-    return LakeHook().get_conn()
 
 
 def recalls_api() -> Any:
@@ -123,12 +103,7 @@ def census(*, one_year: bool) -> Any:
 
     context = get_current_context()
     params = context["params"]
-    known = ONE_YEAR if one_year else ALL_YEARS
-    if unknown := set(context["dag_run"].conf or {}) - set(known):
-        raise AirflowFailException(
-            f"the run's conf has {', '.join(sorted(unknown))}, which this DAG does not know; "
-            f"it takes {', '.join(known)}"
-        )
+    refuse_unknown_conf(context["dag_run"].conf, ONE_YEAR if one_year else ALL_YEARS)
     key = context["dag_run"].partition_key
     years = params["years"]
     if one_year and key:
@@ -228,10 +203,7 @@ def report(published: Any) -> None:
     screen = render(here, published)
     if not published["dry_run"]:
         project_reports(here)
-    for line in screen.splitlines():
-        log.info(line)
-    if path := os.environ.get("HEADWATERS_SCREEN"):
-        Path(path).write_text(screen, encoding="utf-8")
+    show(screen, log)
     tell(here, published)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+MONEY = pa.decimal128(18, 2)
 
 
 @dataclass(frozen=True)
@@ -186,5 +188,6 @@ PARSERS: Mapping[pa.DataType, Callable[[str], Any]] = {
     ),
     pa.int64(): _shaped(r"-?\d{1,19}", "a whole number", _integer),
     pa.float64(): _shaped(r"-?\d{1,15}(\.\d{1,15})?", "a number", _number),
+    MONEY: _shaped(r"-?\d{1,16}", "a whole amount", Decimal),  # as a source without cents has it
     pa.bool_(): _shaped(r"Yes|No", "Yes or No", YES_NO.__getitem__),
 }

@@ -12,11 +12,14 @@ from dataclasses import fields
 import pyarrow as pa
 
 from include.contract import Column, Contract
-from include.keys import Keys
-from include.ledger import LEDGER_SCHEMA
+from include.keys import Keys, OutageKeys, VinKeys
+from include.site_outages.contract import CONTRACT as OUTAGES
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA
 from include.vehicle_recalls.contract import CONTRACT as RECALLS
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA
 from include.vehicle_recalls.project import AGGREGATES
+from include.vin_snapshots.contract import CONTRACT as VEHICLES
+from include.vin_snapshots.contract import VEHICLES_LOST
 
 QUARANTINE = {
     "nhtsa_id": "The key, where the row has one.",
@@ -37,6 +40,8 @@ def dictionary() -> str:
             *_aggregates(RECALLS),
             *_ledger(RECALLS),
             *_quarantine(RECALLS),
+            *_outages(OUTAGES),
+            *_vehicles(VEHICLES),
         ]
     )
 
@@ -52,7 +57,44 @@ def _published(contract: Contract) -> Iterable[str]:
         f"The key is `{contract.key}`. `year` (int32) is a column of the table only. "
         f"Contract version {contract.version}."
     )
-    yield _table(
+    yield _columns(contract)
+    passing = [column.name for column in contract.columns if not column.business]
+    yield (
+        f"A change of {_listed(passing)} alone is no change: the source gives every row new ones "
+        "at each refresh. These three are those of the read that last changed the year."
+    )
+
+
+def _outages(contract: Contract) -> Iterable[str]:
+    keys = OutageKeys(contract.name)
+    yield f"## {contract.name}"
+    yield contract.grain
+    yield (
+        f"The table is `{keys.table}` (Delta Lake, partitioned by `site_id`). The same rows are "
+        f"one file a site, such as `{keys.site('norwich-pear-tree')}`. An outage is told by `id`, "
+        f"`begin` and `end` together. Contract version {contract.version}."
+    )
+    yield _columns(contract)
+
+
+def _vehicles(contract: Contract) -> Iterable[str]:
+    keys = VinKeys(contract.name)
+    yield f"## {contract.name}"
+    yield contract.grain
+    yield (
+        f"The table is `{keys.table}` (Delta Lake, without partitions). Its newest version is "
+        f"`{keys.vehicles}`, sorted by {_listed(contract.sort_by)}. The key is `{contract.key}`. "
+        f"Contract version {contract.version}."
+    )
+    yield _columns(contract)
+    yield (
+        f"`vehicles` is the one check that `accept` takes a reason for. {VEHICLES_LOST.sentence} "
+        f"The limit is {VEHICLES_LOST}."
+    )
+
+
+def _columns(contract: Contract) -> str:
+    return _table(
         ["Column", "Type", "At the source", "Limits", "What it says"],
         [
             [
@@ -64,11 +106,6 @@ def _published(contract: Contract) -> Iterable[str]:
             ]
             for column in contract.columns
         ],
-    )
-    passing = [column.name for column in contract.columns if not column.business]
-    yield (
-        f"A change of {_listed(passing)} alone is no change: the source gives every row new ones "
-        "at each refresh. These three are those of the read that last changed the year."
     )
 
 

@@ -35,9 +35,9 @@ class Keys:
     def staging(self, token: str, name: str) -> str:
         return f"{self.staging_folder}{token}/{name}"
 
-    def candidate(self, year: int, token: str, sha256: str) -> str:
+    def candidate(self, partition: int | str, token: str, sha256: str) -> str:
         """A data file's path inside the table: the read, the content, and used once."""
-        return f"{year}/{token}-{sha256}.parquet"
+        return f"{partition}/{token}-{sha256}.parquet"
 
     def ledger_file(self, version: int, token: str, sha256: str) -> str:
         """A data file's path inside the ledger: the version of the table that it tells of."""
@@ -66,6 +66,94 @@ class Keys:
 
     def report(self, version: int) -> str:
         return f"{self.reports_folder}{version}.md"
+
+
+class OutageKeys(Keys):
+    """Those of site outages: a file a site, and a record of each time that one was posted."""
+
+    def site(self, site_id: str) -> str:
+        return f"{self.folder}{site_id}.parquet"
+
+    def deliveries(self, site_id: str) -> str:
+        return f"{self.folder}deliveries/{site_id}/"
+
+    def delivery(self, site_id: str, number: int, step: str) -> str:
+        return f"{self.deliveries(site_id)}{number:08}-{step}.json"
+
+    def delivery_of(self, key: str) -> tuple[int, str]:
+        """The number and the step of the delivery whose record lies under this key."""
+        number, step = key.rpartition("/")[2].removesuffix(".json").split("-")
+        return int(number), step
+
+
+class PriceKeys(Keys):
+    """Those of prices: two files a day, the same of the newest day, and products by content."""
+
+    def day(self, day: str, kind: str) -> str:
+        return f"{self.folder}{day}.{kind}"
+
+    def latest(self, kind: str) -> str:
+        return f"{self.folder}latest.{kind}"
+
+    def day_of(self, key: str) -> str | None:
+        """The day whose file lies under this key; None when the key is of something else."""
+        pattern = re.escape(self.folder) + r"(\d{4}-\d\d-\d\d)\.(parquet|csv)"
+        found = re.fullmatch(pattern, key)
+        return found[1] if found else None
+
+    def sha256_of(self, candidate: str) -> str:
+        """The content of a data file, as its path in the table has it."""
+        return candidate.rpartition("-")[2].removesuffix(".parquet")
+
+    def products(self, sha256: str) -> str:
+        """What the shop sold, as a version of the table and its ledger know it."""
+        return f"{self.folder}products/{sha256}.parquet"
+
+    def rates(self, token: str, landing: str) -> str:
+        return f"{self.raw_folder}{token}/{landing}/rates.csv.gz"
+
+
+class SubjectKeys(Keys):
+    """Those of subject books: a folder a subject, with snapshots, versions and plain names."""
+
+    def snapshot(self, subject: str, token: str, sha256: str) -> str:
+        """The folder of three tables that belong together: the read, the content, used once."""
+        return f"{self.folder}{subject}/{token}-{sha256}"
+
+    def file_of(self, folder: str, table: str, kind: str) -> str:
+        return f"{folder}/{table}.{kind}"
+
+    def versions(self, subject: str) -> str:
+        return f"{self.folder}{subject}/versions/"
+
+    def version(self, subject: str, number: int) -> str:
+        """What says which snapshot is this version: a receipt, written once."""
+        return f"{self.versions(subject)}{number:020}.json"
+
+    def number_of(self, key: str) -> int:
+        """The number of the version whose receipt lies under this key."""
+        return int(key.rpartition("/")[2].removesuffix(".json"))
+
+    def current(self, subject: str) -> str:
+        return f"{self.folder}{subject}/current.json"
+
+    def plain(self, subject: str, table: str, kind: str) -> str:
+        return self.file_of(f"{self.folder}{subject}", table, kind)
+
+
+class VinKeys(Keys):
+    """Those of VIN snapshots: all vehicles are one file, in the table and beside it."""
+
+    def export(self, token: str) -> str:
+        return self.staging(token, "export.parquet")
+
+    def snapshot(self, token: str, sha256: str) -> str:
+        """A data file's path inside the table, which has no partitions."""
+        return f"{token}-{sha256}.parquet"
+
+    @property
+    def vehicles(self) -> str:
+        return f"{self.folder}vehicles.parquet"
 
 
 def mint_token() -> str:

@@ -25,24 +25,36 @@ def _field(name: str, kind: pa.DataType, sentence: str, *, nullable: bool = Fals
     return pa.field(name, kind, nullable=nullable, metadata={"comment": sentence})
 
 
-LEDGER_SCHEMA = pa.schema(
-    [
-        _field("version", pa.int64(), "The version of the table that brought the change."),
-        _field("observed_at", TIMESTAMP, "When the source was read, by its own clock."),
-        _field("nhtsa_id", pa.string(), "The campaign that changed."),
-        _field(YEAR, pa.int32(), "Its report year: after the change, or before a retraction."),
-        _field(
-            "event",
-            pa.string(),
-            "published, edited, retracted, or republished: published again after a retraction.",
-        ),
-        _field("field", pa.string(), "The column that changed; of an edit only these have a row."),
-        _field(
-            "old", pa.string(), "The value before, as text; null: there was none.", nullable=True
-        ),
-        _field("new", pa.string(), "The value now, as text; null: there is none.", nullable=True),
-    ]
-)
+def ledger_schema(contract: Contract, key_sentence: str, year_sentence: str = "") -> pa.Schema:
+    """The columns of a contract's ledger; a table without years has none of the year."""
+    of_key = contract.schema.field(contract.key).type
+    return pa.schema(
+        [
+            _field("version", pa.int64(), "The version of the table that brought the change."),
+            _field("observed_at", TIMESTAMP, "When the source was read, by its own clock."),
+            _field(contract.key, of_key, key_sentence),
+            *([_field(YEAR, pa.int32(), year_sentence)] if year_sentence else []),
+            _field(
+                "event",
+                pa.string(),
+                "published, edited, retracted, or republished: published again after a retraction.",
+            ),
+            _field(
+                "field",
+                pa.string(),
+                "The column that changed; of an edit only these have a row.",
+            ),
+            _field(
+                "old",
+                pa.string(),
+                "The value before, as text; null: there was none.",
+                nullable=True,
+            ),
+            _field(
+                "new", pa.string(), "The value now, as text; null: there is none.", nullable=True
+            ),
+        ]
+    )
 
 
 class LedgerBroken(Hopeless):
@@ -52,7 +64,7 @@ class LedgerBroken(Hopeless):
 class Matched(NamedTuple):
     """Rows of two versions brought together by key."""
 
-    edits: pa.Table  # key, year, field, old, new
+    edits: pa.Table  # key, year if it has one, field, old, new
     edited: pa.Array  # keys
     same: pa.Array  # keys
     gone: pa.Table  # rows of the older version that the newer has not
@@ -70,7 +82,7 @@ def from_text(texts: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def match(contract: Contract, old: pa.Table, new: pa.Table) -> Matched:
-    """Both tables have the business columns and the year; a key is in each once at most."""
+    """Both tables have the business columns, and both a year or none; a key is unique in each."""
     key = contract.key
     at = pc.index_in(new[key].combine_chunks(), value_set=old[key].combine_chunks())
     old_both, new_both = old.take(at.drop_null()), new.filter(at.is_valid())
@@ -114,13 +126,16 @@ def whole(contract: Contract, rows: pa.Table, event: str) -> pa.Table:
 
 def _events(rows: pa.Table, key: str, name: str, old: pa.Array, new: pa.Array) -> pa.Table:
     columns = {
-        "nhtsa_id": rows[key],
-        YEAR: rows[YEAR],
+        **{column: rows[column] for column in (key, *_year(rows))},
         "field": pa.array([name] * rows.num_rows, pa.string()),
         "old": old,
         "new": new,
     }
     return pa.table(columns)
+
+
+def _year(rows: pa.Table) -> list[str]:
+    return [YEAR] if YEAR in rows.schema.names else []
 
 
 def labelled(events: pa.Table, event: str | pa.Array) -> pa.Table:
@@ -130,7 +145,7 @@ def labelled(events: pa.Table, event: str | pa.Array) -> pa.Table:
 
 
 def replay(contract: Contract, rows: pa.Table, events: pa.Table) -> pa.Table:
-    """The rows (business columns and year) after these events, which are in order of versions.
+    """The rows (business columns, and year) after these events, which are in order of versions.
 
     Every step is checked: what is edited or retracted must be as the event says it was.
     """
@@ -139,71 +154,76 @@ def replay(contract: Contract, rows: pa.Table, events: pa.Table) -> pa.Table:
         pc.is_in(events["event"], value_set=pa.array(EVENTS)),
     )
     for event in events.filter(pc.invert(known)).slice(length=1).to_pylist():
-        raise _broken(event, "or the event is one that nobody knows")
-    touched = pc.is_in(rows[contract.key], value_set=events["nhtsa_id"].combine_chunks().unique())
+        raise _broken(event, contract.key, "or the event is one that nobody knows")
+    key = contract.key
+    touched = pc.is_in(rows[key], value_set=events[key].combine_chunks().unique())
     state = _state(contract, rows.filter(touched))
-    retracted: set[str] = set()
-    for step in _steps(events):
-        _apply(state, retracted, step)
-    kept = rows.filter(pc.invert(touched)).select([*contract.business_columns, YEAR])
+    retracted: set[Key] = set()
+    for step in _steps(events, key):
+        _apply(state, retracted, step, key)
+    kept = rows.filter(pc.invert(touched)).select([*contract.business_columns, *_year(rows)])
     return pa.concat_tables([kept, _rows(state, kept.schema)])
 
 
+Key = Any  # whatever the contract's key is
 Fields = dict[str, Any]
 Step = list[dict[str, Any]]
 
 
-def _state(contract: Contract, rows: pa.Table) -> dict[str, Fields]:
+def _state(contract: Contract, rows: pa.Table) -> dict[Key, Fields]:
     texts = {name: as_text(rows[name]).to_pylist() for name in contract.business_columns}
-    years = rows[YEAR].to_pylist()
+    texts |= {name: rows[name].to_pylist() for name in _year(rows)}
     return {
-        key: {name: texts[name][at] for name in texts if texts[name][at] is not None}
-        | {YEAR: years[at]}
-        for at, key in enumerate(texts[contract.key])
+        key: {name: values[at] for name, values in texts.items() if values[at] is not None}
+        for at, key in enumerate(rows[contract.key].to_pylist())
     }
 
 
-def _steps(events: pa.Table) -> Iterable[Step]:
+def _steps(events: pa.Table, key: str) -> Iterable[Step]:
     """The events of one version and one key together."""
-    steps: dict[tuple[int, str], Step] = {}
+    steps: dict[tuple[int, Key], Step] = {}
     for event in events.to_pylist():
-        steps.setdefault((event["version"], event["nhtsa_id"]), []).append(event)
+        steps.setdefault((event["version"], event[key]), []).append(event)
     return (steps[at] for at in sorted(steps, key=lambda at: at[0]))
 
 
-def _apply(state: dict[str, Fields], retracted: set[str], step: Step) -> None:
-    key, kinds = step[0]["nhtsa_id"], {event["event"] for event in step}
+def _apply(state: dict[Key, Fields], retracted: set[Key], step: Step, of: str) -> None:
+    key, kinds = step[0][of], {event["event"] for event in step}
     fields = state.get(key, {})
     if len({event["field"] for event in step}) != len(step) or len(kinds) != 1:
-        raise _broken(step[0], "is told twice")
+        raise _broken(step[0], of, "is told twice")
     for event in step:
         if fields.get(event["field"]) != event["old"]:
-            raise _broken(event, f"was {fields.get(event['field'])!r}, not {event['old']!r}")
+            was = f"was {fields.get(event['field'])!r}, not {event['old']!r}"
+            raise _broken(event, of, was)
     (kind,) = kinds
     if (kind in {EDITED, RETRACTED}) != bool(fields):
-        raise _broken(step[0], "is there already" if fields else "is not there")
+        raise _broken(step[0], of, "is there already" if fields else "is not there")
     # What was retracted before these events began may return, too.
     if kind == PUBLISHED and key in retracted:
-        raise _broken(step[0], "was retracted before")
+        raise _broken(step[0], of, "was retracted before")
     if kind == RETRACTED:
-        if len(step) != len(fields) - 1:
-            raise _broken(step[0], f"has {len(fields) - 1} fields, of which {len(step)} are told")
+        had = len(fields.keys() - {YEAR})
+        if len(step) != had:
+            raise _broken(step[0], of, f"has {had} fields, of which {len(step)} are told")
         del state[key]
         retracted.add(key)
         return
     retracted.discard(key)
-    after = fields | {event["field"]: event["new"] for event in step} | {YEAR: step[0][YEAR]}
+    after = fields | {event["field"]: event["new"] for event in step}
+    if YEAR in step[0]:
+        after[YEAR] = step[0][YEAR]
     state[key] = {name: value for name, value in after.items() if value is not None}
 
 
-def _broken(event: dict[str, Any], what: str) -> LedgerBroken:
+def _broken(event: dict[str, Any], key: str, what: str) -> LedgerBroken:
     return LedgerBroken(
-        f"the ledger does not replay: in version {event['version']} {event['nhtsa_id']} is "
+        f"the ledger does not replay: in version {event['version']} {event[key]} is "
         f"{event['event']}, but its {event['field']} {what}; restore the ledger from a copy"
     )
 
 
-def _rows(state: dict[str, Fields], schema: pa.Schema) -> pa.Table:
+def _rows(state: dict[Key, Fields], schema: pa.Schema) -> pa.Table:
     columns = []
     for field in schema:
         values = [fields.get(field.name) for fields in state.values()]

@@ -21,6 +21,8 @@ def main() -> int:
     run.add_argument("--days", default="", help="run that many days of the source, one by one")
     commands.add_parser("live", help="run the flagship once on the official API")
     commands.add_parser("ui", help="start Airflow with everything connected")
+    vin = commands.add_parser("vin", help="start the VIN service on the local APIs")
+    vin.add_argument("--live", action="store_true", help="on the real vPIC and NHTSA")
     commands.add_parser("stop", help="end what a killed command left running")
     lake = commands.add_parser("lake", help="open a shell for the lake's commands, or run one")
     lake.add_argument("--live", action="store_true", help="the lake that `make live` fills")
@@ -50,27 +52,32 @@ def _do(asked: argparse.Namespace) -> int:
             from local.state import stop  # all that works without the virtual environment
 
             stop(ROOT)
-            return 0
+            code = 0
         case "ui":
             from local.ui import run_ui
 
-            return run_ui(ROOT)
+            code = run_ui(ROOT)
+        case "vin":
+            from local.vin import run_vin
+
+            code = run_vin(ROOT, live=asked.live)
         case "dag":
             from local.run import run_once
 
-            return run_once(ROOT, asked.dag_id, asked.conf, "dag.log")
+            code = run_once(ROOT, asked.dag_id, asked.conf, "dag.log")
         case "lake":
             from local.lake_shell import use_lake
 
-            return use_lake(ROOT, asked.arguments, live=asked.live)
+            code = use_lake(ROOT, asked.arguments, live=asked.live)
         case "run" if asked.days:
             from local.days import run_days
 
-            return run_days(ROOT, asked.days)
+            code = run_days(ROOT, asked.days)
         case _:
             from local.run import run_flagship
 
-            return run_flagship(ROOT, official=asked.command == "live")
+            code = run_flagship(ROOT, official=asked.command == "live")
+    return code
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -23,7 +23,7 @@ def run_days(root: Path, written: str) -> int:
     days = checked_days(written)
     say = stopwatch()
     runs: dict[int, OneRun] = {}
-    with connected(root, RUNS, say) as laptop:
+    with connected(root, RUNS, say, dag_id=FLAGSHIP) as laptop:
         if not laptop.source:
             raise Misuse(
                 f"DAYS={days} runs days of the local APIs, but {RECALLS_API} names another "

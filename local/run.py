@@ -14,13 +14,23 @@ from typing import TextIO
 
 from local.airflow_home import RUNS, airflow_environment, migrate
 from local.dag_run import Progress, TaskFailed, checked_conf, run_dag
-from local.environment import RECALLS_API, connect, has_own_lake, read_environment
+from local.environment import (
+    CONNECTIONS,
+    RECALLS_API,
+    VIN_API,
+    connect,
+    has_own_lake,
+    read_environment,
+)
 from local.made_up_source import MadeUpSource
 from local.processes import tell
 from local.stack import FOLDERS, Stack
+from local.vin_service import needs_local_apis
 
 FLAGSHIP = "vehicle_recalls"
 BUCKET, LIVE_BUCKET = "headwaters", "headwaters-live"
+# The connections that a DAG opens; one that is not named here gets all there are.
+OPENS = {FLAGSHIP: {RECALLS_API}, "vin_snapshots": {VIN_API}}
 OWN_LAKE = "the lake is the one that you set; LocalStack is not started, nothing is mirrored"
 Say = Callable[[str], None]
 
@@ -46,23 +56,30 @@ class Connected:
 
 @contextmanager
 def connected(
-    root: Path, database: str, say: Say, *, official: bool = False
+    root: Path, database: str, say: Say, *, dag_id: str = "", official: bool = False
 ) -> Iterator[Connected]:
     """Everything that a DAG needs: the servers that nobody else stands in for, and a database."""
     settings = read_environment(root)
     own_lake = has_own_lake(settings)
     bucket = "" if own_lake else LIVE_BUCKET if official else BUCKET
-    local_apis = not official and RECALLS_API not in settings
+    opened = OPENS.get(dag_id, CONNECTIONS.keys()) - settings.keys()
+    vin_settings = settings if VIN_API in opened else None
+    local_apis = not official and bool(
+        opened - {VIN_API} or (vin_settings is not None and needs_local_apis(settings))
+    )
     if own_lake:
         say(OWN_LAKE)
     with ThreadPoolExecutor(1) as aside:
         migrated = aside.submit(migrate, root, database, settings)
-        with Stack(root, say).used(bucket=bucket, local_apis=local_apis) as addresses:
+        with Stack(root, say).used(
+            bucket=bucket, local_apis=local_apis, vin_settings=vin_settings
+        ) as addresses:
             settings = connect(
                 settings,
                 bucket=bucket,
                 localstack_url=addresses.localstack_url,
                 recalls_url=addresses.apis_url,
+                vin_url=addresses.vin_url,
                 official=official,
             )
             source = MadeUpSource(root, addresses.apis_url) if local_apis else None
@@ -119,7 +136,7 @@ def run_once(root: Path, dag_id: str, conf: str, log_name: str, *, official: boo
     """Run a DAG once, a line a task, and show its report; the exit code is the run's."""
     say = stopwatch()
     run = OneRun(root, dag_id, conf, log_name)
-    with connected(root, RUNS, say, official=official) as laptop:
+    with connected(root, RUNS, say, dag_id=dag_id, official=official) as laptop:
         say(f"airflow dags test {dag_id}")
         run.make(laptop.settings, Progress(say))
     if run.screen:

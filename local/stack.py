@@ -1,4 +1,4 @@
-"""One LocalStack and one server of local APIs for a checkout, shared by all that run at a time.
+"""LocalStack, the local APIs and the VIN service of a checkout, shared by all that run at a time.
 
 Whoever uses them holds a shared lock. Who leaves mirrors the bucket; who leaves last also ends the
 servers. A target that was killed leaves them running: the next one finds them by the state file
@@ -13,9 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +41,7 @@ from local.processes import (
     wait_until,
 )
 from local.state import Lock, State, locked, stack_state, users_lock
+from local.vin_service import VIN_SERVICE, command, serves, service_environment
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 LOCALSTACK = "LocalStack"
 LOCAL_APIS = "the local APIs"
 FOLDERS = {"headwaters": "s3_bucket", "headwaters-live": "s3_bucket_live"}
+LOGS = {LOCAL_APIS: "local_apis.log", VIN_SERVICE: "vin_service.log"}
 ANSWERS_WITHIN_S = 10.0
 Say = Callable[[str], None]
 
@@ -62,6 +64,7 @@ class Addresses:
 
     localstack_url: str
     apis_url: str
+    vin_url: str
 
 
 class Stack:
@@ -73,13 +76,24 @@ class Stack:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
 
     @contextmanager
-    def used(self, *, bucket: str = "", local_apis: bool = False) -> Iterator[Addresses]:
-        """Use LocalStack, with this bucket loaded, and the local APIs, as far as asked for."""
+    def used(
+        self,
+        *,
+        bucket: str = "",
+        local_apis: bool = False,
+        vin_settings: Mapping[str, str] | None = None,
+    ) -> Iterator[Addresses]:
+        """Use LocalStack, with this bucket loaded, and the servers, as far as asked for.
+
+        The VIN service is asked for by its settings, which the others' addresses complete.
+        """
         users = Lock(users_lock(self.root))
         try:
             users.take(fcntl.LOCK_SH)
             with locked(self.folder / "start.lock"):
                 addresses = self._started(bucket, local_apis=local_apis)
+                if vin_settings is not None:
+                    addresses = self._with_vin_service(addresses, vin_settings, bucket)
             yield addresses
         finally:
             try:
@@ -107,7 +121,34 @@ class Stack:
         return Addresses(
             localstack_url=state.servers[LOCALSTACK].url if bucket else "",
             apis_url=state.servers[LOCAL_APIS].url if local_apis else "",
+            vin_url="",
         )
+
+    def _with_vin_service(
+        self, others: Addresses, settings: Mapping[str, str], bucket: str
+    ) -> Addresses:
+        """Started last: it is told where the others are, so one that knew others is of no use."""
+        state = State.read(self.state_file)
+        environment = service_environment(
+            self.root,
+            settings,
+            bucket=bucket,
+            localstack_url=others.localstack_url,
+            apis_url=others.apis_url,
+        )
+        found = state.servers.get(VIN_SERVICE)
+        if found and found.alive():
+            if not self.children and serves(found.url):
+                self.say(f"{VIN_SERVICE} found running on {urlsplit(found.url).netloc}")
+                return replace(others, vin_url=found.url)
+            end_groups([found.pid])
+        port = free_port()
+        begun, log, url = time.monotonic(), self._log(VIN_SERVICE), f"http://127.0.0.1:{port}"
+        child = start_group(command(port), environment, log, folder=self.root)
+        self._note(state, VIN_SERVICE, child, url)
+        wait_until(partial(serves, url), VIN_SERVICE, child, log)
+        self.say(f"{VIN_SERVICE} up on 127.0.0.1:{port} ({time.monotonic() - begun:.1f} s)")
+        return replace(others, vin_url=url)
 
     def _start_unless_it_answers(self, state: State, name: str) -> None:
         found = state.servers.get(name)
@@ -122,6 +163,9 @@ class Stack:
             child, url = start_localstack(self.folder / "localstack")
         else:
             child, url = self._start_apis()
+        self._note(state, name, child, url)
+
+    def _note(self, state: State, name: str, child: subprocess.Popen[bytes], url: str) -> None:
         self.children[name] = child
         state.servers[name] = Started(name, child.pid, born(child.pid) or "", url)
         # Written before it is ready: if we are killed now, the next one finds it.
@@ -192,7 +236,7 @@ class Stack:
     def _log(self, name: str) -> Path:
         if name == LOCALSTACK:
             return log_of(self.folder / "localstack")
-        return self.folder / "logs" / "local_apis.log"
+        return self.folder / "logs" / LOGS[name]
 
 
 def _s3(state: State) -> S3Client:

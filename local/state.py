@@ -85,6 +85,10 @@ def ui_state(root: Path) -> Path:
     return root / ".local" / "ui.json"
 
 
+def vin_state(root: Path, *, live: bool) -> Path:
+    return root / ".local" / ("vin-live.json" if live else "vin.json")
+
+
 def users_lock(root: Path) -> Path:
     return root / ".local" / "users.lock"
 
@@ -95,9 +99,11 @@ def stop(root: Path) -> None:
     try:
         if not users.take_if_free():
             raise LocalError(
-                "a run or `make ui` of this checkout is at work; end it (Ctrl-C), then try again"
+                "a run, `make ui` or `make vin` of this checkout is at work; "
+                "end it (Ctrl-C), then try again"
             )
-        for path in (ui_state(root), stack_state(root)):
+        of_vin = (vin_state(root, live=live) for live in (False, True))
+        for path in (ui_state(root), *of_vin, stack_state(root)):
             State.read(path).end_servers()
             path.unlink(missing_ok=True)
     finally:

@@ -167,6 +167,13 @@ def test_keys_are_spelled_in_one_place() -> None:
     assert not spelled
 
 
+def test_what_every_dag_does_alike_is_written_once() -> None:
+    """Retries, the lake and the screen of a DAG are those of plugins/policy/every_dag.py."""
+    for module in modules("dags"):
+        assert "plugins.policy.every_dag" in set(imports_of(module)), module
+        assert not names_in(module) & {"ExceptionRetryPolicy", "LakeHook", "environ"}, module
+
+
 def test_libraries_are_finished_and_quiet() -> None:
     """No assert guards data, nothing but a command prints, and nothing is left to be done."""
     for module in modules("include", "plugins"):

@@ -221,6 +221,61 @@ def test_the_local_apis_start_with_these_flags_and_pass_their_health_check() -> 
     assert len(answer.json()) == 1
 
 
+@pytest.mark.parametrize("profile", ["local", "live"])
+def test_the_vin_service_starts_with_these_settings_and_guards_itself(
+    profile: str, tmp_path: Path
+) -> None:
+    """Its own command, run on loopback, passes its health check, wants the key, makes the cache."""
+    service = SERVICES[f"{profile}-vin"]
+    flags = dict(zip(service["command"][::2], service["command"][1::2], strict=True))
+    flags |= {"--host": "127.0.0.1", "--port": "0"}
+    program = [
+        sys.executable,
+        *service["entrypoint"][1:],
+        *(part for f in flags.items() for part in f),
+    ]
+    settings = {name: _filled_in(value) for name, value in service["environment"].items()}
+    cache = tmp_path / Path(settings["VIN_DB"]).name
+    # Without a lake: nothing is asked of it here.
+    environment = (
+        os.environ | settings | {"PYTHONPATH": str(ROOT), "VIN_DB": str(cache), "LAKE_BUCKET": ""}
+    )
+    path = service["healthcheck"]["test"][-1].partition(":8090")[2]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=environment) as served:
+        try:
+            url = next(line for line in served.stdout or () if line.startswith("ready ")).split()[1]
+            assert requests.get(url + path, timeout=30).status_code == 200
+            assert requests.get(f"{url}/export", timeout=30).status_code == 401
+            key = _connection(f"{profile}-scheduler", "VIN_API")["password"]
+            answer = requests.get(f"{url}/export", headers={"X-API-Key": key}, timeout=30)
+        finally:
+            served.terminate()
+    assert answer.status_code == 200
+    assert cache.exists()
+
+
+@pytest.mark.parametrize("profile", ["local", "live"])
+def test_the_vin_service_keeps_its_cache_and_is_found(profile: str) -> None:
+    """Its cache lies on a volume that it may write; its address and its lake are the DAGs'."""
+    service = SERVICES[f"{profile}-vin"]
+    environment = {name: _filled_in(value) for name, value in service["environment"].items()}
+    folder = str(Path(environment["VIN_DB"]).parent)
+    assert service["volumes"] == [f"{profile}-vin:{folder}"]
+    assert re.search(rf"^RUN mkdir {re.escape(folder)}$", DOCKERFILE, re.MULTILINE)
+    assert DOCKERFILE.index(f"mkdir {folder}") < DOCKERFILE.index("\nUSER ")
+    host = _connection(f"{profile}-scheduler", "VIN_API")["host"]
+    assert host == f"http://{profile}-vin:{service['command'][-1]}"
+    assert service["ports"][0].endswith(f":{service['command'][-1]}")
+    lake = _connection(f"{profile}-scheduler", "LAKE")
+    assert lake["extra"] == {
+        "endpoint_url": environment["LAKE_ENDPOINT_URL"],
+        "region_name": environment["AWS_REGION"],
+        "service_config": {"s3": {"bucket_name": environment["LAKE_BUCKET"]}},
+    }
+    assert lake["login"] == environment["AWS_ACCESS_KEY_ID"]
+    assert lake["password"] == environment["AWS_SECRET_ACCESS_KEY"]
+
+
 def test_the_bucket_is_made_once_and_found_again(s3: BaseClient, s3_url: str, bucket: str) -> None:
     """The one-shot, run twice with the live profile's settings, leaves the bucket that is named."""
     service, name = SERVICES["live-bucket"], f"{bucket}-live"
@@ -243,7 +298,7 @@ def test_each_connection_of_the_hooks_is_given_to_every_airflow(profile: str) ->
         for path in (ROOT / "plugins" / "hooks").glob("*_hook.py")
         for found in re.findall(r'default_conn_name\s*=\s*"(\w+)"', path.read_text())
     }
-    assert named >= {"recalls_api", "lake"}
+    assert named >= {"recalls_api", "vin_api", "lake"}
     for component in ("api-server", "scheduler", "dag-processor", "triggerer"):
         environment = SERVICES[f"{profile}-{component}"]["environment"]
         given = {name for name in environment if name.startswith("AIRFLOW_CONN_")}
@@ -272,8 +327,11 @@ def test_made_up_and_real_data_never_mix() -> None:
             database.rpartition("@")[2],
             lake["service_config"]["s3"]["bucket_name"],
             _connection(scheduler, "RECALLS_API")["host"],
+            _connection(scheduler, "VIN_API")["host"],
+            SERVICES[f"{profile}-vin"]["environment"]["VPIC_URL"],
+            SERVICES[f"{profile}-vin"]["environment"]["RECALLS_API_URL"],
         }
-        assert len(used[profile]) == 5
+        assert len(used[profile]) == (8 if profile == "local" else 9)
     assert not used["local"] & used["live"]
     assert COMPOSE["volumes"].keys() <= used["local"] | used["live"]
 
@@ -287,10 +345,11 @@ def test_real_servers_are_not_asked_before_somebody_wants_it() -> None:
 
 def test_no_secret_is_in_the_file() -> None:
     """Passwords and keys come from .env, and compose refuses to start without the needed ones."""
+    secret = re.compile(r"(PASSWORD|SECRET|SECRET_KEY|API_KEY|FERNET_KEY|SQL_ALCHEMY_CONN)$")
     looked_at = 0
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if re.search(r"(PASSWORD|SECRET|SECRET_KEY|FERNET_KEY|SQL_ALCHEMY_CONN)$", name):
+            if secret.search(name):
                 looked_at += 1
                 found = VARIABLE.search(value)
                 assert found, f"{name} is written out"

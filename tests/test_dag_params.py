@@ -142,6 +142,19 @@ def test_unknown_conf_is_refused(a_run: Run, dag_id: str):
     assert a_run.calls == {}
 
 
+def test_every_dag_refuses_unknown_conf(dagbag: DagBag, monkeypatch):
+    """The first task of each DAG does, before it asks anything of a lake or an API."""
+    for dag_id, dag in dagbag.dags.items():
+        (first,) = dag.roots
+        dag_run = SimpleNamespace(conf={"no_such_param": 1}, partition_key=None)
+        context = {"dag_run": dag_run, "params": dag.params.dump(), "run_id": "run 1"}
+        task = first.python_callable
+        monkeypatch.setitem(task.__globals__, "get_current_context", lambda told=context: told)
+        with pytest.raises(AirflowFailException, match="has no_such_param, which this DAG") as told:
+            task(**first.op_kwargs)
+        assert f"it takes {', '.join(dag.params)}" in str(told.value), dag_id
+
+
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_a_dry_run_reaches_publish_and_no_projection(a_run: Run, dry_run: bool):
     """Publish is told; year files, aggregations, ledger and reports are then left as they are."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import DAG, RetryAction, TriggerRule
+from airflow.sdk import DAG, Param, RetryAction, TriggerRule
 from airflow.sdk.exceptions import ParamValidationError
 
 from include.bucket import CommitConflict
@@ -23,9 +23,14 @@ from include.vehicle_recalls.extract import ContractBroken, SourceChanged
 from local.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent
-DAG_FILES = {"vehicle_recalls.py": {"vehicle_recalls", "vehicle_recalls_by_year"}}
+# Every file has one DAG of its own name; these have more.
+MORE = {"vehicle_recalls": {"vehicle_recalls_by_year"}}
+DAG_FILES = {
+    path.stem: {path.stem} | MORE.get(path.stem, set())
+    for path in sorted((ROOT / "dags").glob("**/*.py"))
+}
 DAG_IDS = sorted(set().union(*DAG_FILES.values()))
-RECALLS_DAGS = sorted(DAG_FILES["vehicle_recalls.py"])
+RECALLS_DAGS = sorted(DAG_FILES["vehicle_recalls"])
 # Each task with the tasks that it waits for.
 RECALLS_TASKS = {
     "census": set(),
@@ -59,11 +64,17 @@ def recalls_dag(dagbag: DagBag, request: pytest.FixtureRequest) -> DAG:
 def test_every_dag_file_loads(dagbag: DagBag) -> None:
     """Each file in `dags/` loads without an error and gives exactly the DAGs that it should."""
     assert dagbag.import_errors == {}
-    assert {path.name for path in (ROOT / "dags").glob("**/*.py")} == DAG_FILES.keys()
     found: dict[str, set[str]] = {}
     for dag_id, loaded in dagbag.dags.items():
-        found.setdefault(Path(loaded.fileloc).name, set()).add(dag_id)
+        found.setdefault(Path(loaded.fileloc).stem, set()).add(dag_id)
     assert found == DAG_FILES
+
+
+@pytest.mark.parametrize("name", sorted(DAG_FILES))
+def test_one_noun_everywhere(name: str) -> None:
+    """What a DAG file is called is also the pipeline's name in `include/` and in the tests."""
+    assert (ROOT / "include" / name).is_dir() or (ROOT / "include" / f"{name}.py").is_file()
+    assert list((ROOT / "tests" / name).glob("test_*.py"))
 
 
 def test_each_dag_says_what_it_is(dag: DAG) -> None:
@@ -124,10 +135,24 @@ def test_a_failed_run_alerts(dag: DAG) -> None:
     assert dag.on_failure_callback.__name__ == "alert"
 
 
-def test_one_daily_run_at_a_time(dagbag: DagBag) -> None:
-    """The daily DAG runs one at a time; of report years a few may run side by side."""
-    assert dagbag.dags["vehicle_recalls"].max_active_runs == 1
-    assert dagbag.dags["vehicle_recalls_by_year"].max_active_runs > 1
+def test_one_run_at_a_time(dagbag: DagBag) -> None:
+    """A DAG runs one at a time; of report years a few may run side by side."""
+    many = {dag_id for dag_id, loaded in dagbag.dags.items() if loaded.max_active_runs != 1}
+    assert many == {"vehicle_recalls_by_year"}
+
+
+def test_one_task_begins(dag: DAG) -> None:
+    """All others wait for it, so that what it refuses is not half done."""
+    assert len(dag.roots) == 1
+
+
+def test_every_param_is_explained(dag: DAG) -> None:
+    """Each has a title and a description, and its default is a value that it takes."""
+    for name in dag.params:
+        param = dag.params.get_param(name)
+        assert param.schema["title"], name
+        assert param.description, name
+        param.resolve()
 
 
 def test_recalls_dags_have_the_same_tasks_in_order(recalls_dag: DAG) -> None:
@@ -147,15 +172,11 @@ def test_only_announce_tells_of_the_asset(recalls_dag: DAG) -> None:
 
 
 def test_params_of_the_form(recalls_dag: DAG) -> None:
-    """The trigger form starts with what a usual run is; each param is explained."""
+    """The trigger form starts with what a usual run is."""
     usual = {"years": [], "dry_run": False, "accept": {}}
     if recalls_dag.dag_id == "vehicle_recalls":
         usual["source"] = "api"
     assert recalls_dag.params.dump() == usual
-    for name in recalls_dag.params:
-        param = recalls_dag.params.get_param(name)
-        assert param.description
-        assert param.schema["title"]
 
 
 @pytest.mark.parametrize(
@@ -181,10 +202,12 @@ def test_years_that_are_refused(recalls_dag: DAG, years: Any) -> None:
 
 
 @pytest.mark.parametrize("dry_run", ["yes", "false", 1, None], ids=str)
-def test_dry_run_is_yes_or_no(recalls_dag: DAG, dry_run: Any) -> None:
+def test_dry_run_is_yes_or_no(dagbag: DagBag, dry_run: Any) -> None:
     """A dry run is asked for with true or false; nothing else is taken for either."""
-    with pytest.raises(ParamValidationError):
-        recalls_dag.params.get_param("dry_run").resolve(dry_run)
+    for param in with_param(dagbag, "dry_run"):
+        assert param.resolve(True) is True
+        with pytest.raises(ParamValidationError):
+            param.resolve(dry_run)
 
 
 @pytest.mark.parametrize("source", ["api", "raw:20261121T081259-0a1b2c3d"])
@@ -205,10 +228,18 @@ def test_sources_that_are_refused(dagbag: DagBag, source: Any) -> None:
 @pytest.mark.parametrize(
     "accept", [[], ["rows per year"], {"rows per year": ""}, {"a": 1}, None], ids=str
 )
-def test_accept_needs_a_reason_for_each_name(recalls_dag: DAG, accept: Any) -> None:
+def test_accept_needs_a_reason_for_each_name(dagbag: DagBag, accept: Any) -> None:
     """Names of checks without a reason are refused before any task runs."""
-    with pytest.raises(ParamValidationError):
-        recalls_dag.params.get_param("accept").resolve(accept)
+    for param in with_param(dagbag, "accept"):
+        assert param.resolve({"rows per year": "they really went"})
+        with pytest.raises(ParamValidationError):
+            param.resolve(accept)
+
+
+def with_param(dagbag: DagBag, name: str) -> list[Param]:
+    """The param of this name of every DAG that has it; the flagship has."""
+    assert name in dagbag.dags["vehicle_recalls"].params
+    return [dag.params.get_param(name) for dag in dagbag.dags.values() if name in dag.params]
 
 
 def test_by_year_starts_with_the_first_report_year(dagbag: DagBag) -> None:
@@ -222,7 +253,7 @@ def test_loading_a_dag_file_is_light(file: str, tmp_path: Path) -> None:
     """A DAG file imports nothing heavy, for each task of it loads it anew."""
     script = f"""
 import runpy, sys
-runpy.run_path({str(ROOT / "dags" / file)!r})
+runpy.run_path({str(ROOT / "dags" / f"{file}.py")!r})
 print(*sorted(name for name in {HEAVY!r} if name in sys.modules))
 """
     assert output_of(script, tmp_path) == ""

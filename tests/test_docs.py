@@ -20,8 +20,6 @@ from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.publish import TABLE_SCHEMA
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
-from plugins.hooks.lake_hook import LakeHook
-from plugins.hooks.recalls_hook import RecallsHook
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -43,7 +41,8 @@ FENCE = re.compile(r"^```.*?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"``(.+?)``|`([^`\n]+)`")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 MAKE = re.compile(r"\bmake ([a-z]+)\b")
-VARIABLE = re.compile(r"\b(?:AIRFLOW_CONN|HEADWATERS|LAKE|RECALLS)_[A-Z_]*[A-Z]\b")
+VARIABLE = re.compile(r"\b(?:AIRFLOW_CONN|HEADWATERS|LAKE|RECALLS|VIN|VPIC)_[A-Z_]*[A-Z]\b")
+HOOKS = sorted((ROOT / "plugins" / "hooks").glob("*_hook.py"))
 
 
 def named(document: Path) -> str:
@@ -215,16 +214,26 @@ def test_readme_shows_what_ci_runs() -> None:
     assert [line for line in shown if line.startswith("make ")] == ["make run", "make test"]
 
 
+def opened_by(hook: Path) -> tuple[str, str]:
+    """The connection that a hook opens, and its type."""
+    module = importlib.import_module(f"plugins.hooks.{hook.stem}")
+    (opens,) = (
+        member
+        for member in vars(module).values()
+        if getattr(member, "__module__", "") == module.__name__
+        and hasattr(member, "default_conn_name")
+    )
+    return opens.default_conn_name, opens.conn_type
+
+
 def test_connections_are_explained() -> None:
     """README and .env.example have each connection that a hook opens, and no other."""
-    hooks = {hook.default_conn_name: hook.conn_type for hook in (LakeHook, RecallsHook)}
-    assert len(hooks) == len(list((ROOT / "plugins" / "hooks").glob("*_hook.py")))
+    hooks = dict(opened_by(hook) for hook in HOOKS)
+    assert len(hooks) == len(HOOKS) > 0
     table = rows_of(section(README, "Connections"))
     assert {quoted_in(row[0])[0]: row[1] for row in table} == hooks
-    variables = {f"AIRFLOW_CONN_{name.upper()}" for name in hooks}
     example = connections_of_example()
-    assert example.keys() == variables
-    assert set(re.findall(r"AIRFLOW_CONN_\w+", README.read_text(encoding="utf-8"))) == variables
+    assert example.keys() == {f"AIRFLOW_CONN_{name.upper()}" for name in hooks}
     for name, conn_type in hooks.items():
         assert example[f"AIRFLOW_CONN_{name.upper()}"]["conn_type"] == conn_type
 
@@ -235,14 +244,16 @@ def connections_of_example() -> dict[str, dict[str, Any]]:
     return {name: json.loads(value) for name, value in found}
 
 
-def test_every_extra_of_a_connection_is_explained() -> None:
-    """README and .env.example have each extra that RecallsHook reads, and no other."""
-    source = (ROOT / "plugins" / "hooks" / "recalls_hook.py").read_text(encoding="utf-8")
-    read = set(re.findall(r'extra\.get\("(\w+)"', source))
-    assert read
-    assert connections_of_example()["AIRFLOW_CONN_RECALLS_API"]["extra"].keys() == read
-    (row,) = (row for row in rows_of(section(README, "Connections")) if "recalls_api" in row[0])
-    assert set(quoted_in(row[2])) - {"host", "password"} == read
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.stem)
+def test_every_extra_of_a_connection_is_explained(hook: Path) -> None:
+    """README and .env.example have each extra that a hook reads by name, and no other."""
+    name, conn_type = opened_by(hook)
+    if conn_type == "aws":
+        return  # its extra is Amazon's
+    read = set(re.findall(r'extra\.get\("(\w+)"', hook.read_text(encoding="utf-8")))
+    assert connections_of_example()[f"AIRFLOW_CONN_{name.upper()}"].get("extra", {}).keys() == read
+    (row,) = (row for row in rows_of(section(README, "Connections")) if f"`{name}`" == row[0])
+    assert set(quoted_in(row[2])) - {"host", "login", "password"} == read
 
 
 def test_every_variable_is_explained() -> None:
@@ -264,11 +275,10 @@ def test_example_settings_are_settings() -> None:
 
 
 def test_every_param_and_dag_is_explained(dagbag: DagBag) -> None:
-    """The runbook names each DAG and each of its params."""
-    quoted = set(quoted_in(RUNBOOK.read_text(encoding="utf-8")))
+    """One page names each DAG with all of its params: the runbook, or one of its own."""
+    pages = [set(quoted_in(path.read_text(encoding="utf-8"))) for path in DOCUMENTS]
     for dag_id, dag in dagbag.dags.items():
-        assert dag_id in quoted
-        assert set(dag.params) <= quoted
+        assert any({dag_id, *dag.params} <= quoted for quoted in pages), dag_id
 
 
 def test_picture_and_page_have_every_task(dagbag: DagBag) -> None:

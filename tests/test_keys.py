@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.keys import Keys, mint_token
+from include.keys import Keys, VinKeys, mint_token
 
 KEYS = Keys("vehicle_recalls")
 TOKEN = "20260628T093043-0a1b2c3d"
@@ -105,6 +105,19 @@ def test_ledger_files_sort_by_the_version_that_they_tell_of() -> None:
     assert sorted(KEYS.ledger_file(v, TOKEN, "abc") for v in versions[::-1]) == [
         KEYS.ledger_file(v, TOKEN, "abc") for v in versions
     ]
+
+
+def test_vin_snapshots_are_one_file_in_the_table_and_beside_it() -> None:
+    """The export goes with its read; the file in the table and the plain one stay."""
+    keys = VinKeys("vin_snapshots")
+    assert [keys.export("T"), keys.snapshot("T", "abc"), keys.vehicles] == [
+        "vin_snapshots/staging/T/export.parquet",
+        "T-abc.parquet",
+        "vin_snapshots/vehicles.parquet",
+    ]
+    assert keys.token_of(keys.export(TOKEN)) == TOKEN
+    assert keys.token_of(f"{keys.table}/{keys.snapshot(TOKEN, 'abc')}") is None
+    assert keys.token_of(keys.vehicles) is None
 
 
 def test_tokens_are_never_the_same() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,6 @@ from include.errors import Hopeless
 from include.ledger import (
     EDITED,
     EVENTS,
-    LEDGER_SCHEMA,
     PUBLISHED,
     REPUBLISHED,
     RETRACTED,
@@ -25,11 +25,13 @@ from include.ledger import (
     as_text,
     from_text,
     labelled,
+    ledger_schema,
     match,
     replay,
     whole,
 )
 from include.vehicle_recalls.contract import CONTRACT as RECALLS
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA as RECALLS_LEDGER
 
 KINDS = {
     "born": pa.date32(),
@@ -51,6 +53,7 @@ CONTRACT = Contract(
     ),
 )
 SCHEMA = pa.schema([*KINDS.items(), ("year", pa.int32())])
+LEDGER = ledger_schema(CONTRACT, "What changed.", "Its year.")
 OBSERVED = datetime(2026, 6, 28, 9, 30, 43, tzinfo=UTC)
 Row = dict[str, Any]
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
@@ -80,7 +83,7 @@ def rows_of(*things: Row) -> pa.Table:
 
 def told(events: pa.Table) -> list[tuple[Any, ...]]:
     """Key, year, field, old, new of each event, sorted."""
-    names = ("nhtsa_id", "year", "field", "old", "new")
+    names = ("key", "year", "field", "old", "new")
     return sorted((tuple(e[n] for n in names) for e in events.to_pylist()), key=str)
 
 
@@ -90,7 +93,7 @@ def one(version: int, event: str, key: str, year: int = 2019, /, **changes: Any)
         {
             "version": version,
             "observed_at": OBSERVED,
-            "nhtsa_id": key,
+            "key": key,
             "year": year,
             "event": event,
             "field": field,
@@ -102,7 +105,7 @@ def one(version: int, event: str, key: str, year: int = 2019, /, **changes: Any)
 
 
 def events_of(*events: list[Row]) -> pa.Table:
-    return pa.Table.from_pylist([row for rows in events for row in rows], schema=LEDGER_SCHEMA)
+    return pa.Table.from_pylist([row for rows in events for row in rows], schema=LEDGER)
 
 
 def all_fields(row: Row) -> dict[str, str]:
@@ -289,7 +292,7 @@ def test_a_label_is_one_for_all_or_one_for_each() -> None:
 def test_no_events_change_nothing() -> None:
     """The rows stay, and whatever else a file has is left out."""
     rows = rows_of(thing("A"), thing("B", name=None)).append_column("row_id", pa.array(["1", "2"]))
-    after = replay(CONTRACT, rows, LEDGER_SCHEMA.empty_table())
+    after = replay(CONTRACT, rows, LEDGER.empty_table())
     assert after.to_pylist() == [thing("A"), thing("B", name=None)]
 
 
@@ -420,12 +423,49 @@ def test_what_is_matched_replays(old: list[Row], new: list[Row]) -> None:
 
 def test_the_ledgers_columns_are_the_ones_in_the_design() -> None:
     """Names, types and order that readers rely on; each with a sentence; only texts may be null."""
-    assert LEDGER_SCHEMA.names == [
+    assert RECALLS_LEDGER.names == [
         *("version", "observed_at", "nhtsa_id", "year", "event", "field", "old", "new")
     ]
-    assert [str(field.type) for field in LEDGER_SCHEMA] == [
+    assert [str(field.type) for field in RECALLS_LEDGER] == [
         *("int64", "timestamp[us, tz=UTC]", "string", "int32", *["string"] * 4)
     ]
-    assert [field.name for field in LEDGER_SCHEMA if field.nullable] == ["old", "new"]
-    assert all(field.metadata[b"comment"].endswith(b".") for field in LEDGER_SCHEMA)
+    assert [field.name for field in RECALLS_LEDGER if field.nullable] == ["old", "new"]
+    assert all(field.metadata[b"comment"].endswith(b".") for field in RECALLS_LEDGER)
     assert EVENTS == ("published", "edited", "retracted", "republished")
+
+
+def test_a_ledger_has_the_key_of_its_contract_and_a_year_only_where_rows_have_one() -> None:
+    """A number stays a number as a key, money keeps its cents, and the replay needs no year."""
+    money = pa.decimal128(18, 2)
+    kinds = {"id": pa.int64(), "price": money}
+    priced = Contract(
+        name="priced",
+        version="1",
+        grain="One row is one price.",
+        key="id",
+        sort_by=("id",),
+        columns=tuple(Column(name, name, kind, "A fact.", ()) for name, kind in kinds.items()),
+    )
+    schema = ledger_schema(priced, "What changed.")
+    assert schema.names == ["version", "observed_at", "id", "event", "field", "old", "new"]
+    assert schema.field("id").type == pa.int64()
+
+    def rows(prices: dict[int, str]) -> pa.Table:
+        columns = [list(prices), [Decimal(price) for price in prices.values()]]
+        return pa.table(columns, schema=pa.schema(list(kinds.items())))
+
+    old, new = rows({9: "39.00", 10: "7.50", 11: "1.00"}), rows({9: "41.00", 11: "1.00", 2: "3.10"})
+    found = match(priced, old, new)
+    assert found.edits.to_pylist() == [{"id": 9, "field": "price", "old": "39.00", "new": "41.00"}]
+    events = pa.concat_tables(
+        [
+            labelled(found.edits, EDITED),
+            whole(priced, found.gone, RETRACTED),
+            whole(priced, found.fresh, PUBLISHED),
+        ]
+    )
+    told_at = {"version": pa.array([1] * len(events)), "observed_at": pa.nulls(len(events))}
+    for name, values in told_at.items():
+        events = events.append_column(name, values)
+    after = replay(priced, old, events)
+    assert after.sort_by("id").to_pylist() == new.sort_by("id").to_pylist()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from include.vin_service.vin import VIN
@@ -26,15 +25,19 @@ CAR: dict[str, Any] = {
 }
 
 
-# What does not look like one is no 422: the answer says what is wrong with it.
-Vin = Annotated[
-    str,
-    Path(
-        description="17 characters, in upper or lower case.",
-        examples=[CAR["vin"]],
-        json_schema_extra={"pattern": f"^{VIN.pattern}$"},
-    ),
-]
+# The routes take it from the path by themselves: for FastAPI to look at it first costs a third of
+# a cached lookup. What does not look like a VIN is no 422, for the answer says what is wrong.
+VIN_IN_PATH: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "vin",
+            "in": "path",
+            "required": True,
+            "description": "17 characters, in upper or lower case.",
+            "schema": {"type": "string", "pattern": f"^{VIN.pattern}$", "examples": [CAR["vin"]]},
+        }
+    ]
+}
 
 
 class VehicleAnswer(BaseModel):

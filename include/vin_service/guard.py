@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MOST_BODY_BYTES = 1_000_000
 OPEN_TO_ALL = "/healthz"
 LONGEST_PATH = 200
+WRITE_AFTER_S = 0.2
 NO_KEY = "this needs the key of the service in the header X-API-Key"
 NOT_HERE = "without a key the service answers on this machine only: set VIN_API_KEY and start again"
 TOO_LARGE = "the body is over 1 MB; ask for fewer VINs at a time"
@@ -24,23 +26,51 @@ OURS = "something is wrong with the service itself, not with the question; its l
 log = logging.getLogger("headwaters.vin")
 
 
-class Fields(dict[str, Any]):
-    """A log message of named fields; JSON wherever it is written."""
+class Requests(list[str]):
+    """A log message that is JSON lines already."""
 
     def __str__(self) -> str:
-        return json.dumps(self)
+        return "\n".join(self)
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record, its traceback included."""
+    """One JSON object a line, a traceback included."""
 
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {"time": at, "level": record.levelname, "logger": record.name}
-        line |= record.msg if isinstance(record.msg, Fields) else {"message": record.getMessage()}
+        if isinstance(record.msg, Requests):
+            return str(record.msg)
+        line = {
+            "time": _at(record.created),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line)
+
+
+class RequestLog:
+    """One JSON line a request. Those of a moment are written together: one by one they would cost
+    more than the lookups do.
+    """
+
+    def __init__(self) -> None:
+        self._lines = Requests()
+
+    def add(self, **fields: Any) -> None:
+        if not self._lines:
+            asyncio.get_running_loop().call_later(WRITE_AFTER_S, self.write)
+        self._lines.append(json.dumps({"time": _at(time()), **fields}))
+
+    def write(self) -> None:
+        if self._lines:
+            lines, self._lines = self._lines, Requests()
+            log.info(lines)
+
+
+def _at(when: float) -> str:
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
 
 
 class Guard:
@@ -53,10 +83,12 @@ class Guard:
     def __init__(self, app: ASGIApp, api_key: str | None = None) -> None:
         self._app = app
         self._key = api_key.encode() if api_key else None
+        self._log = RequestLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            self._log.write()  # the service has ended
             return
         began = perf_counter()
         exchange = _Exchange(receive, send)
@@ -72,8 +104,7 @@ class Guard:
             if exchange.status is None:
                 await exchange.refuse(500, OURS)
         finally:
-            if log.isEnabledFor(logging.INFO):
-                log.info(_line(scope, exchange, began))
+            self._log.add(**_line(scope, exchange, began))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = dict(scope["headers"])
@@ -140,13 +171,13 @@ class _Exchange:
             self.ended = True
 
 
-def _line(scope: Scope, exchange: _Exchange, began: float) -> Fields:
-    line = Fields(
-        method=scope["method"],
-        path=scope["path"][:LONGEST_PATH],
-        status=exchange.status,
-        ms=round((perf_counter() - began) * 1000, 2),
-    )
+def _line(scope: Scope, exchange: _Exchange, began: float) -> dict[str, Any]:
+    line = {
+        "method": scope["method"],
+        "path": scope["path"][:LONGEST_PATH],
+        "status": exchange.status,
+        "ms": round((perf_counter() - began) * 1000, 2),
+    }
     if exchange.cache is not None:
         line["cache"] = exchange.cache.decode("latin-1")
     if not exchange.ended:

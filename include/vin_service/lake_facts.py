@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from include.errors import Hopeless
 from include.keys import Keys
 from include.lake import Lake, LakeError
-from include.ledger import EDITED, LEDGER_SCHEMA, PUBLISHED, YEAR
+from include.ledger import EDITED, PUBLISHED, YEAR
 from include.vehicle_recalls.commands.asking import nothing_there
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.ledger import read_ledger, refuse_other_history
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA, read_ledger, refuse_other_history
 from include.vehicle_recalls.state import YearState, year_states
 
 KEYS = Keys(CONTRACT.name)

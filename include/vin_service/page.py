@@ -45,7 +45,7 @@ def render(asked: str, cards: Sequence[Card], vehicles: int | None, made_up: str
     """The whole page; `vehicles` are those in the cache, `made_up` says from which seed."""
     return PAGE.render(
         asked=asked,
-        cards=cards,
+        cards=[card._replace(recalls=_by_weight(card.recalls)) for card in cards],
         left_out=max(0, len(_all_lines(asked)) - MOST_VINS),
         vehicles=vehicles,
         made_up=made_up,
@@ -73,6 +73,22 @@ def day(text: object) -> str:
     return f"{found.day} {found:%B %Y}"
 
 
+def sentence(text: str) -> str:
+    """An error's line as people write one; names such as vPIC keep their small letter."""
+    first, _, rest = text.partition(" ")
+    begun = (first.capitalize() if first.islower() else first) + (f" {rest}" if rest else "")
+    return begun if begun.endswith((".", "!", "?")) else f"{begun}."
+
+
+def _by_weight(recalls: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]] | None:
+    """What forbids to drive or to park first, then the newest."""
+    if recalls is None:
+        return None
+    return sorted(
+        recalls, key=lambda r: (park_it(r), loud(r), r["report_received_date"] or ""), reverse=True
+    )
+
+
 def _all_lines(text: str) -> list[str]:
     return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
 
@@ -81,7 +97,7 @@ def _page() -> Environment:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["day"] = day
+    environment.filters |= {"day": day, "sentence": sentence}
     environment.tests |= {"loud": loud, "park_it": park_it}
     return environment
 

@@ -13,12 +13,12 @@ from starlette.convertors import Convertor, register_url_convertor
 from include.vin_service.answers import (
     NOTE,
     SCOPE,
+    VIN_IN_PATH,
     Health,
     Invalid,
     ManyAnswers,
     RecallsAnswer,
     VehicleAnswer,
-    Vin,
     Vins,
     documented,
 )
@@ -44,24 +44,27 @@ class Anything(Convertor[str]):
 
 
 register_url_convertor("anything", Anything())
+as_json = json.JSONEncoder(ensure_ascii=False).encode
 router = APIRouter()
 CHECK_DIGIT = '199 headwaters "the check digit is wrong; a character may be mistyped"'
 
 
 @router.get(
     "/lookup/{vin:anything}",
+    openapi_extra=VIN_IN_PATH,
     response_model=VehicleAnswer,
     responses=documented(404, 503),
     summary="Look a VIN up",
 )
-async def lookup(request: Request, vin: Vin) -> Response:
+async def lookup(request: Request) -> Response:
     lookups: Lookups = request.app.state.lookups
-    answer = await lookups.lookup(checked(vin))
+    answer = await lookups.lookup(checked(request.path_params["vin"]))
     headers = _headers(lookups, answer)
     if isinstance(answer.known, Unknown):
         raise HTTPException(404, answer.known.detail, headers)
-    body = json.dumps(vehicle_of(answer.known, answer), ensure_ascii=False)
-    return Response(body, headers=headers, media_type="application/json")
+    return Response(
+        as_json(vehicle_of(answer.known, answer)), headers=headers, media_type="application/json"
+    )
 
 
 @router.post(
@@ -81,13 +84,16 @@ async def lookup_many(request: Request, asked: Vins) -> Response:
 
 @router.delete(
     "/remove/{vin:anything}",
+    openapi_extra=VIN_IN_PATH,
     response_model=bool,
     responses=documented(404, 503),
     summary="Forget a VIN",
 )
-async def remove(request: Request, vin: Vin) -> bool:
+async def remove(request: Request) -> bool:
     """True when it was cached, false when not."""
-    return await asyncio.to_thread(request.app.state.lookups.cache.remove, checked(vin))
+    return await asyncio.to_thread(
+        request.app.state.lookups.cache.remove, checked(request.path_params["vin"])
+    )
 
 
 @router.get(
@@ -114,13 +120,14 @@ async def export_all(request: Request) -> Response:
 
 @router.get(
     "/recalls/{vin:anything}",
+    openapi_extra=VIN_IN_PATH,
     response_model=RecallsAnswer,
     responses=documented(404, 503),
     summary="The recalls of a VIN's make, model and year",
 )
-async def recalls(request: Request, vin: Vin) -> Response:
+async def recalls(request: Request) -> Response:
     lookups: Lookups = request.app.state.lookups
-    answer = await lookups.lookup(checked(vin))
+    answer = await lookups.lookup(checked(request.path_params["vin"]))
     headers = _headers(lookups, answer)
     if isinstance(answer.known, Unknown):
         raise HTTPException(404, answer.known.detail, headers)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import urlsplit
-
-from airflow.sdk import BaseHook, Connection
+from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.errors import Hopeless
 from include.rest import AuthError, NotFound, RestError, SourceUnavailable
 from include.vehicle_recalls.contract import CONTRACT, DATASET
 from include.vehicle_recalls.source import MAX_PAGE_SIZE, PAGE_SIZE, RecallsApi
+from plugins.hooks.addresses import base_url
 
 OFFICIAL_HOST = "data.transportation.gov"
 
@@ -66,7 +64,7 @@ class RecallsHook(BaseHook):
                 f"the extra of the connection `{self.conn_id}` is no JSON object; correct it"
             )
         return RecallsApi(
-            self._base_url(connection),
+            base_url(connection, self.conn_id, OFFICIAL_HOST),
             dataset=self._text("dataset", extra.get("dataset")) or DATASET,
             app_token=(connection.password or "").strip() or None,
             api_key=self._text("api_key", extra.get("api_key")) or None,
@@ -74,23 +72,6 @@ class RecallsHook(BaseHook):
             attempts=attempts,
             total_s=total_s,
         )
-
-    def _base_url(self, connection: Connection) -> str:
-        host = (connection.host or "").strip()
-        if not host:
-            raise Hopeless(
-                f"the connection `{self.conn_id}` has no host; set it to {OFFICIAL_HOST}"
-            )
-        try:
-            url = urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
-        except ValueError:
-            raise Hopeless(
-                f"the host of the connection `{self.conn_id}` is no address; "
-                f"set it to {OFFICIAL_HOST}"
-            ) from None
-        if connection.port and not re.search(r":\w+$", url.netloc):
-            url = url._replace(netloc=f"{url.netloc}:{connection.port}")
-        return url.geturl()
 
     def _text(self, name: str, given: object) -> str:
         if not isinstance(given, str | None):

@@ -9,9 +9,12 @@ import pytest
 
 from local.airflow_home import UI, airflow_environment
 from local.environment import (
+    CONNECTIONS,
     LAKE,
     OFFICIAL_RECALLS_API,
     RECALLS_API,
+    VIN_API,
+    VIN_SETTINGS,
     connect,
     connect_lake,
     has_own_lake,
@@ -94,7 +97,11 @@ def test_without_settings_all_is_on_this_laptop():
     """Both connections point at the local servers, and the user's AWS account stays out of it."""
     settings = {"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SESSION_TOKEN": "x"}
     connected = connect(
-        settings, bucket="headwaters", localstack_url="http://l", recalls_url="http://r"
+        settings,
+        bucket="headwaters",
+        localstack_url="http://l",
+        recalls_url="http://r",
+        vin_url="http://v",
     )
 
     lake = json.loads(connected[LAKE])
@@ -103,7 +110,8 @@ def test_without_settings_all_is_on_this_laptop():
         "region_name": "us-east-1",
         "service_config": {"s3": {"bucket_name": "headwaters"}},
     }
-    assert json.loads(connected[RECALLS_API])["host"] == "http://r"
+    assert json.loads(connected[RECALLS_API]) == {"conn_type": "http", "host": "http://r"}
+    assert json.loads(connected[VIN_API]) == {"conn_type": "http", "host": "http://v"}
     assert connected["LAKE_BUCKET"] == "headwaters"
     assert connected["LAKE_ENDPOINT_URL"] == "http://l"
     assert connected["AWS_ACCESS_KEY_ID"] == connected["AWS_SECRET_ACCESS_KEY"] == "test"
@@ -138,11 +146,31 @@ def test_what_is_set_is_not_derived():
     assert connected["LAKE_BUCKET"] == "other"
 
 
-def test_an_own_api_is_kept():
-    """A connection `recalls_api` that is set is used as it is."""
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_an_own_api_is_kept(name: str):
+    """A connection that is set is used as it is."""
     assert (
-        connect({RECALLS_API: "http://mine"}, recalls_url="http://r")[RECALLS_API] == "http://mine"
+        connect({name: "http://mine"}, recalls_url="http://r", vin_url="http://v")[name]
+        == "http://mine"
     )
+
+
+def test_a_server_that_is_not_there_is_no_connection():
+    """A connection is left out, rather than pointed at nothing, when its server was not started."""
+    assert not CONNECTIONS.keys() & connect({}).keys()
+
+
+def test_the_vin_service_gets_its_key():
+    """The key that the VIN service of this laptop wants is in the connection to it."""
+    connected = connect({"VIN_API_KEY": "k"}, vin_url="http://v")
+    assert json.loads(connected[VIN_API])["password"] == "k"
+
+
+@pytest.mark.parametrize("name", [*CONNECTIONS, *VIN_SETTINGS])
+def test_set_to_nothing_is_not_set(tmp_path: Path, name: str):
+    """An empty variable switches the line of `.env` off, for connections and the VIN service."""
+    (tmp_path / ".env").write_text(f"{name}=x\n")
+    assert read_environment(tmp_path, {name: ""}) == {}
 
 
 def test_the_official_api_gets_the_token():
@@ -198,6 +226,6 @@ def test_the_example_shows_each_connection(tmp_path: Path):
     (tmp_path / ".env").write_text("\n".join(lines))
 
     examples = read_environment(tmp_path, {})
-    assert examples.keys() == {LAKE, RECALLS_API}
+    assert examples.keys() == {LAKE, *CONNECTIONS}
     assert connect(examples)["LAKE_BUCKET"] == "my-lake"
     assert json.loads(examples[RECALLS_API])["extra"]["dataset"] == "6axg-epim"

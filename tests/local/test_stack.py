@@ -12,12 +12,15 @@ from pathlib import Path
 
 import boto3
 import pytest
+import requests
 from botocore.client import BaseClient
 
+from include.local_apis.made_up_vins import examples
 from local.localstack import ROOT, s3_runs
 from local.processes import LocalError, Started, born, end_groups
 from local.stack import LOCAL_APIS, LOCALSTACK, Stack
-from local.state import Lock, State, stack_state, stop, ui_state, users_lock
+from local.state import Lock, State, stack_state, stop, ui_state, users_lock, vin_state
+from local.vin_service import VIN_SERVICE, serves
 
 KEY = "vehicle_recalls/2019.parquet"
 
@@ -139,10 +142,39 @@ def test_a_localstack_that_died_is_told(root: Path):
     assert not servers[LOCAL_APIS].alive()
 
 
+def test_the_vin_service_is_shared_and_finds_the_others(root: Path):
+    """It asks the local APIs, keeps what they said, and ends with the last who uses it."""
+    vin, key = examples(seed=1)["found"], {"X-API-Key": "k"}
+    settings = {"VIN_API_KEY": "k", "LAKE_BUCKET": "none"}
+    with Stack(root, quiet).used(local_apis=True, vin_settings=settings) as first:
+        with Stack(root, quiet).used(local_apis=True, vin_settings=settings) as second:
+            assert second == first
+        address = f"{first.vin_url}/lookup/{vin}"
+        assert requests.get(address, timeout=30).status_code == 401
+        answer = requests.get(address, headers=key, timeout=30)
+        assert answer.json()["vin"] == vin
+        assert answer.headers["X-Made-Up"] == "seed=1"
+    assert not serves(first.vin_url)
+    assert (root / ".local" / "vin" / "made-up.db").exists()
+
+
+def test_a_vin_service_that_knew_other_servers_is_replaced(root: Path):
+    """When the local APIs had to be started again, the service that asked the old ones is ended."""
+    settings = {"LAKE_BUCKET": "none"}
+    with Stack(root, quiet).used(local_apis=True, vin_settings=settings) as first:
+        servers = State.read(stack_state(root)).servers
+        end_groups([servers[LOCAL_APIS].pid], patience_s=0)
+        with Stack(root, quiet).used(local_apis=True, vin_settings=settings) as second:
+            assert second.vin_url != first.vin_url
+            assert not servers[VIN_SERVICE].alive()
+            vin = examples(seed=1)["found"]
+            assert requests.get(f"{second.vin_url}/lookup/{vin}", timeout=30).status_code == 200
+
+
 def test_servers_that_are_not_asked_for_are_not_started(root: Path):
     """With a lake and an API of the user's own nothing is started at all."""
     with Stack(root, quiet).used() as addresses:
-        assert (addresses.localstack_url, addresses.apis_url) == ("", "")
+        assert (addresses.localstack_url, addresses.apis_url, addresses.vin_url) == ("", "", "")
         assert not stack_state(root).exists()
 
 
@@ -151,15 +183,20 @@ def test_stop_ends_what_was_left_and_nothing_in_use(root: Path):
     left = subprocess.Popen(["sleep", "600"], start_new_session=True)
     state = State({"scheduler": Started("scheduler", left.pid, born(left.pid) or "")})
     state.write(ui_state(root))
+    of_vin = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    state = State({"vin": Started("vin", of_vin.pid, born(of_vin.pid) or "")})
+    state.write(vin_state(root, live=True))
     users = Lock(users_lock(root))
     users.take()
     with pytest.raises(LocalError, match="end it"):
         stop(root)
     assert left.poll() is None
+    assert of_vin.poll() is None
 
     users.close()
     stop(root)
     left.wait()
+    of_vin.wait(timeout=10)
     assert born(left.pid) is None
     assert not ui_state(root).exists()
 

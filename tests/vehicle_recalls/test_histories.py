@@ -21,7 +21,7 @@ from include.lake import Lake
 from include.vehicle_recalls import compare, extract
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import land, take_census
-from include.vehicle_recalls.ledger import bring_to_head, read_ledger
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA, bring_to_head, read_ledger
 from include.vehicle_recalls.losses import COUNTED
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.publish import Published, publish
@@ -220,7 +220,7 @@ def replayed_by_hand(start: Facts, rows: Iterable[Row]) -> Facts:
 def replayed_by_the_project(lake: Lake, baseline: int) -> Facts:
     years = year_states(lake.receipt(KEYS.table, baseline))
     rows = compare.read_years(lake, years, CONTRACT.business_columns)
-    events = pa.concat_tables([ledger.LEDGER_SCHEMA.empty_table(), *read_ledger(lake)])
+    events = pa.concat_tables([LEDGER_SCHEMA.empty_table(), *read_ledger(lake)])
     replayed = ledger.replay(CONTRACT, rows, events).to_pylist()
     return {row["nhtsa_id"]: (row.pop("year"), row) for row in replayed}
 

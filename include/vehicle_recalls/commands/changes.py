@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from include.keys import Keys
 from include.lake import Lake
-from include.ledger import EVENTS, LEDGER_SCHEMA
+from include.ledger import EVENTS
 from include.vehicle_recalls.commands.asking import (
     Moment,
     add_format,
@@ -29,7 +29,7 @@ from include.vehicle_recalls.commands.formats import TABLE, Output
 from include.vehicle_recalls.commands.lines import MANUFACTURER, shown
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.ledger import read_ledger
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA, read_ledger
 from include.vehicle_recalls.screen import printable
 from include.vehicle_recalls.state import year_states
 

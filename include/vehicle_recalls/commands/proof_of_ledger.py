@@ -17,7 +17,6 @@ from include.lake import Head, Lake, LakeError
 from include.ledger import (
     EDITED,
     EVENTS,
-    LEDGER_SCHEMA,
     PUBLISHED,
     REPUBLISHED,
     RETRACTED,
@@ -37,6 +36,7 @@ from include.vehicle_recalls.commands.findings import (
 from include.vehicle_recalls.commands.versions import Version
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA
 from include.vehicle_recalls.state import YearState, year_states
 
 KEYS = Keys(CONTRACT.name)

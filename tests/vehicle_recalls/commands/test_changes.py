@@ -11,11 +11,10 @@ import pytest
 from botocore.client import BaseClient
 
 from include.lake import Lake
-from include.ledger import LEDGER_SCHEMA
 from include.vehicle_recalls.commands.asking import Unanswerable
 from include.vehicle_recalls.commands.changes import changes, makers
 from include.vehicle_recalls.commands.lines import shown
-from include.vehicle_recalls.ledger import read_ledger
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA, read_ledger
 from tests.vehicle_recalls.chronicle import (
     GONE,
     LATE,

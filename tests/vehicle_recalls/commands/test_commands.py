@@ -15,9 +15,8 @@ import pytest
 from botocore.client import BaseClient
 
 from include.lake import Lake
-from include.ledger import LEDGER_SCHEMA
 from include.vehicle_recalls.__main__ import COMMANDS, main
-from include.vehicle_recalls.ledger import bring_to_head
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA, bring_to_head
 from tests.vehicle_recalls.chronicle import (
     GONE,
     LATE,
