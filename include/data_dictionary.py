@@ -12,17 +12,22 @@ from dataclasses import fields
 import pyarrow as pa
 
 from include.contract import Column, Contract
-from include.keys import Keys, OutageKeys, VinKeys
+from include.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, VinKeys
+from include.shoe_prices.accept import QUARANTINE_SCHEMA as PRODUCTS_SET_ASIDE
+from include.shoe_prices.contract import CONTRACT as PRICES
+from include.shoe_prices.ledger import LEDGER_SCHEMA as PRICES_LEDGER
 from include.site_outages.contract import CONTRACT as OUTAGES
+from include.subject_books import tables as books
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA
 from include.vehicle_recalls.contract import CONTRACT as RECALLS
-from include.vehicle_recalls.ledger import LEDGER_SCHEMA
+from include.vehicle_recalls.ledger import LEDGER_SCHEMA as RECALLS_LEDGER
 from include.vehicle_recalls.project import AGGREGATES
 from include.vin_snapshots.contract import CONTRACT as VEHICLES
 from include.vin_snapshots.contract import VEHICLES_LOST
 
 QUARANTINE = {
     "nhtsa_id": "The key, where the row has one.",
+    "id": "The key, where the row has one.",
     "reasons": "Every way in which the row breaks the contract: column, then what is wrong.",
     "raw": "The row as the API gave it, in JSON.",
 }
@@ -38,9 +43,13 @@ def dictionary() -> str:
             *_published(RECALLS),
             *_limits_of(RECALLS),
             *_aggregates(RECALLS),
-            *_ledger(RECALLS),
-            *_quarantine(RECALLS),
+            *_ledger(RECALLS, RECALLS_LEDGER, "campaign"),
+            *_quarantine(RECALLS, QUARANTINE_SCHEMA, "campaign"),
             *_outages(OUTAGES),
+            *_prices(PRICES),
+            *_ledger(PRICES, PRICES_LEDGER, "product"),
+            *_quarantine(PRICES, PRODUCTS_SET_ASIDE, "product"),
+            *_books(),
             *_vehicles(VEHICLES),
         ]
     )
@@ -77,6 +86,53 @@ def _outages(contract: Contract) -> Iterable[str]:
     yield _columns(contract)
 
 
+def _prices(contract: Contract) -> Iterable[str]:
+    keys = PriceKeys(contract.name)
+    day = "2023-02-10"
+    yield f"## {contract.name}"
+    yield contract.grain
+    yield (
+        f"The table is `{keys.table}` (Delta Lake, partitioned by `rate_date`). The same rows are "
+        f"two files a day, such as `{keys.day(day, 'parquet')}` and `{keys.day(day, 'csv')}`, "
+        f"sorted by {_listed(contract.sort_by)}; those of the newest day are also "
+        f"`{keys.latest('parquet')}` and `{keys.latest('csv')}`. The key is `{contract.key}` "
+        f"within a `rate_date`. Contract version {contract.version}."
+    )
+    yield _columns(contract)
+    passing = [column.name for column in contract.columns if not column.business]
+    yield f"A change of {_listed(passing)} alone is published, and makes no row in the ledger."
+
+
+def _books() -> Iterable[str]:
+    keys = SubjectKeys("subject_books")
+    yield "## subject_books"
+    yield (
+        "Three tables of one subject, each as CSV and as Parquet, sorted by key, and in the "
+        "database of the connection `books_db`. "
+        f"`{keys.current('{subject}')}` names the folder in which the three of one read lie; the "
+        "same files have plain names, such as "
+        f"`{keys.plain('data_mining', 'books', 'csv')}`. Contract version {books.VERSION}."
+    )
+    for table in books.MODEL.sorted_tables:
+        schema = books.arrow_schema(table)
+        key = books.key_of(table)
+        where = "" if table in books.PUBLISHED else " It is in the database only."
+        yield f"### {table.name}"
+        yield f"{table.comment}{where} The key is {_listed(key)}."
+        yield _table(
+            ["Column", "Type", "Limits", "What it says"],
+            [
+                [
+                    f"`{field.name}`",
+                    _type(field.type),
+                    "" if field.nullable else "never null",
+                    field.metadata[b"comment"].decode(),
+                ]
+                for field in schema
+            ],
+        )
+
+
 def _vehicles(contract: Contract) -> Iterable[str]:
     keys = VinKeys(contract.name)
     yield f"## {contract.name}"
@@ -89,7 +145,7 @@ def _vehicles(contract: Contract) -> Iterable[str]:
     yield _columns(contract)
     yield (
         f"`vehicles` is the one check that `accept` takes a reason for. {VEHICLES_LOST.sentence} "
-        f"The limit is {VEHICLES_LOST}."
+        f"Up to {float(100 * VEHICLES_LOST.share):g} % may be."
     )
 
 
@@ -161,30 +217,30 @@ def _aggregates(contract: Contract) -> Iterable[str]:
     )
 
 
-def _ledger(contract: Contract) -> Iterable[str]:
+def _ledger(contract: Contract, schema: pa.Schema, thing: str) -> Iterable[str]:
     yield f"## Ledger of {contract.name}"
     yield (
         f"`{Keys(contract.name).ledger}` (Delta Lake, append only): one row is one field of one "
-        "campaign that a version changed. An edit has a row for each field that differs; a "
+        f"{thing} that a version changed. An edit has a row for each field that differs; a "
         "publication and a retraction have one for each field that is not null. The first read "
         "of the whole is the baseline, and makes no rows; neither does a change of the contract."
     )
     yield _table(
         ["Column", "Type", "What it says"],
-        [[f"`{f.name}`", _type(f.type), f.metadata[b"comment"].decode()] for f in LEDGER_SCHEMA],
+        [[f"`{f.name}`", _type(f.type), f.metadata[b"comment"].decode()] for f in schema],
     )
 
 
-def _quarantine(contract: Contract) -> Iterable[str]:
+def _quarantine(contract: Contract, schema: pa.Schema, thing: str) -> Iterable[str]:
     yield f"## Quarantine of {contract.name}"
     yield (
         f"`{Keys(contract.name).quarantine('<token>')}`: one row is one row of that read which "
-        "broke the contract. Its campaign keeps the last published state until a sound row comes. "
+        f"broke the contract. Its {thing} keeps the last published state until a sound row comes. "
         "A read without such rows has no file."
     )
     yield _table(
         ["Column", "Type", "What it says"],
-        [[f"`{f.name}`", _type(f.type), QUARANTINE[f.name]] for f in QUARANTINE_SCHEMA],
+        [[f"`{f.name}`", _type(f.type), QUARANTINE[f.name]] for f in schema],
     )
 
 

@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from io import BytesIO
 from time import monotonic
 from typing import Any
 
@@ -40,6 +41,11 @@ class Answer:
         return self.headers.get("Content-Encoding", "").lower() in {"gzip", "x-gzip"}
 
     @property
+    def gzipped(self) -> bytes:
+        """The body as it is landed: as it travelled, or packed here if it came unpacked."""
+        return self.wire if self.is_gzipped else gzip.compress(self.content, mtime=0)
+
+    @property
     def publisher(self) -> str:
         """`official`, or `made-up:7` for the local data of seed 7, which is marked."""
         made_up = self.headers.get("X-Made-Up")
@@ -54,7 +60,7 @@ class Answer:
     def json(self) -> Any:
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnexpectedBody(
                 f"{self.where} answered with a body that is not JSON; "
                 "check the host, or try again later"
@@ -86,6 +92,7 @@ class OneHostSession(requests.Session):
         read_timeout_s: float,
         deadline: float,
         mask: Mask,
+        most_bytes: int | None = None,
     ) -> Answer:
         """Send, and read the body; `deadline` (monotonic) ends a body that only drips."""
         where = mask(host_and_path(request.url))
@@ -100,33 +107,51 @@ class OneHostSession(requests.Session):
                 allow_redirects=request.method in {"GET", "HEAD"},
                 **settings,
             ) as response:
-                wire = _read_wire(response, deadline)
+                wire = _read_wire(response, deadline, where, most_bytes)
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
             # Without its cause: that carries the whole request, credentials included.
             raise problem_with_network(error, where) from None
-        return _unpacked(Answer(response.status_code, where, response.headers, wire, wire))
+        return _unpacked(
+            Answer(response.status_code, where, response.headers, wire, wire), most_bytes
+        )
 
 
 def _leave_as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _read_wire(response: requests.Response, deadline: float) -> bytes:
-    chunks = []
+def _read_wire(
+    response: requests.Response, deadline: float, where: str, most_bytes: int | None
+) -> bytes:
+    chunks, size = [], 0
     # read1 returns what has come, so that the deadline is looked at while a body drips in; at the
     # end it raises when less came than Content-Length said.
     while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
         chunks.append(chunk)
+        size += len(chunk)
+        if most_bytes is not None and size > most_bytes:
+            raise _too_large(where, most_bytes)
         if monotonic() > deadline:
             raise requests.Timeout
     return b"".join(chunks)
 
 
-def _unpacked(answer: Answer) -> Answer:
+def _too_large(where: str, most_bytes: int) -> UnexpectedBody:
+    return UnexpectedBody(
+        f"{where} sent more than {most_bytes:,} bytes, which is no answer to what was asked; "
+        "check the host"
+    )
+
+
+def _unpacked(answer: Answer, most_bytes: int | None) -> Answer:
     if not answer.is_gzipped or not answer.wire:
         return answer
     try:
-        return replace(answer, content=gzip.decompress(answer.wire))
+        with gzip.GzipFile(fileobj=BytesIO(answer.wire)) as packed:
+            content = packed.read(-1 if most_bytes is None else most_bytes + 1)
+        if most_bytes is not None and len(content) > most_bytes:
+            raise _too_large(answer.where, most_bytes)
+        return replace(answer, content=content)
     except (OSError, EOFError, zlib.error):
         raise SourceUnavailable(
             f"{answer.where} sent a body whose packing is broken; try again later"

@@ -109,6 +109,9 @@ class PriceKeys(Keys):
         """What the shop sold, as a version of the table and its ledger know it."""
         return f"{self.folder}products/{sha256}.parquet"
 
+    def sound_products(self, token: str) -> str:
+        return self.staging(token, "products.parquet")
+
     def rates(self, token: str, landing: str) -> str:
         return f"{self.raw_folder}{token}/{landing}/rates.csv.gz"
 

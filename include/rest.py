@@ -72,12 +72,17 @@ class RestClient:
         read_timeout_s: float = 120,
         total_s: float = 600,
         contact: str | None = None,
+        most_bytes: int | None = None,
+        pace: Callable[[], object] = lambda: None,
     ) -> None:
+        """`pace` is called before each exchange, a repeated one too, and may wait."""
         self.base_url = (base_url if "://" in base_url else f"https://{base_url}").rstrip("/")
         self.attempts = attempts
         self.connect_timeout_s = connect_timeout_s
         self.read_timeout_s = read_timeout_s
         self.total_s = total_s
+        self.most_bytes = most_bytes
+        self._pace = pace
         self._mask = Mask(secrets)
         self._mask.learn(headers or {})
         contact = contact or os.environ.get("HEADWATERS_CONTACT") or CONTACT
@@ -128,12 +133,14 @@ class RestClient:
         deadline = monotonic() + self.total_s
 
         def exchange() -> Answer:
+            self._pace()
             answer = self._session.exchange(
                 request,
                 connect_timeout_s=self.connect_timeout_s,
                 read_timeout_s=self.read_timeout_s,
                 deadline=deadline,
                 mask=self._mask,
+                most_bytes=self.most_bytes,
             )
             if answer.status_code not in accept:
                 self._refuse_status(answer)

@@ -35,7 +35,7 @@ def order(key: str) -> tuple[int, bool, str, bool, str]:
     """A sort key. A version's checkpoint comes after its log entry, whose summary it is."""
     name = key.rpartition("/")[2]
     version = name.partition(".")[0] if stage(key) in LOGS else ""
-    return stage(key), name == HINT, version, not name.endswith(".json"), key
+    return stage(key), name == HINT, version, bool(version) and not name.endswith(".json"), key
 
 
 def reading_turn(key: str) -> int:

@@ -15,8 +15,13 @@ from typing import TextIO
 from local.airflow_home import RUNS, airflow_environment, migrate
 from local.dag_run import Progress, TaskFailed, checked_conf, run_dag
 from local.environment import (
+    BOOKS_DB,
     CONNECTIONS,
+    ECB_API,
+    KRAKENFLEX_API,
+    OPEN_LIBRARY_API,
     RECALLS_API,
+    SHOP_API,
     VIN_API,
     connect,
     has_own_lake,
@@ -30,7 +35,13 @@ from local.vin_service import needs_local_apis
 FLAGSHIP = "vehicle_recalls"
 BUCKET, LIVE_BUCKET = "headwaters", "headwaters-live"
 # The connections that a DAG opens; one that is not named here gets all there are.
-OPENS = {FLAGSHIP: {RECALLS_API}, "vin_snapshots": {VIN_API}}
+OPENS = {
+    FLAGSHIP: {RECALLS_API},
+    "vin_snapshots": {VIN_API},
+    "site_outages": {KRAKENFLEX_API},
+    "shoe_prices": {SHOP_API, ECB_API},
+    "subject_books": {OPEN_LIBRARY_API, BOOKS_DB},
+}
 OWN_LAKE = "the lake is the one that you set; LocalStack is not started, nothing is mirrored"
 Say = Callable[[str], None]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -165,7 +164,7 @@ class RecallsApi:
         return Page(
             state=self._soda.state(answer),
             columns=self._soda.columns(answer),
-            gzipped=answer.wire if answer.is_gzipped else gzip.compress(answer.content, mtime=0),
+            gzipped=answer.gzipped,
             ids=ids,
         )
 

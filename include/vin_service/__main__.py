@@ -20,6 +20,7 @@ from uvicorn.supervisors import Multiprocess
 
 from include.errors import Hopeless
 from include.vin_service.cache import Cache
+from include.vin_service.heads import BoundedHeads
 from include.vin_service.settings import Settings
 
 # Docker waits ten seconds before it kills; a download that is under way is cut before that.
@@ -109,7 +110,7 @@ def serve(listener: socket.socket, workers: int) -> int:
         factory=True,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         log_config=LOGGING,
         access_log=False,

@@ -76,6 +76,8 @@ class OneOfMany(BaseModel):
     asked: str = Field(description="The text as it was asked.")
     status: Literal[200, 404, 503] = Field(description="What `GET /lookup/{vin}` would answer.")
     vehicle: VehicleAnswer | None = None
+    cache: Literal["hit", "miss", "stale"] | None = Field(None, description="As in `X-Cache`.")
+    check_digit_wrong: bool | None = Field(None, description="As `Warning` says.")
     detail: str | None = None
 
 
@@ -85,7 +87,13 @@ class ManyAnswers(BaseModel):
             "examples": [
                 {
                     "results": [
-                        {"asked": CAR["vin"], "status": 200, "vehicle": CAR},
+                        {
+                            "asked": CAR["vin"],
+                            "status": 200,
+                            "vehicle": CAR,
+                            "cache": "hit",
+                            "check_digit_wrong": False,
+                        },
                         {
                             "asked": "1HGCM82633A00435",
                             "status": 404,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,7 +18,7 @@ from include.vin_service.cache import Cache, CacheTrouble
 from include.vin_service.flights import Flights
 from include.vin_service.guard import Guard
 from include.vin_service.lake_facts import LakeFacts
-from include.vin_service.lookups import Lookups, Trouble
+from include.vin_service.lookups import ASK_AGAIN_S, Lookups, Trouble
 from include.vin_service.model_recalls import ModelRecalls
 from include.vin_service.recalls import Recalls
 from include.vin_service.settings import Settings
@@ -25,6 +26,7 @@ from include.vin_service.upstream import Upstream
 from include.vin_service.vin import NotAVin
 from include.vin_service.vpic import Vpic
 
+log = logging.getLogger("headwaters.vin")
 EXPORTS_AT_ONCE = 2
 ABOUT = """Which vehicle a VIN is, from NHTSA's vPIC, kept in a cache; and the recalls of its model.
 
@@ -81,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(front.router)
     app.add_exception_handler(NotAVin, _not_a_vin)
     app.add_exception_handler(Trouble, _trouble)
-    app.add_exception_handler(CacheTrouble, _trouble)
+    app.add_exception_handler(CacheTrouble, _no_cache)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Guard, api_key=settings.api_key)
     if settings.api_key:
@@ -98,8 +100,15 @@ async def _not_a_vin(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _trouble(_: Request, error: Exception) -> JSONResponse:
-    wait_s = error.retry_after_s if isinstance(error, Trouble) else 30
+    wait_s = error.retry_after_s if isinstance(error, Trouble) else ASK_AGAIN_S
     return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(wait_s)})
+
+
+async def _no_cache(_: Request, error: Exception) -> JSONResponse:
+    """The log alone says which file it is."""
+    log.error("%s", error)
+    detail = "the cache cannot be used now; the log of the service says why"
+    return JSONResponse({"detail": detail}, 503, {"Retry-After": "30"})
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

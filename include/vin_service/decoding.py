@@ -27,6 +27,8 @@ MEANINGS = {
     14: "some characters say nothing that the manufacturer has explained",
     400: "it has characters that no VIN has",
 }
+LONGEST_VALUE = 200
+MOST_CODES = 20
 UNFILLED = {"", "not applicable"}
 
 
@@ -72,7 +74,10 @@ def verdict(vin: str, result: Mapping[str, Any]) -> Vehicle | Unknown:
 def _codes(text: object) -> set[int]:
     if not isinstance(text, str) or not CODES.fullmatch(text):
         raise Illegible("no list of codes")
-    return {int(code) for code in text.split(",")}
+    codes = {int(code) for code in text.split(",")}
+    if len(codes) > MOST_CODES:
+        raise Illegible(f"{len(codes):,} codes")
+    return codes
 
 
 def _filled(result: Mapping[str, Any], key: str) -> str:
@@ -81,6 +86,12 @@ def _filled(result: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str | None):
         raise Illegible(f"{key} is no text")
     text = (value or "").strip()
+    if len(text) > LONGEST_VALUE:
+        raise Illegible(f"{key} is {len(text):,} characters long")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Illegible(f"{key} holds half a character") from None
     return "" if text.casefold() in UNFILLED else text
 
 

@@ -45,13 +45,13 @@ BYTES = f"""
 def export(cache: Cache) -> Generator[bytes]:
     """The file in pieces: the vehicles of this moment, by VIN, whatever is written meanwhile."""
     with cache.snapshot() as connection, ThreadPoolExecutor(1, "export-reader") as ahead:
-        kinds = _Kinds(connection)
-        batches = _batches(connection)
         pieces = _Pieces()
         # Without the Arrow schema the four columns are the plain strings that they are to readers.
         with pq.ParquetWriter(pieces, SCHEMA, store_schema=False, **WRITER) as writer:
+            yield pieces.taken()  # the first bytes go out before the first row is read
             if source := source_of(connection):
                 writer.add_key_value_metadata({"source": source})
+            kinds, batches = _Kinds(connection), _batches(connection)
             reading = ahead.submit(next, batches, None)
             while (batch := reading.result()) is not None:
                 reading = ahead.submit(next, batches, None)

@@ -10,17 +10,20 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from time import perf_counter, time
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BODY_BYTES = 1_000_000
+BODY_WITHIN_S = 30.0  # for each piece of it
 OPEN_TO_ALL = "/healthz"
 LONGEST_PATH = 200
 WRITE_AFTER_S = 0.2
 NO_KEY = "this needs the key of the service in the header X-API-Key"
 NOT_HERE = "without a key the service answers on this machine only: set VIN_API_KEY and start again"
 TOO_LARGE = "the body is over 1 MB; ask for fewer VINs at a time"
+TOO_SLOW = "the body did not come to its end; send it again"
+ENDING = "the service is ending; ask again"
 OURS = "something is wrong with the service itself, not with the question; its log says what"
 
 log = logging.getLogger("headwaters.vin")
@@ -97,8 +100,13 @@ class Guard:
                 await exchange.refuse(*refusal)
             else:
                 await self._app(scope, exchange.receive, exchange.send)
-        except _TooLarge:
+        except _Refused:
             pass
+        except asyncio.CancelledError:
+            # The service ends before the answer is there.
+            if exchange.status is None:
+                await exchange.refuse(503, ENDING)
+            raise
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"][:LONGEST_PATH])
             if exchange.status is None:
@@ -120,8 +128,8 @@ class Guard:
         return None
 
 
-class _TooLarge(Exception):
-    """The body turned out too large while it was read; the 413 is sent already."""
+class _Refused(Exception):
+    """The body turned out too large, or without end, while it was read; the answer is sent."""
 
 
 class _Exchange:
@@ -134,16 +142,25 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._taken_bytes = 0
+        self._has_body = False
         self._is_refused = False
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        try:
+            async with asyncio.timeout(None if self._has_body else BODY_WITHIN_S):
+                message = await self._receive()
+        except TimeoutError:
+            await self._refuse_body(408, TOO_SLOW)
         self._taken_bytes += len(message.get("body", b""))
+        self._has_body = not message.get("more_body", False)
         if self._taken_bytes > MOST_BODY_BYTES:
-            if self.status is None:
-                await self.refuse(413, TOO_LARGE)
-            raise _TooLarge
+            await self._refuse_body(413, TOO_LARGE)
         return message
+
+    async def _refuse_body(self, status: int, detail: str) -> NoReturn:
+        if self.status is None:
+            await self.refuse(status, detail)
+        raise _Refused
 
     async def send(self, message: Message) -> None:
         if self._is_refused:  # a framework that turns our exception into an answer of its own

@@ -24,6 +24,7 @@ BATCH_PATIENCE_S = 60.0
 # With an old answer at hand nobody waits long for a new one.
 STALE_PATIENCE_S = 3.0
 ASK_AGAIN_S = 30.0
+LONGEST_WAIT_S = 86_400.0
 TIDY_EVERY_S = 3600.0
 
 
@@ -32,7 +33,7 @@ class Trouble(Exception):
 
     def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
-        self.retry_after_s = max(1, round(retry_after_s or ASK_AGAIN_S))
+        self.retry_after_s = max(1, round(min(retry_after_s or ASK_AGAIN_S, LONGEST_WAIT_S)))
 
     @classmethod
     def of(cls, error: Exception, whom: str) -> Self:
@@ -87,6 +88,12 @@ class Lookups:
             raise outcome
         return outcome
 
+    async def remove(self, vin: str) -> bool:
+        """Whether a vehicle was cached; one that is just being asked for is waited for."""
+        if flight := self._asking.get(vin):
+            await asyncio.wait([flight], timeout=PATIENCE_S)
+        return await asyncio.to_thread(self.cache.remove, vin)
+
     async def lookup_many(self, vins: Sequence[str]) -> dict[str, Outcome]:
         """Each VIN once: cache first, the rest from vPIC, as few calls as it allows."""
         wanted = list(dict.fromkeys(vins))
@@ -121,6 +128,10 @@ class Lookups:
         except (RestError, Hopeless) as error:
             log.warning("vPIC could not be asked for %d VINs: %s", len(vins), error)
             return dict.fromkeys(vins, Trouble.of(error, "vPIC"))
+        except Exception:
+            # Whatever it is, it says nothing about the VINs, and an old answer still stands.
+            log.exception("vPIC's answer for %d VINs could not be used", len(vins))
+            return dict.fromkeys(vins, Trouble("vPIC's answer could not be used; the log says why"))
 
     def _decode(self, vpic: Vpic, vins: Sequence[str]) -> Mapping[str, Outcome]:
         """In a thread, with the VINs held: what another worker has just learned is not asked."""
@@ -149,6 +160,12 @@ class Lookups:
                 self.cache.forget_unknowns(int(now - self._ttl_s[Unknown]))
         except CacheTrouble as error:
             log.warning("answered, and not cached: %s", error)
+            if self.source() not in {None, decoded.source}:
+                raise Hopeless(
+                    f"vPIC's answers were {self.source()}, and these are {decoded.source}; "
+                    "correct VPIC_URL, or start again"
+                ) from None
+        self._source = decoded.source
 
     async def _outcome(
         self,
@@ -164,7 +181,10 @@ class Lookups:
             async with asyncio.timeout(min(patience_s, STALE_PATIENCE_S) if old else patience_s):
                 outcome = (await asyncio.shield(flight))[vin]
         except TimeoutError:
-            outcome = Trouble(f"vPIC did not answer within {patience_s:.0f} s", 10)
+            outcome = Trouble(
+                f"there was no answer of vPIC within {patience_s:.0f} s; it is slow, or many ask",
+                10,
+            )
         return old if old and isinstance(outcome, Trouble) else outcome
 
     def _is_fresh(self, kept: Kept) -> bool:

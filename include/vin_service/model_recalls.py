@@ -11,6 +11,8 @@ from include.exchange import Answer
 from include.rest import RestClient, UnexpectedBody
 from include.rest_errors import problem_with_status
 
+MOST_BYTES = 20_000_000  # hundreds of recalls are about a megabyte
+
 
 class ModelRecall(NamedTuple):
     """One recall campaign, in the words of the API; None: it does not say."""
@@ -44,6 +46,7 @@ class ModelRecalls:
             connect_timeout_s=timeout_s,
             read_timeout_s=timeout_s,
             total_s=total_s,
+            most_bytes=MOST_BYTES,
         )
 
     def recalls(self, make: str, model: str, model_year: str) -> Asked:
@@ -69,6 +72,10 @@ def _recalls(answer: Answer) -> list[ModelRecall]:
         raise UnexpectedBody(
             f"{answer.where} answered with JSON that lists no recalls; "
             "check the host, or try again later"
+        )
+    if body.get("Count") and not results:
+        raise UnexpectedBody(
+            f"{answer.where} counts {body['Count']!r} recalls and lists none; try again later"
         )
     try:
         return [_recall(result) for result in results]
@@ -102,6 +109,7 @@ def _recall(result: Any) -> ModelRecall:
 def _text(result: Mapping[str, Any], key: str) -> str:
     value = result.get(key) or ""
     if isinstance(value, str):
+        value.encode()  # a ValueError where JSON holds half a character
         return value.strip()
     raise ValueError(f"{key} is no text")
 

@@ -60,6 +60,9 @@ class Recalls:
         except (RestError, Hopeless) as error:
             log.warning("NHTSA could not be asked for the recalls of %s: %s", model, error)
             raise Trouble.of(error, "NHTSA") from None
+        except Exception:
+            log.exception("NHTSA's answer for the recalls of %s could not be used", model)
+            raise Trouble("NHTSA's answer could not be used; the log says why") from None
         if source not in {None, asked.source}:
             raise Trouble(
                 f"the VIN is from a source that is {source}, the recalls are {asked.source}; "

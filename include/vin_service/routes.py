@@ -91,9 +91,8 @@ async def lookup_many(request: Request, asked: Vins) -> Response:
 )
 async def remove(request: Request) -> bool:
     """True when it was cached, false when not."""
-    return await asyncio.to_thread(
-        request.app.state.lookups.cache.remove, checked(request.path_params["vin"])
-    )
+    lookups: Lookups = request.app.state.lookups
+    return await lookups.remove(checked(request.path_params["vin"]))
 
 
 @router.get(
@@ -170,7 +169,13 @@ def one_of_many(asked: str, outcome: Outcome | NotAVin) -> dict[str, Any]:
         return {"asked": asked, "status": 404, "detail": str(outcome)}
     if isinstance(outcome.known, Unknown):
         return {"asked": asked, "status": 404, "detail": outcome.known.detail}
-    return {"asked": asked, "status": 200, "vehicle": vehicle_of(outcome.known, outcome)}
+    return {
+        "asked": asked,
+        "status": 200,
+        "vehicle": vehicle_of(outcome.known, outcome),
+        "cache": outcome.state,
+        "check_digit_wrong": outcome.known.check_digit_wrong,
+    }
 
 
 def vehicle_of(vehicle: Vehicle, answer: Answer) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from include.errors import Hopeless
 from include.lake import Lake
 
 DAY_S = 24 * 3600
+MOST = 1_000_000_000  # seconds: 31 years
 T = TypeVar("T", int, float)
 
 
@@ -41,7 +42,7 @@ class Settings:
             db=Path(given.get("VIN_DB", cls.db)),
             vpic_url=_address(given, "VPIC_URL", cls.vpic_url),
             recalls_api_url=_address(given, "RECALLS_API_URL", cls.recalls_api_url),
-            api_key=given.get("VIN_API_KEY"),
+            api_key=_key(given),
             found_ttl_s=_number(given, "VIN_FOUND_TTL_S", cls.found_ttl_s, float),
             not_found_ttl_s=_number(given, "VIN_NOT_FOUND_TTL_S", cls.not_found_ttl_s, float),
             calls_per_minute=max(1, a_minute // workers),
@@ -49,6 +50,15 @@ class Settings:
             timeout_s=_number(given, "VIN_UPSTREAM_TIMEOUT_S", cls.timeout_s, float, least=0.1),
             lake=Lake.from_environment(given) if "LAKE_BUCKET" in given else None,
         )
+
+
+def _key(given: Mapping[str, str]) -> str | None:
+    key = given.get("VIN_API_KEY")
+    try:
+        (key or "").encode()
+    except UnicodeEncodeError:
+        raise Hopeless("VIN_API_KEY is no text in UTF-8; set another") from None
+    return key
 
 
 def _number(
@@ -61,10 +71,10 @@ def _number(
         value = kind(text)
     except ValueError:
         value = kind("-1")
-    if not least <= value < float("inf"):
+    if not least <= value <= MOST:
         what = "a whole number" if kind is int else "a number"
         raise Hopeless(
-            f"{name} is {text[:40]!r}; set {what} of at least {least:g}, or leave it out"
+            f"{name} is {text[:40]!r}; set {what} from {least:g} to {MOST:,}, or leave it out"
         )
     return value
 

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from include.rest import SourceUnavailable
 
-MOST_WAITING = 200
+MOST_WAITING, LEAST_WAITING = 200, 20
 BURST_S = 6.0  # what a quiet service has saved up: the calls of so many seconds
 C = TypeVar("C")
 T = TypeVar("T")
@@ -45,6 +45,9 @@ class Upstream(Generic[C]):
         self, name: str, make_client: Callable[[], C], *, calls_at_once: int, per_minute: int
     ) -> None:
         self.name = name
+        # More would wait longer than anybody has patience for.
+        self._most_waiting = max(LEAST_WAITING, min(MOST_WAITING, per_minute // 4))
+        self._closing = threading.Event()
         self._bucket = TokenBucket(per_minute)
         self._waiting = 0
         self._clients = threading.local()
@@ -55,7 +58,7 @@ class Upstream(Generic[C]):
         )
 
     async def ask(self, question: Callable[[C], T]) -> T:
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= self._most_waiting:
             busy = SourceUnavailable(f"{self._waiting} questions wait for {self.name} already")
             busy.retry_after_s = 5
             raise busy
@@ -66,8 +69,10 @@ class Upstream(Generic[C]):
             self._waiting -= 1
 
     def _ask(self, question: Callable[[C], T]) -> T:
-        time.sleep(self._bucket.take())
+        if self._closing.wait(self._bucket.take()):
+            raise SourceUnavailable("the service is ending; ask again")
         return question(self._clients.own)
 
     def close(self) -> None:
+        self._closing.set()
         self._pool.shutdown(cancel_futures=True)

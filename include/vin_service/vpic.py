@@ -10,6 +10,7 @@ from include.rest import RestClient, UnexpectedBody
 from include.vin_service.decoding import Illegible, Unknown, Vehicle, verdict
 
 BATCH = 50  # vPIC decodes no more at once
+MOST_BYTES = 5_000_000  # fifty decoded VINs are about 400 kB
 FORMAT = {"format": "json"}
 
 
@@ -32,6 +33,7 @@ class Vpic:
             connect_timeout_s=timeout_s,
             read_timeout_s=timeout_s,
             total_s=total_s,
+            most_bytes=MOST_BYTES,
         )
 
     def decode(self, vins: Sequence[str]) -> Decoded:

@@ -44,7 +44,7 @@ CONTRACT = Contract(
             "body_class",
             "body_class",
             pa.string(),
-            "The body class in vPIC's words; empty where vPIC says none.",
+            "The body class in vPIC's words: never null, empty where vPIC says none.",
             TEXT,
         ),
     ),

@@ -1,0 +1,76 @@
+"""The connection `books_db`, as the database that it leads to."""
+
+from __future__ import annotations
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+from sqlalchemy import URL
+
+from include.errors import Hopeless
+from include.subject_books.database import BooksDb, DatabaseTrouble
+
+DRIVERS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
+
+
+class BooksDbHook(BaseHook):
+    """PostgreSQL: host, port, login, password, `schema` the database; extra `sslmode`.
+
+    SQLite (connection type sqlite): the host is the path of the file.
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "books_db"
+    conn_type = "postgres"
+    hook_name = "Books database"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self._database: BooksDb | None = None
+
+    def get_conn(self) -> BooksDb:
+        if self._database is None:
+            self._database = BooksDb(self._url())
+        return self._database
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Begin what a load begins with, and undo it: that needs the right to make tables."""
+        try:
+            database = BooksDb(self._url())
+            database.try_out()
+        except (DatabaseTrouble, Hopeless, AirflowNotFoundException) as error:
+            return False, str(error)
+        return True, f"{database.where} can be loaded into"
+
+    def _url(self) -> URL:
+        connection = self.get_connection(self.conn_id)
+        if connection.conn_type == "sqlite":
+            # As a URI, a path without a host ends up in the schema.
+            path = connection.host or connection.schema
+            if not path:
+                raise Hopeless(
+                    f"the connection `{self.conn_id}` names no file; set its host to a path"
+                )
+            return URL.create("sqlite", database=path)
+        if connection.conn_type not in DRIVERS:
+            raise Hopeless(
+                f"the connection `{self.conn_id}` is of the type {connection.conn_type}; "
+                "postgres and sqlite are known"
+            )
+        missing = [part for part in ("host", "schema") if not getattr(connection, part)]
+        if missing:
+            raise Hopeless(
+                f"the connection `{self.conn_id}` has no {' and no '.join(missing)}; "
+                "`schema` is the name of the database"
+            )
+        extra = connection.extra_dejson
+        sslmode = extra.get("sslmode")
+        return URL.create(
+            DRIVERS[connection.conn_type],
+            username=connection.login or None,
+            password=connection.password or None,
+            host=connection.host,
+            port=connection.port,
+            database=connection.schema,
+            query={"sslmode": str(sslmode)} if sslmode else {},
+        )
