@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import re
 import threading
@@ -276,6 +277,42 @@ def test_a_body_that_never_ends_is_given_up(api: Script, waits: list[float]) -> 
     with pytest.raises(SourceUnavailable, match="took too long"):
         RestClient(api.url, total_s=0.1).get("/rows")
     assert waits == []
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize(("size", "fits"), [(1_000, True), (1_001, False)])
+def test_a_body_has_a_limit_where_one_is_set(
+    api: Script, waits: list[float], size: int, *, packed: bool, fits: bool
+) -> None:
+    """The limit holds for what travels, and for what comes of it when it is unpacked."""
+    body = json.dumps("x" * (size - 2)).encode()
+    api.answers = [
+        reply(body=gzip.compress(body), Content_Encoding="gzip") if packed else reply(body=body)
+    ]
+    client = RestClient(api.url, attempts=1, most_bytes=1_000)
+    if fits:
+        assert client.get("/rows").content == body
+    else:
+        with pytest.raises(UnexpectedBody, match="more than 1,000 bytes"):
+            client.get("/rows")
+    assert waits == []
+
+
+def test_json_without_end_is_no_json(api: Script, waits: list[float]) -> None:
+    """A body that is nested too deeply is an unexpected body, not a broken stack."""
+    api.answers = [reply(body=b"[" * 200_000)]
+    with pytest.raises(UnexpectedBody, match="not JSON"):
+        RestClient(api.url, attempts=1).get("/rows").json()
+    assert waits == []
+
+
+def test_each_exchange_is_paced(api: Script, waits: list[float]) -> None:
+    """A client with a pace waits for it before each exchange, the repeated ones too."""
+    api.answers = [reply(503), reply(503), reply()]
+    paced: list[int] = []
+    RestClient(api.url, pace=lambda: paced.append(len(api.asked))).get("/rows")
+    assert paced == [0, 1, 2]
+    assert len(waits) == 2
 
 
 def _everything_told(caught: pytest.ExceptionInfo[RestError], logged: str) -> str:

@@ -135,6 +135,83 @@ def test_old_refusals_do_not_pile_up(world: World) -> None:
     cache.close()
 
 
+def test_refusals_that_still_count_are_kept(world: World) -> None:
+    """Tidying takes what is too old for an answer, and nothing else; it is not done each time."""
+
+    async def ask() -> None:
+        async with world.open() as lookups:
+            await lookups.lookup(NO_CAR.vin)
+            world.now += NOT_FOUND_TTL_S - 1
+            await lookups.lookup(CAR.vin)
+            assert lookups.cache.get(NO_CAR.vin)
+            world.now += lookups_module.TIDY_EVERY_S - NOT_FOUND_TTL_S
+            await lookups.lookup(vins(1)[0])
+            assert lookups.cache.get(NO_CAR.vin)  # the hour is not over yet
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [(None, 30), (0.2, 1), (7.4, 7), (float("inf"), 86_400)], ids=str
+)
+def test_when_to_ask_again_is_a_time_to_wait(said: float | None, told: int) -> None:
+    """At least a second and at most a day, whatever the API said."""
+    assert Trouble("down", said).retry_after_s == told
+
+
+def test_an_answer_that_breaks_us_is_trouble(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever is wrong with an answer, an old one still stands, and the log has the reason."""
+    world.ask(CAR.vin)
+    world.now += FOUND_TTL_S
+    world.vpic.trouble = ZeroDivisionError("nobody thought of this")
+    stale, trouble = world.ask(CAR.vin, vins(1)[0])
+    assert stale == Answer(CAR, "stale")
+    assert "the log says why" in str(trouble)
+    assert "nobody thought of this" in caplog.text
+
+
+def test_a_removal_waits_for_the_lookup_under_way(world: World) -> None:
+    """What is being looked up when it is removed is removed, and said to be."""
+    world.vpic.gate.clear()
+
+    async def both() -> None:
+        async with world.open() as lookups:
+            looked_up = asyncio.create_task(lookups.lookup(CAR.vin))
+            await asyncio.to_thread(world.vpic.asked.wait, 30)
+            removed = asyncio.create_task(lookups.remove(CAR.vin))
+            await asyncio.sleep(0)
+            world.vpic.gate.set()
+            assert await removed is True
+            await looked_up
+            assert lookups.cache.get(CAR.vin) is None
+
+    asyncio.run(both())
+
+
+def test_without_a_cache_the_source_is_still_known(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made-up answers are marked, and not mixed with official ones, also on a full disk."""
+
+    def fails(*_: object) -> None:
+        raise CacheTrouble("vins.db: the disk is full; free space")
+
+    monkeypatch.setattr(Cache, "put", fails)
+    world.vpic.source = "made-up:1"
+
+    async def ask() -> None:
+        async with world.open() as lookups:
+            await lookups.lookup(CAR.vin)
+            assert lookups.source() == "made-up:1"
+            world.vpic.source = "official"
+            with pytest.raises(Trouble, match="correct VPIC_URL"):
+                await lookups.lookup(vins(1)[0])
+
+    asyncio.run(ask())
+
+
 def test_fifty_at_once_make_one_call(world: World) -> None:
     """Who asks for a VIN that is being asked for waits for the same answer."""
     world.vpic.gate.clear()
@@ -190,7 +267,14 @@ def test_who_has_an_old_answer_does_not_wait_for_a_slow_vpic(
     world.now += FOUND_TTL_S
     world.vpic.gate.clear()
     monkeypatch.setattr(lookups_module, "STALE_PATIENCE_S", 0.01)
-    assert world.ask(CAR.vin) == [Answer(CAR, "stale")]
+
+    async def ask() -> None:
+        async with world.open() as lookups:
+            # Who waited for longer than the patience would get this answer.
+            asyncio.get_running_loop().call_later(2, world.vpic.gate.set)
+            assert await lookups.lookup(CAR.vin) == Answer(CAR, "stale")
+
+    asyncio.run(ask())
     assert world.ask(CAR.vin) == [Answer(CAR, "hit")]
 
 
@@ -199,7 +283,7 @@ def test_a_slow_vpic_is_trouble(world: World, monkeypatch: pytest.MonkeyPatch) -
     world.vpic.gate.clear()
     monkeypatch.setattr(lookups_module, "PATIENCE_S", 0.01)
     (trouble,) = world.ask(CAR.vin)
-    assert "did not answer within" in str(trouble)
+    assert "no answer of vPIC within" in str(trouble)
 
 
 def test_many_cold_vins_go_in_full_batches(world: World) -> None:

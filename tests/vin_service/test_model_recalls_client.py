@@ -112,6 +112,8 @@ UNEXPECTED = {
     "a list": reply([BRONCO]),
     "no results": reply({"Count": 0}),
     "null results": reply({"results": None}),
+    "a count without a list": reply({"Count": 5, "results": []}),
+    "half a character": reply({"results": [BRONCO | {"Summary": "\ud800"}]}),
     "a page": reply(b"<html>Down</html>", Content_Type="text/html"),
     "a 400 page": reply(b"<html>Down</html>", 400, Content_Type="text/html"),
     "a text": recalled("none"),

@@ -74,10 +74,12 @@ def test_workers_share_the_limits(workers: str, calls: int, a_minute: int) -> No
         *({"VIN_FOUND_TTL_S": text} for text in ("soon", "-1", "nan", "inf")),
         *({"VIN_UPSTREAM_CALLS": text} for text in ("0", "1.5", "many")),
         *({"VIN_UPSTREAM_TIMEOUT_S": "0"}, {"VIN_UPSTREAM_PER_MINUTE": "0"}),
+        *({"VIN_NOT_FOUND_TTL_S": "1e20"}, {"VIN_UPSTREAM_PER_MINUTE": "9" * 321}),
+        {"VIN_API_KEY": "\udcff"},
         *({"VPIC_URL": text} for text in ("vpic", "ftp://x/", "http://", "http://[")),
         {"RECALLS_API_URL": "//x"},
     ],
-    ids=lambda wrong: "=".join(*wrong.items()),
+    ids=lambda wrong: ascii(next(iter(wrong.items())))[:60],
 )
 def test_a_wrong_setting_is_one_line_with_its_name(wrong: dict[str, str]) -> None:
     """What cannot be used is refused at the start, not at the first request."""

@@ -106,6 +106,7 @@ def test_each_thread_has_a_client_of_its_own() -> None:
 def test_a_long_queue_is_refused(gate: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     """When enough wait already the next is told so at once; those in line are served."""
     monkeypatch.setattr(upstream, "MOST_WAITING", 5)
+    monkeypatch.setattr(upstream, "LEAST_WAITING", 0)
 
     async def ask() -> None:
         fenced = Upstream("test", object, calls_at_once=1, per_minute=6000)
@@ -118,5 +119,28 @@ def test_a_long_queue_is_refused(gate: threading.Event, monkeypatch: pytest.Monk
         await asyncio.gather(*asked)
         assert await fenced.ask(lambda _: gate.wait(30))
         fenced.close()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(("per_minute", "most"), [(300, 75), (37, 20), (60_000, 200)])
+def test_the_queue_is_no_longer_than_patience(per_minute: int, most: int) -> None:
+    """Who could not be served in time is told so at once: a slower rate has a shorter queue."""
+    fenced = Upstream("test", object, calls_at_once=1, per_minute=per_minute)
+    assert fenced._most_waiting == most
+    fenced.close()
+
+
+def test_a_service_that_ends_waits_for_no_rate() -> None:
+    """Who waits for the rate when the service ends is told so, and holds nobody up."""
+
+    async def ask() -> None:
+        fenced = Upstream("test", object, calls_at_once=1, per_minute=1)
+        await fenced.ask(lambda _: None)  # what was saved up
+        waits = asyncio.create_task(fenced.ask(lambda _: None))
+        await asyncio.sleep(0.05)
+        await asyncio.to_thread(fenced.close)
+        with pytest.raises(SourceUnavailable, match="is ending"):
+            await waits
 
     asyncio.run(ask())

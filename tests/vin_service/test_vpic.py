@@ -98,6 +98,11 @@ UNEXPECTED = {
     "another VIN": decoded(result(OTHER)),
     "no codes": decoded({key: value for key, value in result().items() if key != "ErrorCode"}),
     "odd codes": decoded(result(ErrorCode="0 - clean")),
+    "many codes": decoded(result(ErrorCode=",".join(map(str, range(21))))),
+    "half a character": decoded(result(Model="Acc\ud800rd")),
+    "half a character in the hint": decoded(result(ErrorCode="7", SuggestedVIN="\ud800")),
+    "a long name": decoded(result(Model="A" * 201)),
+    "nested without end": reply(b"[" * 200_000),
     "a page": reply(b"<!DOCTYPE html><html>Down</html>", Content_Type="text/html"),
 }
 
