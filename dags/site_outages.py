@@ -143,6 +143,7 @@ def report(published: Any) -> None:
     params=PARAMS,
     default_args=DEFAULTS,
     on_failure_callback=alert,
+    description=(__doc__ or "").partition("\n")[0],
     doc_md=__doc__,
     tags=["outages"],
 )

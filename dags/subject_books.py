@@ -141,6 +141,7 @@ def report(published: Any, loaded: Any) -> None:
     params=PARAMS,
     default_args=DEFAULTS,
     on_failure_callback=alert,
+    description=(__doc__ or "").partition("\n")[0],
     doc_md=__doc__,
     tags=["books"],
 )

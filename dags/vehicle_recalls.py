@@ -235,6 +235,7 @@ def pipeline(*, one_year: bool) -> None:
     params=ALL_YEARS,
     default_args=DEFAULTS,
     on_failure_callback=alert,
+    description=(__doc__ or "").partition("\n")[0],
     doc_md=__doc__,
     tags=["recalls"],
 )
@@ -250,6 +251,7 @@ def vehicle_recalls() -> None:
     params=ONE_YEAR,
     default_args=DEFAULTS,
     on_failure_callback=alert,
+    description=(__doc__ or "").partition("\n")[0],
     doc_md=__doc__,
     tags=["recalls"],
 )

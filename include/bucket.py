@@ -100,7 +100,12 @@ class Bucket:
     ) -> Self:
         """Open a bucket; what is not given is found the way AWS tools find it."""
         session = boto3.Session(access_key, secret_key, session_token, region)
-        s3 = session.client("s3", endpoint_url=endpoint_url, config=CLIENT_CONFIG)
+        try:
+            s3 = session.client("s3", endpoint_url=endpoint_url, config=CLIENT_CONFIG)
+        except ValueError as error:
+            raise LakeRefuses(
+                f"the lake cannot be opened: {error}; correct LAKE_ENDPOINT_URL or AWS_REGION"
+            ) from None
         return cls(s3, bucket, storage_options(session, s3.meta.endpoint_url))
 
     def put(self, key: str, body: bytes) -> None:

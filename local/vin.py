@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -45,7 +46,11 @@ def run_vin(root: Path, *, live: bool) -> int:
     try:
         if not lock.take_if_free():
             target = "make vin LIVE=1" if live else "make vin"
-            raise LocalError(f"`{target}` of this checkout is already at work; end it with Ctrl-C")
+            at = State.read(state_file).servers.get(VIN_SERVICE)
+            where = f" on {at.url}" if at else ""
+            raise LocalError(
+                f"`{target}` of this checkout is already at work{where}; end it with Ctrl-C"
+            )
         State.read(state_file).end_servers()  # of one that was killed
         settings = read_environment(root)
         own_lake = has_own_lake(settings)
@@ -80,6 +85,7 @@ def _serve(
         State({VIN_SERVICE: started}).write(state_file)
         wait_until(partial(serves, url), VIN_SERVICE, child, log)
         say(f"{VIN_SERVICE} is ready on {url}; Ctrl-C ends all of it")
+        say(f"its log is {os.path.relpath(log)}")
         if port != PREFERRED_PORT:
             say(f"port {PREFERRED_PORT} is in use, so it took a free one")
         calls = to_try(url, made_up=made_up, key="VIN_API_KEY" in environment)
@@ -99,9 +105,11 @@ def _serve(
 def to_try(url: str, *, made_up: bool, key: bool) -> list[str]:
     """Three calls that have something to show; a key is named in them, and not shown."""
     vins = examples(SEED) if made_up else {}
+    found, recalled = vins.get("found", REAL_VIN), vins.get("eight recalls", REAL_VIN)
     curl = """  curl -H "X-API-Key: $VIN_API_KEY" """ if key else "  curl "
     return [
-        f"{curl}{url}/lookup/{vins.get('found', REAL_VIN)}",
-        f"{curl}{url}/recalls/{vins.get('eight recalls', REAL_VIN)}",
+        f"{curl}{url}/lookup/{found}",
+        f"{curl}{url}/recalls/{recalled}",
         f"{curl}-o vehicles.parquet {url}/export",
+        *([] if key else [f"  or in a browser: {url}/?vins={recalled}"]),
     ]

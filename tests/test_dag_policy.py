@@ -81,6 +81,8 @@ def test_each_dag_says_what_it_is(dag: DAG) -> None:
     """Each DAG has a tag, and a page: what it makes, how to backfill, what to do when it is red."""
     assert dag.tags
     assert dag.doc_md
+    assert dag.description
+    assert dag.doc_md.startswith(dag.description)
     for part in ("Makes ", "**Backfill**", "**When it is red**"):
         assert part in dag.doc_md
 

@@ -97,9 +97,12 @@ def say_when_ready(listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     if ip_address(host).is_unspecified:
         host = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
-    with contextlib.closing(http.client.HTTPConnection(host, port)) as asking:
-        asking.request("GET", "/healthz")
-        asking.getresponse()
+    try:
+        with contextlib.closing(http.client.HTTPConnection(host, port)) as asking:
+            asking.request("GET", "/healthz")
+            asking.getresponse()
+    except (OSError, http.client.HTTPException):
+        return  # it was ended while it started
     print(f"ready http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from include.bucket import LakeError
 from include.errors import Hopeless
 from include.rest import RestError
+from include.vehicle_recalls.commands.asking import NothingThere
 from include.vin_service.decoding import Vehicle
 from include.vin_service.lake_facts import Facts, LakeFacts
 from include.vin_service.lookups import Trouble
@@ -87,6 +88,8 @@ class Recalls:
                 found = await asyncio.get_running_loop().run_in_executor(
                     self._threads, lake.of, campaigns
                 )
+        except NothingThere:
+            return KnownRecalls(asked.recalls, {}, "the lake has no recalls yet")
         except (LakeError, Hopeless, TimeoutError) as error:
             why = str(error) or f"no answer within {LAKE_PATIENCE_S:.0f} s"
             log.warning("recalls were answered without the lake: %s", why)

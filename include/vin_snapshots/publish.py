@@ -147,7 +147,7 @@ def _audit(head: Head, landed: Landed, counts: Mapping[str, int]) -> list[Check]
             "vehicles",
             passed=VEHICLES_LOST.allows(removed, before),
             found=f"{removed:,} of {before:,} are gone",
-            cure="was the cache of the VIN service replaced or emptied?",
+            cure="look whether the cache of the VIN service was replaced or emptied",
             can_be_accepted=True,
         ),
     ]

@@ -70,6 +70,7 @@ def test_calls_to_try_show_no_key():
         True,
         True,
         False,
+        True,
     ]
 
 

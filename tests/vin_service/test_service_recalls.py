@@ -101,10 +101,12 @@ def test_a_lake_that_cannot_be_read_costs_only_what_it_adds(
     start: Start, settings: Settings, lake: Lake, eight: str
 ) -> None:
     """A bucket without recalls, or none at all, is said, and the recalls are there."""
-    service = start(replace(settings, lake=lake))
-    said = service.get(f"/recalls/{eight}").json()
-    assert said["lake"] == "the lake could not be read"
-    assert len(said["recalls"]) == 8
+    gone = Lake(lake.s3, f"{lake.bucket}-gone", lake.storage_options)
+    for here, why in ((lake, "has no recalls yet"), (gone, "could not be read")):
+        service = start(replace(settings, lake=here))
+        said = service.get(f"/recalls/{eight}").json()
+        assert said["lake"] == f"the lake {why}"
+        assert len(said["recalls"]) == 8
 
 
 def test_made_up_and_real_are_not_mixed(

@@ -133,8 +133,12 @@ def recorded(lake: Lake, note: Callable[[str], None]) -> None:
         )
 
 
-def nothing_there(lake: Lake) -> Hopeless:
-    return Hopeless(
+class NothingThere(Hopeless):
+    """The lake has no recalls yet."""
+
+
+def nothing_there(lake: Lake) -> NothingThere:
+    return NothingThere(
         f"s3://{lake.bucket}/{KEYS.table} has no version yet; run the pipeline first, or set "
         "LAKE_BUCKET to another bucket"
     )
