@@ -103,8 +103,8 @@ def refuse_other_source(record: dict[str, Any], publisher: str) -> None:
     asked = source_of(publisher)
     if (holds := record.get("source", asked)) != asked:
         raise OtherSource(
-            f"{KEYS.folder} holds what {holds['publisher']} KrakenFlex said, and the one that is "
-            f"asked is {publisher}; nothing was posted. Use another bucket for another source"
+            f"{KEYS.folder} holds what {holds['dataset']} ({holds['publisher']}) said, and "
+            f"{asked['dataset']} ({publisher}) is asked; nothing was posted. Use another bucket for another source"
         )
 
 

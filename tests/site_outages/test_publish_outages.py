@@ -250,7 +250,7 @@ def test_another_source_is_refused_before_anything_is_written(api, lake, replica
     run(api, lake)
     keys = set(lake.keys(""))
     replica.seed += 1
-    with pytest.raises(OtherSource, match=r"holds what made-up:7 .+ made-up:8"):
+    with pytest.raises(OtherSource, match=r"holds what krakenflex .made-up:7. .+ .made-up:8."):
         run(api, lake, "kingfisher")
     assert set(lake.keys("")) == keys
     assert accepted("kingfisher") == []
