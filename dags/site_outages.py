@@ -34,14 +34,14 @@ PARAMS = {
     "site_id": Param(
         "norwich-pear-tree",
         type="string",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$(?!\n)",
         title="Site",
         description="The site's id at KrakenFlex, such as norwich-pear-tree.",
     ),
     "since": Param(
         "2022-01-01T00:00:00.000Z",
         type="string",
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)$",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)$(?!\n)",
         title="Since",
         description=(
             "An instant with its offset. An outage that began before it is left out; "

@@ -70,7 +70,7 @@ ALL_YEARS = PARAMS | {
     "source": Param(
         "api",
         type="string",
-        pattern="^(api|raw:[A-Za-z0-9-]+)$",
+        pattern=r"^(api|raw:[A-Za-z0-9-]+)$(?!\n)",
         title="Source",
         description=(
             "api; or a read's token from its report, such as raw:20261121T104304-d9c96462, to make "

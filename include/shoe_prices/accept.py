@@ -50,7 +50,7 @@ def accept(pages: Iterable[bytes]) -> Accepted:
                 {
                     "id": texts[row]["id"],
                     "reasons": "; ".join(reasons[row]),
-                    "raw": json.dumps(products[row], default=float),
+                    "raw": json.dumps(products[row], default=str),
                 }
                 for row in sorted(reasons)
             ],
@@ -96,7 +96,7 @@ def _texts(product: Product) -> tuple[dict[str, str | None], list[str]]:
             value = str(value)
         elif value is not None and not isinstance(value, str):
             wrong.append(
-                f"{name}: {json.dumps(value, default=float)[:60]} is neither text nor number"
+                f"{name}: {json.dumps(value, default=str)[:60]} is neither text nor number"
             )
             value = None
         values[name] = value

@@ -11,7 +11,8 @@ from include.errors import Hopeless
 from include.rest import Answer, RestClient, UnexpectedBody
 
 log = logging.getLogger(__name__)
-REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)  # the first: there is no such user now
+# The first: there is no such user now; the last: not with this token.
+REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 @dataclass(frozen=True)
