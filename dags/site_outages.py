@@ -41,7 +41,7 @@ PARAMS = {
     "since": Param(
         "2022-01-01T00:00:00.000Z",
         type="string",
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)$(?!\n)",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$(?!\n)",
         title="Since",
         description=(
             "An instant with its offset. An outage that began before it is left out; "
@@ -59,7 +59,7 @@ PARAMS = {
         False,
         type="boolean",
         title="Force",
-        description="Post also what KrakenFlex accepted last.",
+        description="Post even if KrakenFlex accepted the same payload last.",
     ),
 }
 

@@ -6,7 +6,9 @@ import http.client
 import json
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from local.airflow_home import AIRFLOW, UI, airflow_environment
 from local.processes import (
@@ -26,11 +28,12 @@ READY_WITHIN_S = 180.0
 LOOK_EVERY_S = 0.5
 PATIENCE_S = 15.0
 # Logs are read from the folder; serving them too would listen on every address.
+# The scheduler comes last: what it starts talks to the api-server, and fails where none answers.
 COMPONENTS = {
     "api-server": ["api-server"],
-    "scheduler": ["scheduler", "--skip-serve-logs"],
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
 }
 
 
@@ -46,7 +49,7 @@ def run_ui(root: Path) -> int:
             environment = airflow_environment(root, UI, laptop.settings, port)
             components = _Components(root)
             try:
-                components.start(environment)
+                components.start(environment, port)
                 components.wait_until_healthy(port)
                 say(f"Airflow is ready on http://127.0.0.1:{port}, no login; Ctrl-C ends all of it")
                 components.wait_until_one_dies()
@@ -64,8 +67,10 @@ class _Components:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.state = State()
 
-    def start(self, environment: dict[str, str]) -> None:
+    def start(self, environment: dict[str, str], port: int) -> None:
         for name, arguments in COMPONENTS.items():
+            if name == "scheduler":
+                self._wait_until(lambda: bool(_health(port)))
             child = start_group(
                 [*AIRFLOW, *arguments], environment, self._log(name), folder=self.root
             )
@@ -74,8 +79,11 @@ class _Components:
             self.state.write(ui_state(self.root))
 
     def wait_until_healthy(self, port: int) -> None:
+        self._wait_until(lambda: _healthy(port))
+
+    def _wait_until(self, ready: Callable[[], bool]) -> None:
         give_up = time.monotonic() + READY_WITHIN_S
-        while not _healthy(port):
+        while not ready():
             self._complain_of_the_dead()
             if time.monotonic() > give_up:
                 raise LocalError(
@@ -108,15 +116,21 @@ class _Components:
         return self.root / ".local" / "logs" / f"{name}.log"
 
 
-def _healthy(port: int) -> bool:
+def _health(port: int) -> dict[str, Any]:
+    """What the api-server says of each part; nothing while it does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/api/v2/monitor/health")
-        parts = json.loads(connection.getresponse().read())
+        said: dict[str, Any] = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
-        return False
+        return {}
     finally:
         connection.close()
+    return said
+
+
+def _healthy(port: int) -> bool:
+    parts = _health(port)
     return all(
         (parts.get(part) or {}).get("status") == "healthy"
         for part in ("metadatabase", "scheduler", "triggerer", "dag_processor")

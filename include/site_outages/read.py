@@ -104,7 +104,8 @@ def refuse_other_source(record: dict[str, Any], publisher: str) -> None:
     if (holds := record.get("source", asked)) != asked:
         raise OtherSource(
             f"{KEYS.folder} holds what {holds['dataset']} ({holds['publisher']}) said, and "
-            f"{asked['dataset']} ({publisher}) is asked; nothing was posted. Use another bucket for another source"
+            f"{asked['dataset']} ({publisher}) is asked; nothing was posted. "
+            "Use another bucket for another source"
         )
 
 

@@ -48,8 +48,9 @@ def group_exists(leader: int) -> bool:
 def test_the_end_ends_every_group(tmp_path: Path, started: list[Popen[bytes]], monkeypatch):
     """All four are written down as they start; after the end no process of them is left."""
     monkeypatch.setattr(ui, "AIRFLOW", STAYS)
+    monkeypatch.setattr(ui, "_health", lambda _: {"metadatabase": {}})
     components = ui._Components(tmp_path)
-    components.start(clean_environment())
+    components.start(clean_environment(), 0)
     written = State.read(ui_state(tmp_path)).servers
     assert {name: one.pid for name, one in written.items()} == {
         name: child.pid for name, child in zip(ui.COMPONENTS, started, strict=True)
@@ -71,8 +72,30 @@ def test_one_that_dies_takes_the_others_along(
         yield Connected(clean_environment(), "s3_bucket")
 
     monkeypatch.setattr(ui, "AIRFLOW", SCHEDULER_DIES)
+    monkeypatch.setattr(ui, "_health", lambda _: {"metadatabase": {}})
     monkeypatch.setattr(ui, "connected", connected)
     with pytest.raises(LocalError, match="scheduler ended with code 3"):
         ui.run_ui(tmp_path)
     assert len(started) == len(ui.COMPONENTS)
     assert not [child.args for child in started if group_exists(child.pid)]
+
+
+def test_the_scheduler_waits_for_the_api_server(
+    tmp_path: Path, started: list[Popen[bytes]], monkeypatch
+):
+    """What the scheduler starts talks to the api-server: it comes when that answers."""
+    there_when_asked: list[int] = []
+
+    def health(_: int) -> dict[str, Any]:
+        there_when_asked.append(len(started))
+        return {"metadatabase": {}} if len(there_when_asked) == 2 else {}
+
+    monkeypatch.setattr(ui, "AIRFLOW", STAYS)
+    monkeypatch.setattr(ui, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(ui, "_health", health)
+    components = ui._Components(tmp_path)
+    components.start(clean_environment(), 0)
+    components.end()
+    assert there_when_asked == [3, 3]
+    assert list(ui.COMPONENTS)[-1] == "scheduler"
+    assert len(started) == 4

@@ -73,7 +73,12 @@ def test_a_contact_makes_it_faster(
 ) -> None:
     """The pace follows from the contact, and the contact is told."""
     paces: list[float] = []
-    monkeypatch.setattr("include.subject_books.open_library.Pace", paces.append)
+
+    def noted(per_second: float) -> Pace:
+        paces.append(per_second)
+        return Pace(per_second)
+
+    monkeypatch.setattr("include.subject_books.open_library.Pace", noted)
     OpenLibrary("http://127.0.0.1:1", contact=contact)
     assert [1 / pace for pace in paces] == [pytest.approx(interval_s)]
 
