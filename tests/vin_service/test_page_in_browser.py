@@ -60,6 +60,7 @@ def test_a_lookup_by_keyboard_alone(browser: Browser, service: Service, car: str
     """Type two lines, Tab, Enter: both cards are there, and the address gives them again."""
     with opened(browser, WIDE) as watched:
         watched.page.goto(service.url)
+        watched.page.locator("textarea:focus").wait_for()  # the focus comes with the first picture
         watched.page.keyboard.type(car.lower())
         watched.page.keyboard.press("Enter")
         watched.page.keyboard.type("too short")
