@@ -19,10 +19,10 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run vin lake dag ui live up down test lint bench lock install clean
+.PHONY: help run vin lake dag ui live up down test lint bench audit lock install clean
 
 help:  ## List every target.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: install  ## Run the vehicle recalls on the local APIs, into s3_bucket/; DAYS=3 runs three days.
 	@$(LOCAL) run --days="$$DAYS"
@@ -63,6 +63,9 @@ lint: .venv/installed  ## Check style, types and the Dockerfile.
 bench: install .venv-bench/installed  ## Compare speed and memory with a plain script and with dlt.
 	@.venv/bin/python -m bench $(ARGS)
 
+audit: install .venv-audit/installed  ## Hold the locks against the known vulnerabilities.
+	@.venv-audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements.txt
+
 lock: .venv/bootstrapped  ## Resolve the locks again from pyproject.toml; UPGRADE=1 takes newer versions.
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
@@ -70,12 +73,13 @@ lock: .venv/bootstrapped  ## Resolve the locks again from pyproject.toml; UPGRAD
 	@# LocalStack 4.13.1 breaks with dependencies newer than itself.
 	@$(COMPILE) --group localstack --exclude-newer 2026-02-10 --output-file localstack.lock
 	@$(COMPILE) --group bench --output-file bench.lock
+	@$(COMPILE) --group audit --output-file audit.lock
 
 install: .venv/installed .venv-localstack/installed  ## Make the virtual environments (every target does).
 
 clean:  ## Remove all that was made, s3_bucket/ included.
 	@if [ -x .venv/bin/python ] && [ -d .local ]; then $(LOCAL) stop; fi
-	@rm -rf .venv .venv-localstack .venv-bench .local s3_bucket s3_bucket_live
+	@rm -rf .venv .venv-localstack .venv-bench .venv-audit .local s3_bucket s3_bucket_live
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
