@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Barrier
 from typing import Any
 
@@ -267,6 +269,19 @@ def test_the_database_itself_refuses_what_cannot_be(run_once: Run, database: Boo
     run_once("love", database=database)
     with pytest.raises(DatabaseRefuses, match=r"(?i)foreign key"), database.loading() as connection:
         connection.execute(text("INSERT INTO subjects_books VALUES ('love', '/works/none')"))
+
+
+def test_loads_into_a_file_take_turns(tmp_path: Any) -> None:
+    """A second load waits before it reads, not when it writes: it would see what is about to go."""
+    database = BooksDb(URL.create("sqlite", database=str(tmp_path / "books.db")))
+    with database.loading():
+        pass  # the tables are there: what follows writes nothing
+    with (
+        database.loading(),
+        closing(sqlite3.connect(tmp_path / "books.db", timeout=0, isolation_level=None)) as other,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
 
 
 def test_a_database_that_is_not_there_is_told_without_its_password() -> None:

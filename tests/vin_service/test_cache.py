@@ -156,6 +156,22 @@ def test_readers_do_not_wait_for_a_writer(cache: Cache, db: Path) -> None:
         other.execute("ROLLBACK")
 
 
+def test_a_snapshot_is_of_its_beginning(cache: Cache) -> None:
+    """What is put after it began is not in it, even before anything was read from it."""
+    cache.put([CAR], 1, "official")
+    with cache.snapshot() as snapshot:
+        cache.put([car(1)], 2, "official")
+        assert snapshot.execute("SELECT count(*) FROM vehicles").fetchone() == (1,)
+
+
+def test_a_snapshot_cannot_write(cache: Cache) -> None:
+    """It is for reading, and the database holds it to that."""
+    cache.put([CAR], 1, "official")
+    with pytest.raises(CacheTrouble, match="readonly"), cache.snapshot() as snapshot:
+        snapshot.execute("DELETE FROM vehicles")
+    assert cache.count() == 1
+
+
 def test_many_threads_share_it(cache: Cache) -> None:
     """Sixteen threads that put, get and remove lose nothing and mix nothing up."""
     start = threading.Barrier(16)

@@ -92,3 +92,20 @@ def test_what_was_held_is_free_again(flights: Flights, path: Path) -> None:
         pytest.fail("both hold it")
     with held_elsewhere(path, ONE, OTHER):
         pass
+    with flights.held([ONE, OTHER], 0):
+        pass
+    with held_elsewhere(path, ONE, OTHER):
+        pass
+
+
+def test_all_take_their_vins_in_one_order(
+    flights: Flights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that share VINs take the shared ones alike, so that neither waits for the other."""
+    taken: list[int] = []
+    monkeypatch.setattr(flights, "_take", lambda place: not taken.append(place))  # type: ignore[func-returns-value]
+    for vins in ([ONE, OTHER], [OTHER, ONE]):
+        with flights.held(vins, 0):
+            pass
+    assert len(set(taken)) == 2
+    assert taken[:2] == taken[2:]

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.local_apis import made_up_vins
+from include.vin_service.cache import Cache, CacheTrouble
+from include.vin_service.lookups import Lookups, Trouble
 from include.vin_service.settings import Settings
 from tests.vin_service.conftest import Service, Start
 
@@ -213,6 +215,34 @@ def test_many_with_vpic_down_is_an_error_for_each(service: Service, car: str) ->
     answer = service.post("/lookup", json={"vins": [car, other]})
     assert [result["status"] for result in answer.json()["results"]] == [200, 503]
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_many_wait_as_long_as_the_longest(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks again after the Retry-After of a batch finds all of its VINs worth asking."""
+    waits = iter([2, 40, 3])
+
+    async def in_trouble(_: object, vins: list[str]) -> dict[str, Trouble]:
+        return {vin: Trouble("vPIC rests", next(waits)) for vin in vins}
+
+    monkeypatch.setattr(Lookups, "lookup_many", in_trouble)
+    vins = made_up_vins.vins(service.replica.seed, 3)
+    assert service.post("/lookup", json={"vins": vins}).headers["Retry-After"] == "40"
+
+
+def test_the_page_does_without_a_count(
+    service: Service, car: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache in trouble takes the number of vehicles from the page and nothing else."""
+
+    def fails(_: object) -> int:
+        raise CacheTrouble("vins.db: the disk is full; free space")
+
+    monkeypatch.setattr(Cache, "count", fails)
+    page = service.get(f"/?vins={car}")
+    assert page.status_code == 200
+    assert car in page.text
 
 
 def test_no_vins_are_no_results(service: Service) -> None:
