@@ -5,18 +5,20 @@ FROM ${BASE_IMAGE}
 # Keeps what the image brings beyond the lock, above all the two PostgreSQL drivers of Airflow's own
 # database. Were they gone, the build would fail here and not the start later.
 COPY requirements.txt /opt/headwaters/requirements.txt
-RUN uv pip install --no-cache --require-hashes --requirement /opt/headwaters/requirements.txt \
+RUN uv pip install --no-cache --no-build --require-hashes --requirement /opt/headwaters/requirements.txt \
     && python -c "import asyncpg, psycopg2"
 
 WORKDIR /opt/headwaters
 COPY dags/ dags/
 COPY plugins/ plugins/
 COPY include/ include/
+COPY config/ config/
 
 # A new volume takes the owner of the folder that it covers: the VIN service's cache is writable.
 RUN mkdir /opt/airflow/vin
 
-ENV PYTHONPATH=/opt/headwaters \
+# config/ for Airflow, which looks there for airflow_local_settings.py.
+ENV PYTHONPATH=/opt/headwaters:/opt/headwaters/config \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/headwaters/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/headwaters/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \

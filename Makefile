@@ -19,7 +19,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run vin lake dag ui live up down test lint bench audit lock install clean
+.PHONY: help run vin lake dag ui live up down test test-distributed lint bench audit lock install clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -43,28 +43,32 @@ ui: install  ## Start Airflow on 127.0.0.1 with everything connected; Ctrl-C end
 live: install  ## Run the vehicle recalls once on the official API, into s3_bucket_live/.
 	@$(LOCAL) live
 
-up:  ## Start the containers with docker compose; make up PROFILE=live for the official API.
+up:  ## Start the containers with docker compose; make up PROFILE=live for the official API, or celery.
 	@$(needs_docker)
 	@docker compose --profile $(or $(PROFILE),local) up --build --detach --wait
 
 down:  ## End the containers.
 	@$(needs_docker)
-	@docker compose --profile local --profile live down
+	@docker compose --profile local --profile live --profile celery down
 
 test: install  ## Run all tests; make test ARGS='-k recalls' runs some.
 	@$(HERMETIC) .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-lint: .venv/installed  ## Check style, types and the Dockerfile.
+test-distributed: install  ## Kill a Celery worker half-way through 3,000,000 rows; needs PostgreSQL and Redis.
+	@.venv/bin/python -m tests.distributed $(ARGS)
+
+lint: .venv/installed  ## Check style, types, the Dockerfile and terraform/.
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/hadolint Dockerfile
+	@$(lint_terraform)
 
 bench: install .venv-bench/installed  ## Compare speed and memory with a plain script and with dlt.
 	@.venv/bin/python -m bench $(ARGS)
 
-audit: install .venv-audit/installed  ## Hold the locks against the known vulnerabilities.
-	@.venv-audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements.txt
+audit: .venv/installed .venv-audit/installed  ## Hold the locks against the known vulnerabilities.
+	@$(LOCAL) audit --arguments="$$ARGS"
 
 lock: .venv/bootstrapped  ## Resolve the locks again from pyproject.toml; UPGRADE=1 takes newer versions.
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
@@ -111,4 +115,20 @@ define needs_docker
 if ! docker compose version >/dev/null 2>&1; then \
   echo "docker compose is not here: install Docker, or use make run and make ui, which need none" >&2; exit 1; \
 fi
+endef
+
+# In a copy, so that nothing is left in the checkout; the provider is kept in .local/.
+define lint_terraform
+if ! command -v terraform >/dev/null; then \
+  echo "terraform/ was not looked at: terraform is not installed" >&2; exit 0; \
+fi; \
+terraform fmt -check -diff -recursive terraform || exit 1; \
+export TF_IN_AUTOMATION=1 TF_REGISTRY_CLIENT_TIMEOUT=5 TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE=1; \
+export TF_PLUGIN_CACHE_DIR="$${TF_PLUGIN_CACHE_DIR:-$(CURDIR)/.local/terraform}"; mkdir -p "$$TF_PLUGIN_CACHE_DIR"; \
+copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; cp -R terraform/. "$$copy"; rm -rf "$$copy"/.terraform*; \
+if ! $$(command -v timeout >/dev/null && echo timeout 120) terraform -chdir="$$copy" init -backend=false \
+  -input=false -no-color >"$$copy/said" 2>&1; then \
+  echo "terraform/ was not validated: $$(sed -n 's/^Error: //p' "$$copy/said")" >&2; exit 0; \
+fi; \
+terraform -chdir="$$copy" validate -no-color
 endef

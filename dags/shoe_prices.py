@@ -25,7 +25,15 @@ from typing import Any
 from airflow.sdk import Param, dag, get_current_context, task
 
 from plugins.notifying.notify import alert
-from plugins.policy.every_dag import DEFAULTS, lake, refuse_unknown_conf, show
+from plugins.policy.every_dag import (
+    DEFAULTS,
+    lake,
+    may_accept,
+    may_dry_run,
+    measure,
+    refuse_unknown_conf,
+    show,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +58,8 @@ PARAMS = {
     ),
     "start_date": _day("Start date", "With an end date: every rate from this day on."),
     "end_date": _day("End date", "With a start date: every rate up to this day, which counts too."),
+    "dry_run": may_dry_run(),
+    "accept": may_accept('{"products that stayed": "the shop was emptied"}'),
 }
 
 
@@ -66,7 +76,7 @@ def begin() -> Any:
     return read.begin(lake(), params["category"], run_day, *days, context["run_id"])
 
 
-@task
+@task(pool="shop_api")
 def products(asked: Any) -> Any:
     """Sign in to the shop; land every page of the category as it came."""
     from include.shoe_prices.read import land_products
@@ -75,7 +85,7 @@ def products(asked: Any) -> Any:
     return land_products(ShopHook().get_conn(), lake(), asked)
 
 
-@task
+@task(pool="ecb_api")
 def rates(asked: Any) -> Any:
     """Land the ECB's rates as they came."""
     from include.shoe_prices.read import land_rates
@@ -97,9 +107,10 @@ def publish(staged: Any) -> Any:
     """Price the products, commit the days that changed; then bring the plain files in line."""
     from include.shoe_prices import project, publish
 
-    here = lake()
-    published = publish.publish(here, staged)
-    project.project(here)
+    here, params = lake(), get_current_context()["params"]
+    published = publish.publish(here, staged, dry_run=params["dry_run"], accept=params["accept"])
+    if not published["dry_run"]:
+        project.project(here)
     return published
 
 
@@ -108,7 +119,8 @@ def ledger(published: Any) -> Any:
     """Record what the shop changed, one row a field, exactly once a version."""
     from include.shoe_prices.ledger import bring_to_head
 
-    bring_to_head(lake())
+    if not published["dry_run"]:
+        bring_to_head(lake())
     return published
 
 
@@ -117,6 +129,8 @@ def report(published: Any) -> None:
     """One readable screen in this log."""
     from include.shoe_prices.report import render
 
+    if not published["dry_run"]:
+        measure("shoe_prices", published, published["counts"]["set_aside"])
     show(render(lake(), published), log)
 
 

@@ -26,7 +26,14 @@ from typing import Any
 from airflow.sdk import Param, dag, get_current_context, task
 
 from plugins.notifying.notify import alert
-from plugins.policy.every_dag import DEFAULTS, lake, refuse_unknown_conf, show
+from plugins.policy.every_dag import (
+    DEFAULTS,
+    lake,
+    may_dry_run,
+    measure,
+    refuse_unknown_conf,
+    show,
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +56,8 @@ PARAMS = {
             "so that another is for dry runs."
         ),
     ),
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Dry run",
-        description="Post nothing and publish nothing; the report shows what would be posted.",
+    "dry_run": may_dry_run(
+        "Post nothing and publish nothing; the report shows what would be posted."
     ),
     "force": Param(
         False,
@@ -81,7 +85,7 @@ def begin() -> Any:
     return read.begin(lake(), params["site_id"], params["since"], context["run_id"])
 
 
-@task
+@task(pool="krakenflex_api")
 def outages(begun: Any) -> Any:
     """Land all outages as they came."""
     from include.site_outages.read import land_outages
@@ -89,7 +93,7 @@ def outages(begun: Any) -> Any:
     return land_outages(krakenflex(), lake(), begun)
 
 
-@task
+@task(pool="krakenflex_api")
 def site(begun: Any) -> Any:
     """Land the site and its devices as they came."""
     from include.site_outages.read import land_site
@@ -105,7 +109,7 @@ def enrich(begun: Any, all_outages: Any, the_site: Any) -> Any:
     return stage(lake(), begun, all_outages, the_site)
 
 
-@task
+@task(pool="krakenflex_api")
 def post(staged: Any) -> Any:
     """Post the outages, unless they are what KrakenFlex accepted last."""
     from include.site_outages.deliver import deliver
@@ -132,6 +136,8 @@ def report(published: Any) -> None:
     """One readable screen in this log."""
     from include.site_outages.report import render
 
+    if not published["dry_run"]:
+        measure("site_outages", published, published["counts"]["set_aside"])
     show(render(lake(), published), log)
 
 

@@ -24,7 +24,15 @@ from typing import Any
 from airflow.sdk import Param, dag, get_current_context, task
 
 from plugins.notifying.notify import alert
-from plugins.policy.every_dag import DEFAULTS, lake, refuse_unknown_conf, show
+from plugins.policy.every_dag import (
+    DEFAULTS,
+    lake,
+    may_accept,
+    may_dry_run,
+    measure,
+    refuse_unknown_conf,
+    show,
+)
 
 log = logging.getLogger(__name__)
 
@@ -52,22 +60,8 @@ PARAMS = {
             "keys come first."
         ),
     ),
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Dry run",
-        description="Read and compare, but publish and load nothing.",
-    ),
-    "accept": Param(
-        {},
-        type="object",
-        additionalProperties={"type": "string", "minLength": 1},
-        title="Accept",
-        description=(
-            "Checks that may fail this time, each with the reason, such as "
-            '{"books that stayed": "the subject was split in two"}.'
-        ),
-    ),
+    "dry_run": may_dry_run("Read and compare, but publish and load nothing."),
+    "accept": may_accept('{"books that stayed": "the subject was split in two"}'),
 }
 
 
@@ -83,7 +77,7 @@ def books_db() -> Any:
     return BooksDbHook().get_conn()
 
 
-@task
+@task(pool="open_library_api")
 def read() -> Any:
     """Land the subject's pages and the records of its authors, at a polite pace."""
     from include.subject_books.read import read
@@ -130,6 +124,8 @@ def report(published: Any, loaded: Any) -> None:
     """One readable screen, in this log."""
     from include.subject_books.report import render
 
+    if loaded:
+        measure("subject_books", published)
     show(render(lake(), published, loaded), log)
 
 

@@ -34,7 +34,15 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from plugins.notifying.notify import alert, tell
-from plugins.policy.every_dag import DEFAULTS, lake, refuse_unknown_conf, show
+from plugins.policy.every_dag import (
+    DEFAULTS,
+    lake,
+    may_accept,
+    may_dry_run,
+    measure,
+    refuse_unknown_conf,
+    show,
+)
 
 log = logging.getLogger(__name__)
 RECALLS = Asset("vehicle_recalls")
@@ -49,22 +57,8 @@ PARAMS = {
         title="Report years",
         description=f"A list such as [2019, 2024]; {FIRST_YEAR} to {THIS_YEAR}. Empty means all.",
     ),
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Dry run",
-        description="Do everything but the commit; the report shows what would change.",
-    ),
-    "accept": Param(
-        {},
-        type="object",
-        additionalProperties={"type": "string", "minLength": 1},
-        title="Accept",
-        description=(
-            "Checks that may fail this time, each with the reason, such as "
-            '{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}.'
-        ),
-    ),
+    "dry_run": may_dry_run(),
+    "accept": may_accept('{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}'),
 }
 ALL_YEARS = PARAMS | {
     "source": Param(
@@ -96,7 +90,7 @@ def recalls_api() -> Any:
     return RecallsHook().get_conn()
 
 
-@task
+@task(pool="recalls_api")
 def census(*, one_year: bool) -> Any:
     """Ask the source for its rows per year; plan which years are read together."""
     from include.vehicle_recalls.run import begin
@@ -125,7 +119,7 @@ def _report_year(key: str) -> int:
     return int(key)
 
 
-@task(map_index_template=BY_BATCH)
+@task(pool="recalls_api", map_index_template=BY_BATCH)
 def extract(part: Any) -> Any:
     """Land every page of the batch as it came; shake hands on the count."""
     from include.vehicle_recalls.run import fetch
@@ -203,6 +197,8 @@ def report(published: Any) -> None:
     screen = render(here, published)
     if not published["dry_run"]:
         project_reports(here)
+        if not published["years_read"]:
+            measure("vehicle_recalls", published, published["counts"]["quarantined"])
     show(screen, log)
     tell(here, published)
 

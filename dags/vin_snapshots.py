@@ -21,30 +21,24 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import dag, get_current_context, task
 
 from plugins.notifying.notify import alert
-from plugins.policy.every_dag import DEFAULTS, lake, refuse_unknown_conf, show
+from plugins.policy.every_dag import (
+    DEFAULTS,
+    lake,
+    may_accept,
+    may_dry_run,
+    measure,
+    refuse_unknown_conf,
+    show,
+)
 
 log = logging.getLogger(__name__)
 
 PARAMS = {
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Dry run",
-        description="Do everything but the commit; the report shows what would change.",
-    ),
-    "accept": Param(
-        {},
-        type="object",
-        additionalProperties={"type": "string", "minLength": 1},
-        title="Accept",
-        description=(
-            "Checks that may fail this time, each with the reason, such as "
-            '{"vehicles": "the cache was started anew"}.'
-        ),
-    ),
+    "dry_run": may_dry_run(),
+    "accept": may_accept('{"vehicles": "the cache was started anew"}'),
 }
 
 
@@ -54,7 +48,7 @@ def vin_api() -> Any:
     return VinHook().get_conn()
 
 
-@task
+@task(pool="vin_api")
 def fetch() -> Any:
     """Land the export of the VIN service byte for byte."""
     from include.vin_snapshots.fetch import fetch
@@ -96,6 +90,8 @@ def report(published: Any) -> None:
     """One readable screen, in this log."""
     from include.vin_snapshots.report import render
 
+    if not published["dry_run"]:
+        measure("vin_snapshots", published)
     show(render(lake(), published), log)
 
 

@@ -27,6 +27,7 @@ from include.errors import Hopeless
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 # S3 answers small requests in milliseconds; one at a time would leave it waiting.
 REQUESTS_AT_ONCE = 8
@@ -44,6 +45,7 @@ CURES = REFUSALS | {
     "507": "the store is full: free space, then run again",
     "InsufficientStorage": "the store is full: free space, then run again",
     "damaged": "the object is damaged: restore it from a copy",
+    "gap": "restore it from a copy",
     "unreachable": "is the endpoint of the connection `lake` right, and up?",
 }
 CLIENT_CONFIG = Config(
@@ -166,13 +168,30 @@ class Bucket:
             self.s3.delete_object(Bucket=self.bucket, Key=key)
 
     def keys(self, prefix: str, *, recursive: bool = True) -> Iterator[str]:
+        return (found["Key"] for found in self.objects(prefix, recursive=recursive))
+
+    def objects(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectTypeDef]:
         with self._saying("list", prefix):
             pages = self.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix, Delimiter="" if recursive else "/"
             )
             for page in pages:
-                for found in page.get("Contents", []):
-                    yield found["Key"]
+                yield from page.get("Contents", [])
+
+    def copy_from(self, other: Bucket, found: ObjectTypeDef) -> bool:
+        """Copy an object, its metadata too, as it was listed; false when it is another by now."""
+        key = found["Key"]
+        try:
+            with self._saying("copy to", key):
+                self.s3.copy_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    CopySource={"Bucket": other.bucket, "Key": key},
+                    CopySourceIfMatch=found["ETag"],
+                )
+        except (AlreadyThere, Missing):
+            return False
+        return True
 
     def read_parquet(self, key: str, columns: list[str] | None = None) -> pa.Table:
         # Not pq.read_table: its dataset layer costs more than the reading, with files this small.
@@ -235,6 +254,8 @@ def _inside(text: str) -> tuple[str, str]:
     """The reason in what delta-rs says over many coloured lines, and S3's code if it has one."""
     if code := re.search(r"<Code>(\w+)</Code>", text):
         return f"S3 answered {code[1]}", code[1]
+    if "found gap" in text:
+        return "an entry of its log is gone", "gap"
     if "IMDS" in text:
         return "no keys", "InvalidAccessKeyId"
     if "error sending request" in text or "Connect" in text:

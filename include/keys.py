@@ -10,6 +10,42 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import UTC, datetime
+from enum import IntEnum
+
+LOG = "_delta_log"
+USED_ONCE = re.compile(r"/(?:\d{8}T\d{6}-[0-9a-f]{8}|[0-9a-f]{64})")  # a token, or a sha256
+
+
+class Turn(IntEnum):
+    """When a key of any pipeline is copied: what refers comes after what it refers to."""
+
+    FILES = 0  # each under a name that is used once
+    SIGNS = 1  # of files that belong together
+    COMMITS = 2
+    LEDGER_FILES = 3
+    LEDGER_COMMITS = 4
+    PROJECTIONS = 5  # plain names, written again and again
+    NEVER = 6
+
+    @classmethod
+    def of(cls, key: str) -> Turn:
+        turn = cls.FILES if USED_ONCE.search(key) else cls.PROJECTIONS
+        match key.split("/"):
+            case [_, "staging", *_]:
+                turn = cls.NEVER
+            case [_, "table", found, *_]:
+                turn = cls.COMMITS if found == LOG else cls.FILES
+            case [_, "ledger", found, *_]:
+                turn = cls.LEDGER_COMMITS if found == LOG else cls.LEDGER_FILES
+            case [_, _, "versions", _]:
+                turn = cls.COMMITS
+            case [_, "deliveries", _, record]:
+                turn = cls.SIGNS if record.endswith("-accepted.json") else cls.FILES
+            case [_, "raw", _, _, "landed.json"]:
+                turn = cls.SIGNS
+            case [_, "raw" | "quarantine", *_]:
+                turn = cls.FILES
+        return turn
 
 
 class Keys:

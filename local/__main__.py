@@ -27,6 +27,8 @@ def main() -> int:
     lake = commands.add_parser("lake", help="open a shell for the lake's commands, or run one")
     lake.add_argument("--live", action="store_true", help="the lake that `make live` fills")
     lake.add_argument("--arguments", default="", help="one command, quoted as in a shell")
+    audit = commands.add_parser("audit", help="hold the locks against the known vulnerabilities")
+    audit.add_argument("--arguments", default="", help="more for pip-audit, quoted as in a shell")
     dag = commands.add_parser("dag", help="run any DAG once")
     dag.add_argument("dag_id")
     dag.add_argument("--conf", default="", help='a JSON object, such as {"years": [2019]}')
@@ -61,6 +63,10 @@ def _do(asked: argparse.Namespace) -> int:
             from local.vin import run_vin
 
             code = run_vin(ROOT, live=asked.live)
+        case "audit":
+            from local.audit import run_audit
+
+            code = run_audit(ROOT, asked.arguments)
         case "dag":
             from local.run import run_once
 

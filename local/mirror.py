@@ -1,6 +1,6 @@
 """A bucket kept as a folder: LocalStack forgets when it stops, the folder does not.
 
-Only what differs is copied, in the order of mirror_order, so that a copy which is cut off, or
+Only what differs is copied, in the order of include/copying.py, so that a copy which is cut off, or
 taken while somebody publishes, can still be read. `staging/` is left out: nobody needs it after
 its run.
 """
@@ -9,32 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from include.copying import in_order, listing, order
+from include.keys import Turn
 from local.mirror_index import Index
-from local.mirror_order import (
-    LOGS,
-    SAFE_KEY,
-    is_staging,
-    is_written_once,
-    order,
-    reading_turn,
-    stage,
-)
 from local.processes import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
-REQUESTS_AT_ONCE = 8
+# Names that cannot leave the folder and are not hidden: hidden files are the desktop's and ours.
+SAFE_KEY = re.compile(r"(?!\.)[^/\0]+(/(?!\.)[^/\0]+)*")
 CHANGED_SINCE_LISTED = {"404", "NoSuchKey", "412", "PreconditionFailed"}
 
 
@@ -47,22 +41,22 @@ class Moved:
 
 def save(s3: S3Client, bucket: str, folder: Path) -> Moved:
     """Make the folder hold what the bucket holds."""
-    listing = _listing(s3, bucket)
-    for key in listing:
+    listed = listing(lambda: _objects(s3, bucket))
+    for key in listed:
         if not SAFE_KEY.fullmatch(key):
             raise LocalError(
                 f"s3://{bucket}/{key} cannot be a file of {folder}, so nothing was copied: "
                 "delete the object, or give it a key without empty parts and leading dots"
             )
     index = Index.load(folder)
-    copied = _in_order(listing, lambda key: _keep(s3, bucket, key, listing[key], index))
-    gone = sorted(set(_files(folder)) - listing.keys(), key=order, reverse=True)
+    copied = in_order(listed, lambda key: _keep(s3, bucket, key, listed[key]["ETag"], index))
+    gone = sorted(set(_files(folder)) - listed.keys(), key=order, reverse=True)
     for key in gone:
         _delete(folder, key)
-    index.entries = {key: index.entries[key] for key in listing if key in index.entries}
+    index.entries = {key: index.entries[key] for key in listed if key in index.entries}
     index.save()
     shutil.rmtree(index.temporary)
-    return Moved(copied, len(gone), len(listing))
+    return Moved(copied, len(gone), len(listed))
 
 
 def load(s3: S3Client, bucket: str, folder: Path) -> Moved:
@@ -80,8 +74,8 @@ def load(s3: S3Client, bucket: str, folder: Path) -> Moved:
             s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
         return True
 
-    keys = [key for key in _files(folder) if not is_staging(key)]
-    return Moved(_in_order(keys, put), 0, len(keys))
+    keys = [key for key in _files(folder) if Turn.of(key) != Turn.NEVER]
+    return Moved(in_order(keys, put), 0, len(keys))
 
 
 def _keep(s3: S3Client, bucket: str, key: str, etag: str, index: Index) -> bool:
@@ -92,8 +86,8 @@ def _keep(s3: S3Client, bucket: str, key: str, etag: str, index: Index) -> bool:
     """
     known = index.entry_of(key)
     same_bytes = known is not None and known.etag == etag
-    if same_bytes and is_written_once(key):
-        return False
+    if same_bytes and Turn.of(key) != Turn.PROJECTIONS:
+        return False  # none of these has metadata
     try:
         if same_bytes:
             head = s3.head_object(Bucket=bucket, Key=key, IfMatch=etag)
@@ -110,31 +104,9 @@ def _keep(s3: S3Client, bucket: str, key: str, etag: str, index: Index) -> bool:
     return True
 
 
-def _listing(s3: S3Client, bucket: str) -> dict[str, str]:
-    """Keys and ETags that agree, though a publisher may commit between two requests of a listing.
-
-    What refers is listed before what it refers to, which takes three listings: the hints at
-    checkpoints, the logs, everything else. Inside one, S3's order puts `ledger/` before `table/`,
-    so that no ledger gets ahead of its table.
-    """
-    found: dict[str, str] = {}
-    for turn in range(3):
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            found |= {
-                item["Key"]: item["ETag"]
-                for item in page.get("Contents", [])
-                if reading_turn(item["Key"]) == turn and not is_staging(item["Key"])
-            }
-    return found
-
-
-def _in_order(keys: Iterable[str], copy: Callable[[str], bool]) -> int:
-    """Copy stage after stage, a log one by one, all else side by side; count what was copied."""
-    copied = 0
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-        for this_stage, some in groupby(sorted(keys, key=order), stage):
-            copied += sum((map if this_stage in LOGS else pool.map)(copy, some))
-    return copied
+def _objects(s3: S3Client, bucket: str) -> Iterator[ObjectTypeDef]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        yield from page.get("Contents", [])
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -25,6 +25,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.copying import REQUESTS_AT_ONCE
 from local import mirror
 from local.lake_settings import LOCAL_KEY, LOCAL_REGION
 from local.localstack import keep_catalogue, log_of, s3_runs, start_localstack
@@ -246,7 +247,7 @@ def _s3(state: State) -> S3Client:
         region_name=LOCAL_REGION,
         aws_access_key_id=LOCAL_KEY,
         aws_secret_access_key=LOCAL_KEY,
-        config=Config(proxies={}, max_pool_connections=mirror.REQUESTS_AT_ONCE),
+        config=Config(proxies={}, max_pool_connections=REQUESTS_AT_ONCE),
     )
 
 

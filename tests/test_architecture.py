@@ -127,8 +127,8 @@ def test_only_the_lake_writes_to_delta() -> None:
         if module == LAKE:
             continue
         delta = {name for name in imports_of(module) if name.partition(".")[0] == "deltalake"}
-        assert delta <= {"deltalake.exceptions"}, module
-        assert not names_in(module) & WRITES_TO_DELTA, module
+        assert delta <= {"deltalake.exceptions"}, f"{module}: use include/lake.py instead"
+        assert not names_in(module) & WRITES_TO_DELTA, f"{module}: use include/lake.py instead"
 
 
 def test_one_function_commits() -> None:
@@ -164,14 +164,15 @@ def test_keys_are_spelled_in_one_place() -> None:
         for text in texts_of(module)
         if KEY_PARTS.search(text)
     }
-    assert not spelled
+    assert not spelled, "give these a name in include/keys.py and use it"
 
 
 def test_what_every_dag_does_alike_is_written_once() -> None:
     """Retries, the lake and the screen of a DAG are those of plugins/policy/every_dag.py."""
     for module in modules("dags"):
         assert "plugins.policy.every_dag" in set(imports_of(module)), module
-        assert not names_in(module) & {"ExceptionRetryPolicy", "LakeHook", "environ"}, module
+        own = names_in(module) & {"ExceptionRetryPolicy", "LakeHook", "environ"}
+        assert not own, f"{module}: use what plugins/policy/every_dag.py has"
 
 
 def test_libraries_are_finished_and_quiet() -> None:
@@ -188,7 +189,7 @@ def test_libraries_are_finished_and_quiet() -> None:
 def test_modules_are_small_and_say_what_they_are() -> None:
     """A module begins with a sentence on what it is, and is short enough to be read whole."""
     for module in ALL:
-        assert ast.get_docstring(tree_of(module)), module
+        assert ast.get_docstring(tree_of(module)), f"{module} does not say what it is"
         lines = (ROOT / module).read_text(encoding="utf-8").count("\n")
         assert lines <= MOST_LINES, f"{module} has {lines} lines"
 
@@ -196,7 +197,7 @@ def test_modules_are_small_and_say_what_they_are() -> None:
 def test_no_module_is_a_drawer() -> None:
     """No module is named for being shared, and no hook like a module of the standard library."""
     for module in ALL:
-        assert module.stem not in DRAWERS, module
+        assert module.stem not in DRAWERS, f"{module}: name it for what it holds"
         # Airflow's plugin loader would put such a hook in the library's place.
         assert module.parts[0] != "plugins" or module.stem not in sys.stdlib_module_names, module
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import requests
 import yaml
 from botocore.client import BaseClient
 from packaging.specifiers import SpecifierSet
+
+from local.processes import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -59,7 +63,13 @@ def _airflow_commands() -> list[list[str]]:
         for service in SERVICES.values()
         for part in (service.get("command", []), service.get("healthcheck", {}).get("test", [])[1:])
     ]
-    return [program[1:] for program in programs if program[:1] == ["airflow"]]
+    in_shells = [
+        part.split()
+        for program in programs
+        if program[:2] == ["bash", "-c"]
+        for part in program[2].split(" && ")
+    ]
+    return [program[1:] for program in programs + in_shells if program[:1] == ["airflow"]]
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +143,7 @@ def test_the_image_finds_its_code_where_it_was_copied() -> None:
     folder = re.search(r"^WORKDIR (\S+)$", DOCKERFILE, re.MULTILINE)
     assert folder
     for name, below in {
-        "PYTHONPATH": "",
+        "PYTHONPATH": f":{folder[1]}/config",
         "AIRFLOW__CORE__DAGS_FOLDER": "/dags",
         "AIRFLOW__CORE__PLUGINS_FOLDER": "/plugins",
     }.items():
@@ -144,7 +154,7 @@ def test_the_image_finds_its_code_where_it_was_copied() -> None:
 def test_images_are_pinned(service: str) -> None:
     """An image is named with a version, and our own with the project's."""
     image, _, tag = SERVICES[service]["image"].partition(":")
-    assert re.match(r"\d+\.\d+", tag), f"{image} is not pinned"
+    assert re.match(r"v?\d+\.\d+", tag), f"{image} is not pinned"
     if image == "headwaters":
         assert tag == PROJECT["version"]
 
@@ -187,7 +197,16 @@ def test_dependencies_wait_for_what_can_be_waited_for(service: str) -> None:
 def test_airflow_knows_every_command(airflow: dict[str, Any]) -> None:
     """Commands and health checks pass Airflow's own parser, all of its components among them."""
     started = {command[0] for command in _airflow_commands()}
-    assert started == {"db", "api-server", "scheduler", "dag-processor", "triggerer", "jobs"}
+    assert started == {
+        "db",
+        "pools",
+        "api-server",
+        "scheduler",
+        "dag-processor",
+        "triggerer",
+        "celery",
+        "jobs",
+    }
     assert airflow["refused"] == []
 
 
@@ -290,7 +309,7 @@ def test_the_bucket_is_made_once_and_found_again(s3: BaseClient, s3_url: str, bu
     assert name in [found["Name"] for found in s3.list_buckets()["Buckets"]]
 
 
-@pytest.mark.parametrize("profile", ["local", "live"])
+@pytest.mark.parametrize("profile", ["local", "live", "celery"])
 def test_each_connection_of_the_hooks_is_given_to_every_airflow(profile: str) -> None:
     """The connections that hooks open by default are in the environment of all components."""
     named = {
@@ -299,7 +318,8 @@ def test_each_connection_of_the_hooks_is_given_to_every_airflow(profile: str) ->
         for found in re.findall(r'default_conn_name\s*=\s*"(\w+)"', path.read_text())
     }
     assert named >= {"recalls_api", "vin_api", "lake"}
-    for component in ("api-server", "scheduler", "dag-processor", "triggerer"):
+    worker = ["worker"] if profile == "celery" else []
+    for component in ("api-server", "scheduler", "dag-processor", "triggerer", *worker):
         environment = SERVICES[f"{profile}-{component}"]["environment"]
         given = {name for name in environment if name.startswith("AIRFLOW_CONN_")}
         assert given == {f"AIRFLOW_CONN_{name.upper()}" for name in named}
@@ -315,9 +335,9 @@ def test_names_inside_the_network_are_services() -> None:
 
 
 def test_made_up_and_real_data_never_mix() -> None:
-    """The profiles have no volume, database, log folder, bucket or source of data in common."""
+    """`live` has no volume, database, log folder, bucket or source of data with the others."""
     used = {}
-    for profile in ("local", "live"):
+    for profile in ("local", "live", "celery"):
         services = [service for service in SERVICES.values() if service["profiles"] == [profile]]
         volumes = {v.split(":")[0] for service in services for v in service.get("volumes", [])}
         scheduler = f"{profile}-scheduler"
@@ -331,9 +351,55 @@ def test_made_up_and_real_data_never_mix() -> None:
             SERVICES[f"{profile}-vin"]["environment"]["VPIC_URL"],
             SERVICES[f"{profile}-vin"]["environment"]["RECALLS_API_URL"],
         }
-        assert len(used[profile]) == (8 if profile == "local" else 9)
-    assert not used["local"] & used["live"]
-    assert COMPOSE["volumes"].keys() <= used["local"] | used["live"]
+        assert len(used[profile]) == {"local": 8, "live": 9, "celery": 11}[profile]
+    assert not used["live"] & (used["local"] | used["celery"])
+    assert COMPOSE["volumes"].keys() <= used["local"] | used["live"] | used["celery"]
+
+
+def test_workers_can_be_many_and_end_warm() -> None:
+    """A worker has nothing that only one can have, sees the logs of all, and ends its tasks."""
+    worker, redis = SERVICES["celery-worker"], SERVICES["celery-redis"]
+    assert not {"container_name", "ports", "hostname"} & worker.keys()
+    assert worker["environment"]["DUMB_INIT_SETSID"] == "0"  # SIGTERM to its main process alone
+    assert re.fullmatch(r"\d+m", worker["stop_grace_period"])
+    airflow = ("scheduler", "api-server", "dag-processor", "triggerer", "worker")
+    for part in (SERVICES[f"celery-{name}"] for name in airflow):
+        assert part["volumes"] == ["celery-logs:/opt/airflow/logs"]
+        assert part["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+        broker = _filled_in(part["environment"]["AIRFLOW__CELERY__BROKER_URL"])
+        assert broker == "redis://:<REDIS_PASSWORD>@celery-redis:6379/0"
+    assert _filled_in(redis["environment"]["REDISCLI_AUTH"]) == "<REDIS_PASSWORD>"
+    assert "ports" not in redis
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="Redis is not on this machine")
+def test_redis_wants_the_password_and_passes_its_health_check(tmp_path: Path) -> None:
+    """The service's own command, run on loopback: nothing without the password, PONG with it."""
+    service, port = SERVICES["celery-redis"], str(free_port())
+    command = service["command"][0].replace("$$", "$")
+    command = command.replace("redis-server -", f"redis-server - --bind 127.0.0.1 --port {port}")
+    environment = os.environ | {"REDISCLI_AUTH": "open-sesame"}
+    ask = service["healthcheck"]["test"][-1].replace("redis-cli", f"redis-cli -p {port}")
+
+    def answers(password: str) -> bool:
+        env = environment | {"REDISCLI_AUTH": password}
+        asked = subprocess.run(["sh", "-c", ask], env=env, capture_output=True, check=False)
+        return asked.returncode == 0
+
+    started = [*service["entrypoint"], command]
+    with subprocess.Popen(
+        started, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL
+    ) as redis:
+        try:
+            give_up = time.monotonic() + 30
+            while not answers("open-sesame") and time.monotonic() < give_up:
+                time.sleep(0.05)
+            assert answers("open-sesame")
+            assert not answers("wrong")
+            assert not answers("")
+        finally:
+            redis.terminate()
+    assert list(tmp_path.glob("appendonlydir/*"))  # what waits outlives a restart
 
 
 def test_real_servers_are_not_asked_before_somebody_wants_it() -> None:
@@ -345,7 +411,9 @@ def test_real_servers_are_not_asked_before_somebody_wants_it() -> None:
 
 def test_no_secret_is_in_the_file() -> None:
     """Passwords and keys come from .env, and compose refuses to start without the needed ones."""
-    secret = re.compile(r"(PASSWORD|SECRET|SECRET_KEY|API_KEY|FERNET_KEY|SQL_ALCHEMY_CONN)$")
+    secret = re.compile(
+        r"(PASSWORD|SECRET(_KEY)?|API_KEY|FERNET_KEY|SQL_ALCHEMY_CONN|AUTH|BROKER_URL)$"
+    )
     looked_at = 0
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
@@ -354,7 +422,7 @@ def test_no_secret_is_in_the_file() -> None:
                 found = VARIABLE.search(value)
                 assert found, f"{name} is written out"
                 assert found["kind"] == "?", f"{name} has a default"
-    for service in ("local-scheduler", "live-scheduler"):
+    for service in ("local-scheduler", "live-scheduler", "celery-worker"):
         for connection in ("RECALLS_API", "LAKE"):
             looked_at += 1
             given = _connection(service, connection)

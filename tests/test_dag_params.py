@@ -160,7 +160,7 @@ def test_a_dry_run_reaches_publish_and_no_projection(a_run: Run, dry_run: bool):
     """Publish is told; year files, aggregations, ledger and reports are then left as they are."""
     accept = {"rows per year": "they really went"}
     context = {"params": {"years": [], "dry_run": dry_run, "accept": accept}}
-    published = {"dry_run": dry_run}
+    published = {"dry_run": dry_run, "years_read": [2019]}
     a_run.task(DAILY, "publish", context)(["part"], ["written"])
     a_run.task(DAILY, "aggregate", context)(published)
     a_run.task(DAILY, "ledger", context)(published)

@@ -73,18 +73,19 @@ def test_every_dag_file_loads(dagbag: DagBag) -> None:
 @pytest.mark.parametrize("name", sorted(DAG_FILES))
 def test_one_noun_everywhere(name: str) -> None:
     """What a DAG file is called is also the pipeline's name in `include/` and in the tests."""
-    assert (ROOT / "include" / name).is_dir() or (ROOT / "include" / f"{name}.py").is_file()
-    assert list((ROOT / "tests" / name).glob("test_*.py"))
+    folder, tests = ROOT / "include" / name, ROOT / "tests" / name
+    assert folder.is_dir() or folder.with_suffix(".py").is_file(), f"there is no include/{name}/"
+    assert list(tests.glob("test_*.py")), f"tests/{name}/ has no tests"
 
 
 def test_each_dag_says_what_it_is(dag: DAG) -> None:
     """Each DAG has a tag, and a page: what it makes, how to backfill, what to do when it is red."""
-    assert dag.tags
-    assert dag.doc_md
-    assert dag.description
+    assert dag.tags, "give the DAG tags=[...]"
+    assert dag.doc_md, "give the DAG doc_md=__doc__"
+    assert dag.description, "give the DAG the first line of its docstring as description"
     assert dag.doc_md.startswith(dag.description)
     for part in ("Makes ", "**Backfill**", "**When it is red**"):
-        assert part in dag.doc_md
+        assert part in dag.doc_md, f"the docstring of the DAG file does not say: {part}"
 
 
 def test_no_dag_catches_up(dag: DAG) -> None:
@@ -134,18 +135,20 @@ def test_what_may_pass_is_tried_again(dag: DAG, error: type[Exception]) -> None:
 
 def test_a_failed_run_alerts(dag: DAG) -> None:
     """Every DAG calls the alert when a run of it fails."""
-    assert dag.on_failure_callback.__name__ == "alert"
+    assert getattr(dag.on_failure_callback, "__name__", "") == "alert", (
+        "give the DAG on_failure_callback=alert, of plugins/notifying/notify.py"
+    )
 
 
 def test_one_run_at_a_time(dagbag: DagBag) -> None:
     """A DAG runs one at a time; of report years a few may run side by side."""
     many = {dag_id for dag_id, loaded in dagbag.dags.items() if loaded.max_active_runs != 1}
-    assert many == {"vehicle_recalls_by_year"}
+    assert many == {"vehicle_recalls_by_year"}, "give the DAG max_active_runs=1"
 
 
 def test_one_task_begins(dag: DAG) -> None:
     """All others wait for it, so that what it refuses is not half done."""
-    assert len(dag.roots) == 1
+    assert len(dag.roots) == 1, "one task without any before it refuses what must be refused"
 
 
 def test_every_param_is_explained(dag: DAG) -> None:
@@ -258,7 +261,7 @@ import runpy, sys
 runpy.run_path({str(ROOT / "dags" / f"{file}.py")!r})
 print(*sorted(name for name in {HEAVY!r} if name in sys.modules))
 """
-    assert output_of(script, tmp_path) == ""
+    assert output_of(script, tmp_path) == "", "import these inside the tasks that use them"
 
 
 def test_hooks_stay_out_of_the_plugin_loader(tmp_path: Path) -> None:

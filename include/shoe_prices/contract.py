@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pyarrow as pa
 
-from include.contract import MONEY, TIMESTAMP, Column, Contract
+from include.contract import MONEY, TIMESTAMP, Column, Contract, Limit
 
 TEXT, NUMBER = ("text",), ("number", "text")
 # The ECB gives four or five digits after the point; six leave room, and more are refused.
@@ -14,6 +15,11 @@ RATE = pa.decimal128(18, 6)
 RATE_DIGITS = 6
 # In US dollars and in cents of a euro. The shop itself takes only prices above nothing.
 LEAST_PRICE = 1
+# Anybody may write to the shop, and it is emptied now and then.
+PRODUCTS_LOST = Limit(
+    Fraction(1, 2),
+    "It counts the products of the category that are gone since the read before.",
+)
 
 PRODUCTS = Contract(
     name="shoe_prices",

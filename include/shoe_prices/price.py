@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from include.errors import Hopeless
 from include.keys import PriceKeys
 from include.lake import Lake
+from include.parquet import to_parquet
 from include.shoe_prices.accept import accept
 from include.shoe_prices.contract import CONTRACT, PRODUCTS
 from include.shoe_prices.ecb import FIRST_DAY, NoRate, rates_in
@@ -138,14 +139,6 @@ def priced(products: pa.Table, day: str, rate: Decimal) -> pa.Table:
         ],
         schema=CONTRACT.schema,
     )
-
-
-def to_parquet(rows: pa.Table) -> bytes:
-    """The same rows give the same bytes."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(rows.combine_chunks(), sink, compression="zstd", write_page_index=True)
-    body: bytes = sink.getvalue().to_pybytes()
-    return body
 
 
 def to_csv(parquet: bytes) -> bytes:

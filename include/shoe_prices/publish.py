@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict, cast
@@ -12,17 +11,18 @@ from typing import Any, NamedTuple, TypedDict, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.in_turn import write_in_turn
 from include.keys import PriceKeys
-from include.lake import CommitConflict, DataFile, Head, Lake, LakeError, let_others_pass
+from include.lake import DataFile, Head, Lake
+from include.parquet import to_parquet
 from include.quality import Check, require
-from include.shoe_prices.contract import CONTRACT, PRODUCTS
+from include.shoe_prices.contract import CONTRACT, PRODUCTS, PRODUCTS_LOST
 from include.shoe_prices.ledger import products_of
-from include.shoe_prices.price import Staged, priced, to_parquet
+from include.shoe_prices.price import Staged, priced
 from include.shoe_prices.read import Asked, refuse_other_source
 
-log = logging.getLogger(__name__)
 KEYS = PriceKeys(CONTRACT.name)
-PUBLISHES = 20  # as many publishers may be in line; each needs one commit to get past another
+CHANGED, UNCHANGED, OVERTAKEN = "changed", "unchanged", "known from a later read"
 HALF_A_CENT = pa.scalar(Decimal("0.005"))
 
 
@@ -48,7 +48,8 @@ class Published(TypedDict):
     set_aside: list[str]
     checks: list[dict[str, str]]
     version: int | None  # None: nothing was committed
-    state: str  # changed, unchanged, or known from a later read
+    state: str
+    dry_run: bool
 
 
 class Plan(NamedTuple):
@@ -62,39 +63,39 @@ class Plan(NamedTuple):
     checks: list[Check]
 
 
-def publish(lake: Lake, staged: Staged) -> Published:
-    """Bring the days that were asked for to what this read says, in one commit or not at all."""
+def publish(
+    lake: Lake, staged: Staged, *, dry_run: bool, accept: Mapping[str, str] | None = None
+) -> Published:
+    """Bring the days that were asked for to what this read says, in one commit or not at all.
+
+    `accept` gives a reason for each check that may fail this time.
+    """
     asked = staged["asked"]
     sound = lake.read_parquet(staged["products_key"]).cast(PRODUCTS.schema)
-    trouble: LakeError | None = None
-    for _ in range(PUBLISHES):
-        head = lake.head(KEYS.table)
+
+    def write(head: Head) -> Published:
         refuse_other_source(head.receipt, staged["source"]["publisher"])
-        if version := lake.committed_as(head, asked["token"], since=asked["head_version"]):
-            return _told(lake.receipt(KEYS.table, version), version, "changed")
-        if trouble:
-            raise trouble
         plan = _plan(lake, head, staged, sound)
         body = to_parquet(plan.products)
         receipt = _receipt(head, staged, plan, hashlib.sha256(body).hexdigest())
         if head.receipt.get("observed_at", "") > staged["observed_at"]:
-            return _told(receipt, None, "known from a later read")
-        if not plan.days and head.receipt.get("products") == receipt["products"]:
-            return _told(receipt, None, "unchanged")
+            return _told(receipt, None, OVERTAKEN, dry_run=dry_run)
+        receipt["checks"] = [check.told() for check in require(plan.checks, accept or {})]
+        changed = plan.days or head.receipt.get("products") != receipt["products"]
+        if dry_run or not changed:
+            return _told(receipt, None, CHANGED if changed else UNCHANGED, dry_run=dry_run)
         if head.handle is None:
-            lake.create(KEYS.table, CONTRACT.schema, partition_by="rate_date")
-            continue
+            return write(lake.create(KEYS.table, CONTRACT.schema, partition_by="rate_date"))
         lake.put(KEYS.products(receipt["products"]), body)
-        try:
-            return _told(receipt, _commit(lake, head, receipt, plan), "changed")
-        except CommitConflict as conflict:
-            log.info("%s; comparing again on top of it", conflict)
-            let_others_pass()
-        except LakeError as error:
-            trouble = error  # the answer may be lost and not the commit: the log knows
-    raise LakeError(
-        f"{KEYS.table}: {PUBLISHES} other writers committed first, one after the other; "
-        "the table is as they left it. Run again when fewer write"
+        return _told(receipt, _commit(lake, head, receipt, plan), CHANGED)
+
+    return write_in_turn(
+        lake,
+        KEYS.table,
+        asked["token"],
+        asked["head_version"],
+        write=write,
+        written=lambda version: _told(lake.receipt(KEYS.table, version), version, CHANGED),
     )
 
 
@@ -104,7 +105,8 @@ def _plan(lake: Lake, head: Head, staged: Staged, sound: pa.Table) -> Plan:
     rates: dict[str, str] = json.loads(lake.get(staged["rates_key"]))
     set_aside = pa.array(staged["set_aside_ids"], pa.int64())
     unsaid = _without(before, sound)
-    kept = unsaid.filter(pc.is_in(unsaid["id"], value_set=set_aside))
+    is_kept = pc.is_in(unsaid["id"], value_set=set_aside)
+    kept = unsaid.filter(is_kept)
     now = pa.concat_tables([sound, kept]).sort_by("id")
     others = _of_others(before, staged["category_id"], now)
 
@@ -129,7 +131,25 @@ def _plan(lake: Lake, head: Head, staged: Staged, sound: pa.Table) -> Plan:
         rates=rates,
         rows={day: rows.num_rows for day, rows in tables.items()},
         kept=kept.num_rows,
-        checks=_checks(staged, tables),
+        checks=[
+            *_checks(staged, tables),
+            _check_of_losses(before, unsaid.filter(pc.invert(is_kept)), staged["category_id"]),
+        ],
+    )
+
+
+def _check_of_losses(before: pa.Table, unsaid: pa.Table, category_id: int) -> Check:
+    """Half a category does not vanish from one read to the next."""
+    known, gone = (
+        rows.filter(pc.equal(rows["category_id"], category_id)).num_rows
+        for rows in (before, unsaid)
+    )
+    return Check(
+        "products that stayed",
+        PRODUCTS_LOST.allows(gone, known),
+        f"{gone:,} of {known:,} are gone from the category",
+        "look at the category at the shop; it may be in the middle of a reset",
+        can_be_accepted=True,
     )
 
 
@@ -151,25 +171,21 @@ def _checks(staged: Staged, tables: Mapping[str, pa.Table]) -> list[Check]:
     ]
     unlike = [day for day, rows in tables.items() if not _worth_the_same(rows)]
     cure = "this is a defect of ours; report it with the token of the run"
-    return require(
-        [
-            Check(
-                "listed = listed twice + set aside + sound",
-                counts["listed"] == sum(counts[part] for part in parts),
-                f"{counts['listed']} = " + " + ".join(str(counts[part]) for part in parts),
-                cure,
-            ),
-            Check(
-                "one row a product and day", not doubled, ", ".join(doubled) or "no double", cure
-            ),
-            Check(
-                "euros times rate are the dollars, to half a cent",
-                not unlike,
-                ", ".join(unlike) or f"{sum(map(len, tables.values())):,} rows",
-                cure,
-            ),
-        ]
-    )
+    return [
+        Check(
+            "listed = listed twice + set aside + sound",
+            counts["listed"] == sum(counts[part] for part in parts),
+            f"{counts['listed']} = " + " + ".join(str(counts[part]) for part in parts),
+            cure,
+        ),
+        Check("one row a product and day", not doubled, ", ".join(doubled) or "no double", cure),
+        Check(
+            "euros times rate are the dollars, to half a cent",
+            not unlike,
+            ", ".join(unlike) or f"{sum(map(len, tables.values())):,} rows",
+            cure,
+        ),
+    ]
 
 
 def _worth_the_same(rows: pa.Table) -> bool:
@@ -203,7 +219,7 @@ def _receipt(head: Head, staged: Staged, plan: Plan, products: str) -> dict[str,
             "rows": sum(plan.rows.values()),
         },
         "set_aside": staged["set_aside"],
-        "checks": [check.told() for check in plan.checks],
+        "checks": [],
     }
 
 
@@ -219,6 +235,8 @@ def _commit(lake: Lake, head: Head, receipt: dict[str, Any], plan: Plan) -> int:
     return lake.commit(KEYS.table, head, adds, removes, receipt)
 
 
-def _told(receipt: dict[str, Any], version: int | None, state: str) -> Published:
+def _told(
+    receipt: dict[str, Any], version: int | None, state: str, *, dry_run: bool = False
+) -> Published:
     told = {name: receipt[name] for name in Published.__annotations__ if name in receipt}
-    return cast("Published", {**told, "version": version, "state": state})
+    return cast("Published", {**told, "version": version, "state": state, "dry_run": dry_run})

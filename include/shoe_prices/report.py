@@ -10,7 +10,7 @@ from typing import Any
 from include.keys import PriceKeys
 from include.lake import Lake
 from include.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
-from include.quality import PASSED
+from include.screen import checks_told
 from include.shoe_prices.contract import CONTRACT
 from include.shoe_prices.ledger import read_ledger
 from include.shoe_prices.publish import Published
@@ -23,7 +23,6 @@ SHOWN = 10
 def render(lake: Lake, run: Published) -> str:
     """The screen of one run, in Markdown."""
     publisher, counts = run["source"]["publisher"], run["counts"]
-    failed = [check for check in run["checks"] if check["outcome"] != PASSED]
     day = run["rates"]["last"]
     lines = [
         f"# Shoe prices: {counts['sound']:,} products of {run['category']}, {run['state']}",
@@ -42,7 +41,7 @@ def render(lake: Lake, run: Published) -> str:
             for kind in ("parquet", "csv")
             for key in (KEYS.day(day, kind), KEYS.latest(kind))
         ),
-        f"- checks: {len(run['checks']) - len(failed)} of {len(run['checks'])} passed",
+        *checks_told(run["checks"]),
         *_news(lake, run),
         "",
     ]
@@ -60,7 +59,7 @@ def _rates(run: Published) -> str:
 
 def _table(run: Published) -> str:
     if run["version"] is None:
-        return f"{run['state']}, nothing was committed"
+        return f"{run['state']}, {'dry run, ' * run['dry_run']}nothing was committed"
     counts = run["counts"]
     changed = f"{counts['days_changed']:,} of {counts['days']:,} days changed"
     return f"version {run['version']}, {changed}"

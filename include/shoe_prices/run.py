@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from include.lake import Lake
 from include.shoe_prices.ecb import Ecb
 from include.shoe_prices.ledger import bring_to_head
@@ -25,10 +27,13 @@ def run(
     start_date: str | None = None,
     end_date: str | None = None,
     run_id: str = "by hand",
+    dry_run: bool = False,
+    accept: Mapping[str, str] | None = None,
 ) -> Published:
     asked = begin(lake, category, run_day, rate_date, start_date, end_date, run_id)
     landed = land_products(shop, lake, asked), land_rates(ecb, lake, asked)
-    published = publish(lake, stage(lake, asked, *landed))
-    project(lake)
-    bring_to_head(lake)
+    published = publish(lake, stage(lake, asked, *landed), dry_run=dry_run, accept=accept)
+    if not dry_run:
+        project(lake)
+        bring_to_head(lake)
     return published

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 from include.in_turn import project_until_current, write_in_turn
 from include.keys import OutageKeys
 from include.lake import DataFile, Head, Lake
+from include.parquet import to_parquet
 from include.quality import Check, require
 from include.site_outages.contract import CONTRACT
 from include.site_outages.deliver import Delivered
 from include.site_outages.enrich import instant, text
 from include.site_outages.read import DEFECT, Staged, refuse_other_source
-from include.vehicle_recalls.write import to_parquet
 
 KEYS = OutageKeys(CONTRACT.name)
 CHANGED, UNCHANGED, OVERTAKEN = "changed", "unchanged", "known from a later read"

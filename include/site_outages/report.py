@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from include.keys import OutageKeys
 from include.lake import Lake
-from include.quality import PASSED
+from include.screen import checks_told, printable
 from include.site_outages.contract import CONTRACT
 from include.site_outages.publish import CHANGED, Published
-from include.vehicle_recalls.screen import printable
 
 KEYS = OutageKeys(CONTRACT.name)
 
@@ -16,7 +15,6 @@ def render(lake: Lake, run: Published) -> str:
     """The screen of one run, in Markdown."""
     source, counts = run["source"]["publisher"], run["counts"]
     where = f"s3://{lake.bucket}/{KEYS.site(run['site_id'])}"
-    failed = [check for check in run["checks"] if check["outcome"] != PASSED]
     lines = [
         f"# {_title(run)}",
         "",
@@ -30,7 +28,7 @@ def render(lake: Lake, run: Published) -> str:
         f"- KrakenFlex: {run['why']}; payload {run['payload'][:12]}",
         f"- table: {_table(run)}",
         f"- file: {where}",
-        f"- checks: {len(run['checks']) - len(failed)} of {len(run['checks'])} passed",
+        *checks_told(run["checks"]),
         f"- odd: {counts['oddities']:,}" if counts["oddities"] else "- odd: nothing",
         *(f"  - {oddity}" for oddity in run["oddities"]),
         "",

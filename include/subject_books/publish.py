@@ -88,7 +88,9 @@ def publish(
 def project(lake: Lake, subject: str) -> None:
     """Bring the plain names in line with the newest version, until it does not move."""
     while (head := newest(lake, subject)).number:
-        folder, made_from = head.receipt["folder"], {"version": str(head.number)}
+        folder = head.receipt["folder"]
+        # A number alone would not tell it from one that was lost, and made again, after a restore.
+        made_from = {"version": str(head.number), "token": head.receipt["token"]}
         for table in PUBLISHED:
             for kind in KINDS:
                 plain = KEYS.plain(subject, table.name, kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from include.lake import Lake
+from include.screen import checks_told
 from include.subject_books.load import Loaded
 from include.subject_books.publish import Published
 from include.subject_books.snapshot import KINDS
@@ -44,18 +45,14 @@ def _outcome(published: Published) -> str:
 
 
 def _run(lake: Lake, published: Published) -> Iterator[str]:
-    subject, checks = published["subject"], published["checks"]
+    subject = published["subject"]
     yield "## The run"
     yield f"- token: {published['token']}"
     yield f"- source: {published['source']}, read {published['observed_at']}"
     yield f"- the subject has {published['work_count']:,} books"
     for what, count in published["oddities"].items():
         yield f"- odd: {what}, {count:,}"
-    passed = sum(check["outcome"] == "passed" for check in checks)
-    yield f"- checks: {passed} of {len(checks)} passed"
-    for check in checks:
-        if check["outcome"] != "passed":
-            yield f"- {check['outcome']}: {check['name']}: {check['found']} ({check['reason']})"
+    yield from checks_told(published["checks"])
     if published["head"]:
         names = ",".join(table.name for table in PUBLISHED)
         plain = KEYS.plain(subject, f"{{{names}}}", f"{{{','.join(KINDS)}}}")

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.csv
 
 from include.lake import Lake
+from include.parquet import to_parquet
 from include.subject_books.read import Read, landed_records, landed_works
 from include.subject_books.shape import shape
 from include.subject_books.versions import KEYS, newest
-from include.vehicle_recalls.write import to_parquet
 
 log = logging.getLogger(__name__)
 CSV, PARQUET = "csv", "parquet"

@@ -49,6 +49,11 @@ COMMANDS = {
     "prune": Command(
         "commands.prune", "free the space of what is too old to be asked for", "prune --dry-run"
     ),
+    "copy": Command(
+        "commands.copy_lake",
+        "keep a copy of the lake, of all pipelines, in another bucket; or restore one",
+        "copy headwaters-copy",
+    ),
 }
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from include.screen import printable
 from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, Campaign, Move, News
-from include.vehicle_recalls.screen import fitted, printable
+from include.vehicle_recalls.screen import fitted
 
 COMMAND = "python -m include.vehicle_recalls changes --since"
 # Lines of a section, its count of those left out with them. Together they leave a screen of 60

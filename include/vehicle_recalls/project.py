@@ -14,12 +14,13 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.in_turn import project_until_current
 from include.keys import Keys
 from include.lake import Head, Lake
+from include.parquet import to_parquet
 from include.quality import Check, require
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.state import year_states
-from include.vehicle_recalls.write import to_parquet
 
 KEYS = Keys(CONTRACT.name)
 # name: what it counts campaigns by, and the name of the table's column
@@ -62,23 +63,11 @@ def command(lake: Lake, asked: argparse.Namespace, say: Callable[[str], None]) -
 
 def project_years(lake: Lake, *, anew: bool = False) -> list[str]:
     """Make `{year}.parquet` of every year equal to the head's file; returns what it rewrote."""
-    return _until_current(lake, partial(_project_years, anew=anew))
+    return project_until_current(lake, KEYS.table, partial(_project_years, lake, anew=anew))
 
 
 def project_aggregates(lake: Lake, *, anew: bool = False) -> list[str]:
-    return _until_current(lake, partial(_project_aggregates, anew=anew))
-
-
-def _until_current(lake: Lake, project: Callable[[Lake, Head], list[str]]) -> list[str]:
-    """A slower projector of an older head may have written meanwhile, or be about to see ours."""
-    rewritten: list[str] = []
-    head = lake.head(KEYS.table)
-    while True:
-        rewritten += project(lake, head)
-        newest = lake.head(KEYS.table)
-        if newest.version == head.version:
-            return rewritten
-        head = newest
+    return project_until_current(lake, KEYS.table, partial(_project_aggregates, lake, anew=anew))
 
 
 def _project_years(lake: Lake, head: Head, *, anew: bool) -> list[str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.in_turn import write_in_turn
 from include.keys import Keys
-from include.lake import CommitConflict, DataFile, Head, Lake, LakeError, let_others_pass
+from include.lake import DataFile, Head, Lake
 from include.quality import Check, require
 from include.vehicle_recalls.audit import audit, counts_of
 from include.vehicle_recalls.compare import Comparison, compare
@@ -23,9 +23,7 @@ from include.vehicle_recalls.state import year_states
 from include.vehicle_recalls.write import Written
 from include.vehicle_recalls.years import NOTHING
 
-log = logging.getLogger(__name__)
 KEYS = Keys(CONTRACT.name)
-PUBLISHES = 20  # as many publishers may be in line; each needs one commit to get past another
 
 
 class ChangedYear(TypedDict):
@@ -78,13 +76,8 @@ def publish(
     """
     read = parts[0]["read"]
     _whole_read(parts, batches)
-    trouble: LakeError | None = None
-    for _ in range(PUBLISHES):
-        head = lake.head(KEYS.table)
-        if version := lake.committed_as(head, read["token"], since=read["head_version"]):
-            return _told(lake.receipt(KEYS.table, version), version)
-        if trouble:
-            raise trouble
+
+    def write(head: Head) -> Published:
         plan = reconcile(lake, head, read, batches)
         _write_quarantine(lake, read, plan)
         comparison = _compared(lake, head, plan)
@@ -100,19 +93,17 @@ def publish(
         if dry_run or held_back or not (plan.changed or is_baseline):
             return _told(receipt, None, dry_run=dry_run)
         if head.handle is None:
-            lake.create(KEYS.table, TABLE_SCHEMA, partition_by="year")
-            continue
+            return write(lake.create(KEYS.table, TABLE_SCHEMA, partition_by="year"))
         receipt["events"] = _stage_events(lake, read, comparison)
-        try:
-            return _told(receipt, _commit(lake, head, receipt, plan))
-        except CommitConflict as conflict:
-            log.info("%s; comparing again on top of it", conflict)
-            let_others_pass()
-        except LakeError as error:
-            trouble = error  # the answer may be lost and not the commit: the log knows
-    raise LakeError(
-        f"{KEYS.table}: {PUBLISHES} other writers committed first, one after the other; "
-        "the table is as they left it. Run again when fewer write"
+        return _told(receipt, _commit(lake, head, receipt, plan))
+
+    return write_in_turn(
+        lake,
+        KEYS.table,
+        read["token"],
+        read["head_version"],
+        write=write,
+        written=lambda version: _told(lake.receipt(KEYS.table, version), version),
     )
 
 

@@ -18,12 +18,13 @@ from include.errors import Hopeless
 from include.keys import Keys, mint_token
 from include.lake import Head, Lake, LakeError
 from include.overlay import Overlay
+from include.parquet import to_parquet
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import Landed, Part, Read, refuse_other_source
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.reconcile import reconcile
 from include.vehicle_recalls.state import year_states
-from include.vehicle_recalls.write import to_parquet, write_parquet
+from include.vehicle_recalls.write import write_parquet
 
 KEYS = Keys(CONTRACT.name)
 TOKEN = re.compile(r"[0-9A-Za-z-]+")

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 
 from include.keys import Keys
 from include.lake import Lake
-from include.quality import PASSED
+from include.screen import checks_told, printable
 from include.vehicle_recalls.bulletin import bulletin, subject
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import ledger_state
 from include.vehicle_recalls.news import is_pending, news_of
 from include.vehicle_recalls.project import AGGREGATES, aggregated_version
 from include.vehicle_recalls.publish import Published
-from include.vehicle_recalls.screen import printable, years_told
+from include.vehicle_recalls.screen import years_told
 
 KEYS = Keys(CONTRACT.name)
 YEARS_SHOWN = 6
@@ -32,7 +32,7 @@ class Notice(NamedTuple):
 
 def render(lake: Lake, run: Published, *, aggregations: bool = True, whole: bool = False) -> str:
     """The screen of one run, in Markdown; `whole` names every recall warned of, however long."""
-    facts = [*_source(run), *_replay(run), *_changes(lake, run), *_checks(run)]
+    facts = [*_source(run), *_replay(run), *_changes(lake, run), *checks_told(run["checks"])]
     if aggregations:
         facts += _aggregations(lake)
     lines = [f"# {_title(run)}", "", *_news(lake, run, whole=whole), "", "## The run", *facts, ""]
@@ -204,21 +204,6 @@ def _changes(lake: Lake, run: Published) -> list[str]:
     if run["version"] is not None:
         lines.append(f"- report: {where}{KEYS.report(run['version'])}")
     return [*lines, *quarantine]
-
-
-def _checks(run: Published) -> list[str]:
-    """How many passed; what somebody accepted, and what warns, in full."""
-    # Receipts of the first runs have a sentence for each check, all of which passed.
-    checks: Sequence[Mapping[str, str] | str] = run["checks"]
-    others = [c for c in checks if not isinstance(c, str) and c["outcome"] != PASSED]
-    return [
-        f"- checks: {len(checks) - len(others):,} of {len(checks):,} passed",
-        *(
-            f"  - {check['outcome']}: {printable(check['name'])}: {printable(check['found'])}"
-            + (f"; {printable(check['reason'])}" if check["reason"] else "")
-            for check in others
-        ),
-    ]
 
 
 def _aggregations(lake: Lake) -> list[str]:

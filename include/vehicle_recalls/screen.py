@@ -6,21 +6,12 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from include.screen import printable
+
 ARROW = " -> "
 CUT = "..."
 SAME_SHOWN = 12  # characters on either side of what differs
 LEAST_WIDTH, LEAST_WRAPPED = 12, 30
-
-
-def printable(value: object) -> str:
-    """The source has control characters, nulls and empty texts; each can be seen."""
-    if value is None:
-        return "(none)"
-    if value == "":
-        return "(empty)"
-    if isinstance(value, bool):
-        return str(value).lower()  # as the ledger spells it
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
 
 
 def fitted(text: str, width: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import TypedDict
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from include.contract import Column
 from include.keys import Keys
 from include.lake import Lake
+from include.parquet import to_parquet
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.partition import Staged, read_ipc
 
@@ -62,16 +62,6 @@ def write_candidate(lake: Lake, token: str, year: int, rows: pa.Table) -> Candid
     path = KEYS.candidate(year, token, sha256)
     lake.put(f"{KEYS.table}/{path}", body)
     return Candidate(path=path, sha256=sha256, **facts_of(body))
-
-
-def to_parquet(rows: pa.Table, sorting: Sequence[pq.SortingColumn] = ()) -> bytes:
-    """The same rows give the same bytes."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows, sink, compression="zstd", write_page_index=True, sorting_columns=sorting or None
-    )
-    body: bytes = sink.getvalue().to_pybytes()
-    return body
 
 
 def facts_of(body: bytes) -> Facts:

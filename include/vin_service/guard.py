@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
@@ -21,6 +22,10 @@ LONGEST_PATH = 200
 WRITE_AFTER_S = 0.2
 NO_KEY = "this needs the right key of the service in the header X-API-Key"
 NOT_HERE = "without a key the service answers on this machine only: set VIN_API_KEY and start again"
+NOT_OUR_NAME = (
+    "without a key the service answers to the names localhost, 127.0.0.1 and [::1] only, so that "
+    "no web page can reach it under its own: set VIN_API_KEY and start again"
+)
 TOO_LARGE = "the body is over 1 MB; ask for fewer VINs at a time"
 TOO_SLOW = "the body did not come to its end; send it again"
 ENDING = "the service is ending; ask again"
@@ -119,6 +124,8 @@ class Guard:
         if self._key is None:
             if scope.get("server") and _is_beyond_this_machine(scope["server"][0]):
                 return 403, NOT_HERE
+            if not _is_this_machine(headers.get(b"host", b"localhost")):
+                return 403, NOT_OUR_NAME
         elif scope["path"] != OPEN_TO_ALL and not hmac.compare_digest(
             headers.get(b"x-api-key", b""), self._key
         ):
@@ -200,6 +207,18 @@ def _line(scope: Scope, exchange: _Exchange, began: float) -> dict[str, Any]:
     if not exchange.ended:
         line["cut"] = True
     return line
+
+
+@lru_cache(maxsize=64)
+def _is_this_machine(host: bytes) -> bool:
+    """Whether a Host header names it. A page of another name that resolves to it is a trap."""
+    name = re.sub(r":\d*$", "", host.decode("latin-1")).lower()
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=64)

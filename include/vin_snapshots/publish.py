@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from include.in_turn import project_until_current, write_in_turn
 from include.keys import VinKeys
 from include.lake import DataFile, Head, Lake
+from include.parquet import to_parquet
 from include.quality import Check, require
-from include.vehicle_recalls.write import to_parquet
 from include.vin_snapshots.contract import CONTRACT, SERVICE, VEHICLES_LOST
 from include.vin_snapshots.fetch import Checked, Landed, vehicles
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from include.keys import VinKeys
 from include.lake import Lake
-from include.quality import PASSED
-from include.vehicle_recalls.screen import printable
+from include.screen import checks_told
 from include.vin_snapshots.contract import CONTRACT
 from include.vin_snapshots.publish import CHANGED, UNCHANGED, Published
 
@@ -16,7 +15,6 @@ def render(lake: Lake, run: Published) -> str:
     """The screen of one run, in Markdown."""
     source, counts = run["source"], run["counts"]
     is_made_up = source["publisher"].startswith("made-up")
-    others = [check for check in run["checks"] if check["outcome"] != PASSED]
     lines = [
         f"# {_title(run)}",
         "",
@@ -27,12 +25,7 @@ def render(lake: Lake, run: Published) -> str:
         f"- since the version before, which had {_count(counts['before'])}:"
         f" {counts['added']:,} added, {counts['removed']:,} removed, {counts['edited']:,} changed",
         f"- file: s3://{lake.bucket}/{KEYS.vehicles}",
-        f"- checks: {len(run['checks']) - len(others)} of {len(run['checks'])} passed",
-        *(
-            f"  - {check['outcome']}: {check['name']}: {printable(check['found'])}"
-            + (f"; {printable(check['reason'])}" if check["reason"] else "")
-            for check in others
-        ),
+        *checks_told(run["checks"]),
         "",
     ]
     return "\n".join(lines)

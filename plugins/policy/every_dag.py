@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowFailException
 
 DEFAULTS = {
@@ -22,6 +22,23 @@ DEFAULTS = {
         rules=[RetryRule(exception="include.errors.Hopeless", action=RetryAction.FAIL)]
     ),
 }
+
+
+def may_dry_run(
+    description: str = "Do everything but the commit; the report shows what would change.",
+) -> Param:
+    return Param(False, type="boolean", title="Dry run", description=description)
+
+
+def may_accept(example: str) -> Param:
+    """Reasons for checks that may fail this time, by name."""
+    return Param(
+        {},
+        type="object",
+        additionalProperties={"type": "string", "minLength": 1},
+        title="Accept",
+        description=f"Checks that may fail this time, each with the reason, such as {example}.",
+    )
 
 
 def lake() -> Any:
@@ -39,6 +56,24 @@ def refuse_unknown_conf(conf: Iterable[str] | None, known: Iterable[str]) -> Non
             f"the run's conf has {', '.join(sorted(unknown))}, which this DAG does not know; "
             f"it takes {', '.join(known)}"
         )
+
+
+def measure(pipeline: str, run: Any, set_aside: int = 0) -> None:
+    """Tell Airflow's metrics what it cannot count itself, of a whole read that was no rehearsal.
+
+    When it was is told as an instant: its age goes on growing where nothing runs any more.
+    """
+    from airflow.sdk.observability import stats
+
+    from include.quality import ACCEPTED
+
+    told = {
+        "read_at": datetime.fromisoformat(run["observed_at"]).timestamp(),
+        "set_aside": set_aside,
+        "accepted": sum(check["outcome"] == ACCEPTED for check in run["checks"]),
+    }
+    for name, value in told.items():
+        stats.gauge(f"headwaters.{name}", value, tags={"pipeline": pipeline})
 
 
 def show(screen: str, log: logging.Logger) -> None:

@@ -19,7 +19,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
 def test_help_lists_every_target_with_a_sentence():

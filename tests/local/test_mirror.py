@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from botocore.client import BaseClient
 
+from include.copying import listing, order
 from local import mirror
 from local.mirror_index import Index
-from local.mirror_order import order
 from local.processes import LocalError
 
 LOG = "vehicle_recalls/table/_delta_log"
@@ -151,9 +151,10 @@ def test_unsafe_keys(s3: BaseClient, filled: str, folder: Path, key: str):
 
 
 def test_order():
-    """Table files, their log upwards and its hint last, the ledger likewise, then the rest."""
+    """Files, the tables' logs upwards and their hints last, the ledgers likewise, then the rest."""
     assert sorted(OBJECTS, key=order) == [
         "shoe_prices/table/part 0+ü.parquet",
+        "vehicle_recalls/raw/t/1966-2026/page-00000.json.gz",
         "vehicle_recalls/table/2019/t-1.parquet",
         "shoe_prices/table/_delta_log/00000000000000000000.json",
         f"{LOG}/00000000000000000000.json",
@@ -164,7 +165,6 @@ def test_order():
         "vehicle_recalls/ledger/_delta_log/00000000000000000000.json",
         "vehicle_recalls/2019.parquet",
         "vehicle_recalls/aggregates/by type.parquet",
-        "vehicle_recalls/raw/t/1966-2026/page-00000.json.gz",
     ]
 
 
@@ -229,9 +229,8 @@ def test_an_object_that_changes_while_it_is_saved_waits(
     saved = files(folder)
     year, raw = "vehicle_recalls/2019.parquet", "vehicle_recalls/raw/t/1966-2026/page-00000.json.gz"
     s3.put_object(Bucket=filled, Key=year, Body=b"second")
-    listing = mirror._listing
 
-    def publish_after_listing(*args: object) -> dict[str, str]:
+    def publish_after_listing(*args: object) -> dict[str, object]:
         listed = listing(*args)
         s3.put_object(Bucket=filled, Key=year, Body=b"third")
         s3.put_object(Bucket=filled, Key=f"{LOG}/00000000000000000002.json", Body=b"{}")
@@ -239,7 +238,7 @@ def test_an_object_that_changes_while_it_is_saved_waits(
         return listed
 
     with monkeypatch.context() as patch:
-        patch.setattr(mirror, "_listing", publish_after_listing)
+        patch.setattr(mirror, "listing", publish_after_listing)
         mirror.save(s3, filled, folder)
     assert files(folder) == saved
 
@@ -270,7 +269,8 @@ class Publishing:
 
 def test_a_listing_agrees_with_itself(s3: BaseClient, filled: str):
     """A commit between two requests of a listing never shows a log entry without its file."""
-    listed = mirror._listing(Publishing(s3, filled), filled)
+    publishing = Publishing(s3, filled)
+    listed = listing(lambda: mirror._objects(publishing, filled))
 
     names = [key.rpartition("/")[2] for key in listed if key.startswith(f"{LOG}/")]
     logged = {int(name[:20]) for name in names if name.endswith(".json")} - {0, 1}

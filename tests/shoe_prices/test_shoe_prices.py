@@ -21,6 +21,7 @@ from include.lake import Lake, LakeError
 from include.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED, replay
 from include.ledger_writer import LedgerTorn
 from include.local_apis.control import Control
+from include.quality import AuditFailed, CannotAccept
 from include.shoe_prices.contract import CONTRACT, PRODUCTS
 from include.shoe_prices.ecb import NoRate
 from include.shoe_prices.ledger import bring_to_head, products_of, read_ledger
@@ -106,6 +107,57 @@ def test_a_second_run_changes_nothing(run_on: RunOn, lake: Lake, world: Control)
     assert (run["version"], run["state"]) == (None, "unchanged")
     assert listing(lake) == before
     assert "unchanged, nothing was committed" in render(lake, run)
+
+
+def test_a_dry_run_leaves_no_trace(run_on: RunOn, lake: Lake, world: Control) -> None:
+    """It tells what would change, before the first version and after it."""
+    run = run_on(20, dry_run=True)
+    assert (run["version"], run["state"], listing(lake)) == (None, "changed", {})
+    run_on(20)
+    before, world.day = listing(lake), 2
+    run = run_on(20, dry_run=True)
+    assert (run["version"], run["state"], listing(lake)) == (None, "changed", before)
+    assert "- table: changed, dry run, nothing was committed" in render(lake, run)
+
+
+def test_half_a_category_does_not_vanish_unseen(
+    run_on: RunOn, lake: Lake, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than half of it gone stops the run, until somebody says why."""
+    run_on(20)
+    before, products = listing(lake), world.shop.products
+
+    def emptied(*asked: Any) -> Any:
+        shoes = [p["id"] for p in products(*asked) if p["category"]["name"] == "Shoes"]
+        return [p for p in products(*asked) if p["id"] not in shoes[:left_out]]
+
+    left_out = 8
+    monkeypatch.setattr(world.shop, "products", emptied)
+    with pytest.raises(AuditFailed, match=r"products that stayed: 8 of 14 are gone .*`accept`"):
+        run_on(20)
+    assert listing(lake) == before
+    run = run_on(20, accept={"products that stayed": "the season is over"})
+    assert (run["version"], run["counts"]["sound"]) == (2, 6)
+    screen = render(lake, run)
+    assert "- checks: 3 of 4 passed\n  - accepted: products that stayed: 8 of 14 " in screen
+    assert "the season is over" in screen
+    with pytest.raises(CannotAccept, match="`products that stay` is no check"):
+        run_on(20, accept={"products that stay": "why not"})
+
+
+def test_half_a_category_may_go(
+    run_on: RunOn, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly half is no sign of anything in a shop that anybody writes to."""
+    run_on(20)
+    products = world.shop.products
+
+    def halved(*asked: Any) -> Any:
+        shoes = [p["id"] for p in products(*asked) if p["category"]["name"] == "Shoes"]
+        return [p for p in products(*asked) if p["id"] not in shoes[:7]]
+
+    monkeypatch.setattr(world.shop, "products", halved)
+    assert run_on(20)["counts"]["sound"] == 7
 
 
 def test_another_bucket_gets_the_same_bytes(run_on: RunOn, lake: Lake, s3: Any) -> None:

@@ -10,11 +10,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 
-from include.keys import Keys
+from include.keys import Keys, Turn
 from include.local_apis.made_up_books import BIG, SMALL
 from include.local_apis.made_up_curiosities import SUBJECT
 from include.subject_books.versions import KEYS
-from local.mirror_order import WRITTEN_ONCE, is_staging
 
 FILE = Path(__file__).resolve().parents[2] / "dags" / "subject_books.py"
 TASKS = {
@@ -74,9 +73,9 @@ def test_subjects_that_are_refused(dag: DAG, subject: Any) -> None:
 
 
 def test_no_subject_lies_in_a_folder_that_means_something_else(dag: DAG) -> None:
-    """What the lake or its mirror treats in its own way is refused as a subject."""
-    taken = {*WRITTEN_ONCE, "staging", "raw", "table", "ledger", "quarantine"}
-    assert is_staging(f"{KEYS.folder}staging/x")
+    """What the lake or its copies treat in their own way is refused as a subject."""
+    taken = {"staging", "raw", "table", "ledger", "quarantine"}
+    assert Turn.of(f"{KEYS.folder}staging/x") == Turn.NEVER
     ours = vars(Keys("subject_books")).values()
     assert {folder.split("/")[1] for folder in ours if "/" in folder} >= taken - {""}
     for name in taken:

@@ -15,6 +15,7 @@ from include.contract import Contract
 from include.errors import Hopeless
 from include.lake import Lake, LakeError
 from include.local_apis.control import Control
+from include.parquet import to_parquet
 from include.vehicle_recalls import extract, write
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import OtherSource, Part, land, take_census
@@ -30,7 +31,7 @@ from include.vehicle_recalls.replay import (
 )
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
-from include.vehicle_recalls.write import to_parquet, write_parquet
+from include.vehicle_recalls.write import write_parquet
 from tests.vehicle_recalls.evidence import (
     KEYS,
     a_read,

@@ -7,13 +7,13 @@ import pytest
 from include.lake import Lake
 from include.local_apis.control import Control
 from include.quality import AuditFailed
+from include.screen import printable
 from include.vehicle_recalls.extract import land, take_census
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.publish import publish
 from include.vehicle_recalls.report import render
 from include.vehicle_recalls.rows import read_rows
 from include.vehicle_recalls.run import run
-from include.vehicle_recalls.screen import printable
 from include.vehicle_recalls.source import RecallsApi
 from include.vehicle_recalls.write import write_parquet
 from tests.vehicle_recalls.evidence import committed

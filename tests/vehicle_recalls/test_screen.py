@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from include.vehicle_recalls.screen import aligned, fitted, moved, printable, wrapped
+from include.screen import printable
+from include.vehicle_recalls.screen import aligned, fitted, moved, wrapped
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.lake import Lake
+from include.parquet import to_parquet
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.partition import partition
-from include.vehicle_recalls.write import facts_of, to_parquet, write_candidate, write_parquet
+from include.vehicle_recalls.write import facts_of, write_candidate, write_parquet
 from tests.vehicle_recalls.evidence import KEYS, a_row, land_rows
 
 

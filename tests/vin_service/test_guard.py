@@ -111,6 +111,31 @@ def test_without_a_key_only_this_machine_is_answered(
     assert status != 403 or "VIN_API_KEY" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("host", "key", "status"),
+    [
+        ("localhost:8090", None, 200),
+        ("LOCALHOST", None, 200),
+        ("127.0.0.1:8090", None, 200),
+        ("[::1]:8090", None, 200),
+        ("rebound.example:8090", None, 403),
+        ("127.0.0.1.rebound.example", None, 403),
+        ("localhost.rebound.example", None, 403),
+        ("192.0.2.7", None, 403),
+        ("", None, 403),
+        ("vins.example", KEY, 200),
+    ],
+)
+def test_without_a_key_a_page_of_another_name_gets_nothing(
+    host: str, key: str | None, status: int
+) -> None:
+    """A browser sends the name that it believes in: one that is made to lead here is refused."""
+    headers = {"Host": host} | ({"X-API-Key": key.encode()} if key else {})
+    answer = client(key).get("/hello/you", headers=headers)  # type: ignore[arg-type]
+    assert answer.status_code == status
+    assert status == 200 or "VIN_API_KEY" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("with_length", [True, False], ids=["length", "chunked"])
 @pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 413)], ids=["just fits", "too large"])
 def test_a_body_over_the_limit_is_413(*, with_length: bool, more: int, status: int) -> None:

@@ -59,12 +59,12 @@ def said(port: int, *sent: bytes) -> bytes:
         return answer
 
 
-CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
+CLOSE = b"Host: localhost\r\nConnection: close\r\n\r\n"
 
 
 def test_usual_requests_are_answered(port: int) -> None:
     """Two on one connection, the second with a body and an end."""
-    one = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    one = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
     two = b"POST / HTTP/1.1\r\nContent-Length: 3\r\n" + CLOSE + b"abc"
     assert said(port, one, two).count(b"200 OK") == 2
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from include.keys import Keys
 from include.lake import Lake
 from include.ledger import EVENTS
+from include.screen import printable
 from include.vehicle_recalls.commands.asking import (
     Moment,
     add_format,
@@ -30,7 +31,6 @@ from include.vehicle_recalls.commands.lines import MANUFACTURER, shown
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import LEDGER_SCHEMA, read_ledger
-from include.vehicle_recalls.screen import printable
 from include.vehicle_recalls.state import year_states
 
 KEYS = Keys(CONTRACT.name)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from include.lake import Lake
+from include.screen import printable
 from include.vehicle_recalls.commands.asking import add_format, add_whose, option, recorded
 from include.vehicle_recalls.commands.formats import TABLE, Output
 from include.vehicle_recalls.commands.rates import (
@@ -24,7 +25,7 @@ from include.vehicle_recalls.commands.rates import (
     Completion,
     completion,
 )
-from include.vehicle_recalls.screen import aligned, minute, printable
+from include.vehicle_recalls.screen import aligned, minute
 
 VERSIONS_SHOWN, STALLED_SHOWN = 20, 10
 ALL = 100.0  # percent

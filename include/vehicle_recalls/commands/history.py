@@ -16,6 +16,7 @@ from include.errors import Hopeless
 from include.keys import Keys
 from include.lake import Head, Lake
 from include.ledger import EDITED, PUBLISHED, YEAR
+from include.screen import printable
 from include.vehicle_recalls.commands.asking import (
     add_format,
     campaign,
@@ -28,7 +29,7 @@ from include.vehicle_recalls.commands.formats import TABLE, Output, told
 from include.vehicle_recalls.commands.lines import EVENT_WIDTH, TITLE, in_short
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT, FIRST_YEAR
-from include.vehicle_recalls.screen import ARROW, minute, printable, wrapped
+from include.vehicle_recalls.screen import ARROW, minute, wrapped
 from include.vehicle_recalls.state import YearState, year_states
 
 KEYS = Keys(CONTRACT.name)

@@ -17,13 +17,14 @@ from botocore.client import BaseClient
 
 from include.errors import Hopeless
 from include.lake import DataFile, Lake
+from include.parquet import to_parquet
 from include.vehicle_recalls import project, replay
 from include.vehicle_recalls.commands import proof_of_older_files
 from include.vehicle_recalls.commands.verify import verify
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import LEDGER_SCHEMA
 from include.vehicle_recalls.state import year_states
-from include.vehicle_recalls.write import to_parquet, write_candidate
+from include.vehicle_recalls.write import write_candidate
 from include.vehicle_recalls.years import content_hash
 from tests.vehicle_recalls.evidence import (
     KEYS,

@@ -1,0 +1,49 @@
+"""What nearly every task imports, imported once, by the process that all tasks are forked from.
+
+Airflow loads this file in each of its processes. Only libraries are named: of our own code the
+scheduler would keep what it was when it started. They are imported and nothing more: a connection
+or a thread pool that is opened here would be broken in each task.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+
+from airflow.configuration import conf
+
+LIBRARIES = (
+    "airflow.providers.amazon.aws.hooks.s3",
+    "airflow.providers.standard.decorators.python",
+    "boto3",
+    "deltalake",
+    "pandas",
+    "pyarrow.json",
+    "pyarrow.parquet",
+    "requests",
+    "tabulate",  # Airflow's, when a task loads its DAG file
+)
+__all__: list[str] = []  # every name in it would become one of Airflow's settings
+
+log = logging.getLogger(__name__)
+
+
+def forks_tasks() -> bool:
+    """Whether this is a scheduler whose tasks run beside it, or a worker of Celery."""
+    if sys.argv[1:2] == ["scheduler"]:
+        return "LocalExecutor" in conf.get("core", "executor")
+    return sys.argv[1:3] == ["celery", "worker"]
+
+
+def import_ahead() -> None:
+    """What cannot be imported is left to the tasks, which then say so themselves."""
+    for name in LIBRARIES:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the scheduler must start
+            log.warning("%s was not imported ahead of the tasks: %s", name, error)
+
+
+if forks_tasks():
+    import_ahead()

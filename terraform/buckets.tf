@@ -1,0 +1,65 @@
+# What holds for the lake's bucket and for the one of Athena's answers alike.
+
+locals {
+  buckets = {
+    lake    = aws_s3_bucket.lake
+    answers = aws_s3_bucket.answers
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "each" {
+  for_each = local.buckets
+  bucket   = each.value.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_ownership_controls" "each" {
+  for_each = local.buckets
+  bucket   = each.value.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "each" {
+  for_each = local.buckets
+  bucket   = each.value.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+data "aws_iam_policy_document" "tls_only" {
+  for_each = local.buckets
+
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [each.value.arn, "${each.value.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "each" {
+  for_each = local.buckets
+  bucket   = aws_s3_bucket_public_access_block.each[each.key].bucket
+  policy   = data.aws_iam_policy_document.tls_only[each.key].json
+}

@@ -1,0 +1,58 @@
+# The bucket of the lake. It has no force_destroy: who wants it gone has to empty it first.
+
+resource "aws_s3_bucket" "lake" {
+  bucket = var.bucket
+}
+
+resource "aws_s3_bucket_versioning" "lake" {
+  bucket = aws_s3_bucket.lake.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+# What S3 deletes by itself, and why nothing else: docs/decisions/0017-what-s3-deletes-by-itself.md.
+locals {
+  expires = merge(
+    { for pipeline in local.pipelines : "${pipeline}/staging/" => var.staging_days },
+    # Nothing reads these after their run. Those of recalls prove the table, and are prune's.
+    { for pipeline in ["site_outages", "shoe_prices", "subject_books"] : "${pipeline}/raw/" => 401 },
+  )
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "lake" {
+  bucket = aws_s3_bucket_versioning.lake.bucket
+
+  dynamic "rule" {
+    for_each = local.expires
+
+    content {
+      id     = rule.key
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
+  rule {
+    id     = "noncurrent"
+    status = "Enabled"
+
+    filter {}
+    noncurrent_version_expiration {
+      noncurrent_days = var.noncurrent_days
+    }
+    expiration {
+      expired_object_delete_marker = true
+    }
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+}

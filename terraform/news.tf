@@ -1,0 +1,41 @@
+# The topic that HEADWATERS_NEWS_TO names; who subscribes to it is up to you.
+
+resource "aws_sns_topic" "news" {
+  name              = "${var.name}-news"
+  kms_master_key_id = "alias/aws/sns"
+}
+
+data "aws_iam_policy_document" "news" {
+  statement {
+    sid       = "AirflowPublishes"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.news.arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = [aws_iam_role.each["airflow"].arn]
+    }
+  }
+
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.news.arn]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_sns_topic_policy" "news" {
+  arn    = aws_sns_topic.news.arn
+  policy = data.aws_iam_policy_document.news.json
+}

@@ -1,0 +1,46 @@
+locals {
+  # Who runs as the role itself must not assume it again.
+  assumed = length(try(var.trust["airflow"].roles, [])) > 0 ? { role_arn = aws_iam_role.each["airflow"].arn } : {}
+  at      = var.endpoint_url != null ? { endpoint_url = var.endpoint_url } : {}
+}
+
+output "airflow_conn_lake" {
+  description = "The connection `lake`, as AIRFLOW_CONN_LAKE takes it. It holds no secret."
+  value = jsonencode({
+    conn_type = "aws"
+    extra = merge(local.assumed, local.at, {
+      region_name    = var.region
+      service_config = { s3 = { bucket_name = aws_s3_bucket.lake.bucket } }
+    })
+  })
+}
+
+output "environment" {
+  description = "The same lake for the commands and the VIN service."
+  value = merge(
+    { LAKE_BUCKET = aws_s3_bucket.lake.bucket, AWS_REGION = var.region },
+    { for name, url in local.at : "LAKE_ENDPOINT_URL" => url },
+  )
+}
+
+output "headwaters_news_to" {
+  description = "HEADWATERS_NEWS_TO, so that the news goes to the topic."
+  value = jsonencode([{
+    notifier    = "airflow.providers.amazon.aws.notifications.sns.SnsNotifier"
+    aws_conn_id = "lake"
+    region_name = var.region
+    target_arn  = aws_sns_topic.news.arn
+    subject     = "{{ headline }}"
+    message     = "{{ news }}"
+  }])
+}
+
+output "roles" {
+  description = "The two roles, to give to who runs Airflow and to who reads."
+  value       = { for who, role in aws_iam_role.each : who => role.arn }
+}
+
+output "athena" {
+  description = "Where to ask."
+  value       = { workgroup = aws_athena_workgroup.lake.name, database = aws_glue_catalog_database.lake.name }
+}

@@ -1,0 +1,141 @@
+variable "bucket" {
+  description = "Name of the lake's bucket, which is made. Athena's answers get one beside it, with the suffix -athena."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition = (
+      can(regex("^[a-z0-9][a-z0-9-]{1,54}[a-z0-9]$", var.bucket)) &&
+      !can(regex("--|^xn--|^sthree-|-s3alias$", var.bucket))
+    )
+    error_message = "The bucket ${jsonencode(var.bucket)} is no name that S3 takes here: 3 to 56 lower-case letters, digits and single hyphens, with a letter or digit at both ends."
+  }
+}
+
+variable "region" {
+  description = "Where everything is made, such as eu-central-1."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[1-9]$", var.region))
+    error_message = "The region ${jsonencode(var.region)} is none: write it as eu-central-1."
+  }
+}
+
+variable "name" {
+  description = "What the database, the workgroup, the roles and the topic are called, or begin with."
+  type        = string
+  default     = "headwaters"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9_]{0,39}$", var.name))
+    error_message = "The name ${jsonencode(var.name)} cannot be used: up to 40 lower-case letters, digits and underscores, a letter first."
+  }
+}
+
+variable "trust" {
+  description = "Who may be the role `airflow` and who the role `reader`, each in exactly one way. `roles`: ARNs of roles that assume it, such as MWAA's execution role or an instance's. `ecs_tasks`: true when it is the task role of ECS itself. `oidc`: service accounts of EKS."
+  type = map(object({
+    roles     = optional(set(string), [])
+    ecs_tasks = optional(bool, false)
+    oidc      = optional(object({ provider_arn = string, subjects = set(string) }))
+  }))
+  nullable = false
+
+  validation {
+    condition     = toset(keys(var.trust)) == toset(["airflow", "reader"])
+    error_message = "trust must have `airflow` and `reader`, and nothing else; it has ${jsonencode(keys(var.trust))}."
+  }
+  validation {
+    condition = alltrue([
+      for who in values(var.trust) : 1 == length([
+        for way in [length(who.roles) > 0, who.ecs_tasks, who.oidc != null] : way if way
+      ])
+    ])
+    error_message = "trust names nobody, or names them in more than one way: give each role `roles` with one ARN at least, or `ecs_tasks = true`, or `oidc`."
+  }
+  validation {
+    condition = alltrue([
+      for arn in flatten([for who in values(var.trust) : tolist(who.roles)]) :
+      can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))
+    ])
+    error_message = "trust has `roles` that are no ARNs of roles; write arn:aws:iam::123456789012:role/NAME, without a `*`."
+  }
+  validation {
+    condition = alltrue([
+      for arn in [for who in values(var.trust) : who.oidc.provider_arn if who.oidc != null] :
+      can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[A-Za-z0-9._/-]+)?$", arn))
+    ])
+    error_message = "trust has an `oidc` whose provider_arn is none; write arn:aws:iam::123456789012:oidc-provider/HOST/PATH."
+  }
+  validation {
+    condition = alltrue(flatten([
+      for oidc in [for who in values(var.trust) : who.oidc if who.oidc != null] : [
+        try(length(oidc.subjects) > 0, false),
+        try([for subject in oidc.subjects : can(regex("^system:serviceaccount:[a-z0-9-]+:[a-z0-9.-]+$", subject))], []),
+      ]
+    ]))
+    error_message = "trust has an `oidc` without subjects, or with others than service accounts; write system:serviceaccount:NAMESPACE:NAME, without a `*`."
+  }
+}
+
+variable "staging_days" {
+  description = "How long files on their way from task to task are kept. Who clears a task later than that starts a new run instead."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = var.staging_days >= 3 && floor(var.staging_days) == var.staging_days
+    error_message = "staging_days is ${var.staging_days}; a run that waits for a person over a weekend needs 3 whole days or more."
+  }
+}
+
+variable "noncurrent_days" {
+  description = "How long S3 keeps what was overwritten or deleted, by prune too: so long a mistake can be undone."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.noncurrent_days >= 7 && floor(var.noncurrent_days) == var.noncurrent_days
+    error_message = "noncurrent_days is ${var.noncurrent_days}; give people 7 whole days or more to see a mistake."
+  }
+}
+
+variable "answers_days" {
+  description = "How long the answers of Athena are kept."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition     = var.answers_days >= 1 && floor(var.answers_days) == var.answers_days
+    error_message = "answers_days is ${var.answers_days}; it takes 1 whole day or more."
+  }
+}
+
+variable "scan_limit_mb" {
+  description = "How much one query of Athena may read before it is ended."
+  type        = number
+  default     = 10000
+  nullable    = false
+
+  validation {
+    condition     = var.scan_limit_mb >= 10 && floor(var.scan_limit_mb) == var.scan_limit_mb
+    error_message = "scan_limit_mb is ${var.scan_limit_mb}; Athena takes no limit under 10."
+  }
+}
+
+variable "endpoint_url" {
+  description = "An emulator's address, such as http://127.0.0.1:5000; null means AWS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.endpoint_url == null || can(regex("^https?://[^/?#]+$", var.endpoint_url))
+    error_message = "The endpoint_url ${jsonencode(var.endpoint_url)} is no address: write http://HOST:PORT, without a path."
+  }
+}

@@ -1,0 +1,120 @@
+"""All five pipelines on one lake, a day at a time; and what the commits of a lake name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import include.shoe_prices.run as shoe_prices
+import include.site_outages.run as site_outages
+import include.subject_books.run as subject_books
+import include.vehicle_recalls.run as vehicle_recalls
+import include.vin_snapshots.run as vin_snapshots
+from include.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, Turn
+from include.lake import Lake
+from include.local_apis.app import create_app
+from include.local_apis.control import Control
+from include.local_apis.made_up_books import BIG
+from include.local_apis.serve import serving
+from include.shoe_prices.ecb import Ecb
+from include.shoe_prices.shop import Shop
+from include.shoe_prices.sign_in import Account, Tokens
+from include.site_outages.krakenflex import Krakenflex
+from include.subject_books.open_library import OpenLibrary
+from include.subject_books.pace import Pace
+from include.vehicle_recalls.source import RecallsApi
+from include.vin_snapshots.vin_api import VinApi
+from tests.vehicle_recalls.days import ROWS, SEED, turn_to
+from tests.vin_snapshots.stub import Stub, stub_service, vehicle
+
+ACCOUNT = Account("buyer@example.com", "secretword7", "Buyer", "https://example.com/a.png")
+
+
+class Forgetful:
+    """A store of tokens that has none: each run signs in anew."""
+
+    def load(self) -> Tokens | None:
+        return None
+
+    def save(self, tokens: Tokens) -> None:
+        """Nothing."""
+
+
+class World:
+    """The sources, which stand at a day, and a run of each pipeline on them."""
+
+    def __init__(self, url: str, control: Control, stub: Stub) -> None:
+        self.url = url
+        self.control = control
+        self.stub = stub
+        self.runs: dict[str, Callable[[Lake], Any]] = {
+            "vehicle_recalls": lambda lake: vehicle_recalls.run(RecallsApi(url), lake),
+            "vin_snapshots": lambda lake: vin_snapshots.run(VinApi(stub.url), lake),
+            "site_outages": lambda lake: site_outages.run(Krakenflex(url, "local-key"), lake),
+            "shoe_prices": self._prices,
+            "subject_books": self._books,
+        }
+
+    def turn_to(self, day: int) -> None:
+        turn_to(self.control, day)
+        self.stub.has([vehicle(number) for number in range(1, 4 + day)])
+
+    def day(self, lake: Lake, day: int) -> dict[str, int | None]:
+        """Run all; what version each committed."""
+        self.turn_to(day)
+        return {name: run(lake)["version"] for name, run in self.runs.items()}
+
+    def _prices(self, lake: Lake) -> Any:
+        today = f"{self.control.date:%Y-%m-%d}"
+        shop = Shop(self.url, ACCOUNT, Forgetful())
+        return shoe_prices.run(shop, Ecb(self.url), lake, today)
+
+    def _books(self, lake: Lake) -> Any:
+        api = OpenLibrary(self.url, pace=Pace(3, sleep=lambda _: None))
+        return subject_books.run(api, lake, None, BIG, 100)[0]
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    app = create_app(rows=ROWS, seed=SEED)
+    with serving(app) as url, stub_service() as stub:
+        yield World(url, app.state.control, stub)
+
+
+def references(lake: Lake) -> dict[str, set[str]]:
+    """By each commit, and each sign of files that belong together, the objects that it names."""
+    turns = {Turn.SIGNS, Turn.COMMITS, Turn.LEDGER_COMMITS}
+    signs = [key for key in lake.keys("") if Turn.of(key) in turns]
+    return dict(zip(signs, lake.at_once(lambda key: set(_named(lake, key)), signs), strict=True))
+
+
+def _named(lake: Lake, key: str) -> Iterator[str]:
+    pipeline, folder = key.split("/", maxsplit=1)[0], key.rpartition("/")[0]
+    body = lake.get(key)
+    if key.endswith("-accepted.json"):
+        yield key.replace("accepted", "pending")
+    elif key.endswith("landed.json"):
+        yield from (page["key"] for page in json.loads(body)["pages"])
+    elif folder.endswith("versions"):
+        receipt = json.loads(body)
+        for file in receipt["files"]:
+            yield SubjectKeys(pipeline).file_of(receipt["folder"], file["name"], file["kind"])
+    else:
+        yield from _named_by_entry(pipeline, folder.removesuffix("/_delta_log"), body)
+
+
+def _named_by_entry(pipeline: str, table: str, body: bytes) -> Iterator[str]:
+    for action in map(json.loads, body.splitlines()):
+        if "add" in action:
+            yield f"{table}/{action['add']['path']}"
+        receipt = json.loads(action.get("commitInfo", {}).get("receipt", "{}"))
+        if table == Keys(pipeline).ledger and receipt:
+            yield f"{Keys(pipeline).table}/_delta_log/{receipt['version']:020}.json"
+        if table == Keys(pipeline).table and "products" in receipt:
+            yield PriceKeys(pipeline).products(receipt["products"])
+        if "delivery" in receipt:
+            yield OutageKeys(pipeline).delivery(receipt["site_id"], receipt["delivery"], "accepted")
+        for landing in receipt.get("landings", []):
+            yield Keys(pipeline).landed(receipt.get("replay_of") or receipt["token"], landing)

@@ -1,0 +1,66 @@
+"""S3 behind an IAM policy: what it does not allow is answered with 403, as AWS would.
+
+with guarded_s3(s3_url, Policy.of("airflow")) as guard:
+    lake = Lake.connect(bucket, endpoint_url=guard.url, ...)
+    guard.needed     # every action on every object so far
+    guard.refused    # those that the policy lacks
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from tests.faulty_s3 import _call, _Connection, _refusal, _Server
+from tests.terraform.iam import Need, Policy, needs
+
+
+@dataclass
+class Guard:
+    url: str
+    policy: Policy
+    needed: set[Need] = field(default_factory=set)
+    refused: list[Need] = field(default_factory=list)
+
+
+class _Guarded(_Connection):
+    server: _GuardedServer
+
+    def _answer(self, head: bytes, headers: dict[str, str], body: bytes) -> bool:
+        guard, call = self.server.guard, _call(head, headers)
+        wanted = needs(call, headers, body)
+        lacking = [need for need in wanted if not guard.policy.allows(need)]
+        guard.needed.update(wanted)
+        guard.refused.extend(lacking)
+        if lacking:
+            self.wfile.write(_refusal(HTTPStatus.FORBIDDEN, call))
+            return True
+        return super()._answer(head, headers, body)
+
+
+class _GuardedServer(_Server):
+    def __init__(self, upstream: tuple[str, int], policy: Policy) -> None:
+        super().__init__(upstream)
+        self.RequestHandlerClass = _Guarded
+        self.guard = Guard(self.proxy.url, policy)
+
+
+@contextmanager
+def guarded_s3(upstream_url: str, policy: Policy) -> Iterator[Guard]:
+    parts = urlsplit(upstream_url)
+    server = _GuardedServer((parts.hostname or "127.0.0.1", parts.port or 80), policy)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="guarded-s3")
+    thread.start()
+    try:
+        yield server.guard
+    finally:
+        server.shutdown()
+        thread.join()
+        server.end_connections()
+        server.server_close()
+    if server.proxy.errors:
+        raise server.proxy.errors[0]

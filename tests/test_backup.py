@@ -1,0 +1,157 @@
+"""A copy of a lake with all five pipelines: taken while they write, and restored elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.client import BaseClient
+
+from include.copying import order
+from include.keys import LOG, Keys, SubjectKeys, Turn
+from include.lake import Lake
+from include.local_apis.made_up_books import BIG
+from include.vehicle_recalls.__main__ import main
+from include.vehicle_recalls.commands.changes import changes
+from include.vehicle_recalls.commands.copy_lake import copy_lake
+from tests.every_pipeline import World, references, world
+from tests.vehicle_recalls.days import is_sound
+from tests.vehicle_recalls.evidence import new_lake
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
+
+PAGE = 40
+BOOKS, RECALLS = SubjectKeys("subject_books"), Keys("vehicle_recalls")
+# Plain files that say which version they are of, and where that is committed.
+PLAIN = {
+    BOOKS.current(BIG): BOOKS.versions(BIG),
+    RECALLS.aggregate("recalls_per_type_per_manufacturer"): f"{RECALLS.table}/{LOG}/",
+}
+
+
+@pytest.fixture(scope="module")
+def sources() -> Iterator[World]:
+    with world() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def lived_in(sources: World, s3: BaseClient, s3_url: str) -> Lake:
+    """After two days of all pipelines, of which the second changed something in each."""
+    lake = new_lake(s3, s3_url)
+    sources.day(lake, 1)
+    assert set(sources.day(lake, 2).values()) == {2}
+    return lake
+
+
+@pytest.fixture(scope="module")
+def restored(lived_in: Lake, s3: BaseClient, s3_url: str) -> Lake:
+    """Out of a copy of it, into a new bucket."""
+    copy, restored = new_lake(s3, s3_url), new_lake(s3, s3_url)
+    copy_lake(lived_in, copy)
+    copy_lake(copy, restored)
+    return restored
+
+
+def test_what_refers_is_copied_after_what_it_refers_to(lived_in: Lake) -> None:
+    """So a copy that is cut off anywhere has all that its commits and signs name."""
+    named = references(lived_in)
+    assert {Turn.of(key) for key in named} == {Turn.SIGNS, Turn.COMMITS, Turn.LEDGER_COMMITS}
+    others = {Turn.of(key) for keys in named.values() for key in keys}
+    assert others == {Turn.FILES, Turn.SIGNS, Turn.COMMITS, Turn.LEDGER_FILES}
+    for key, keys in named.items():
+        for other in keys:
+            assert Turn.of(other) < Turn.of(key), f"{key} names {other}"
+            assert order(other) < order(key), f"{key} names {other}"
+
+
+def test_a_restored_lake_is_the_lake(lived_in: Lake, restored: Lake) -> None:
+    """Every object but staging, byte for byte, with what projections were made from."""
+
+    def objects(lake: Lake) -> dict[str, tuple[bytes, dict[str, str] | None]]:
+        keys = [key for key in lake.keys("") if Turn.of(key) != Turn.NEVER]
+        found = lake.at_once(lambda key: (lake.get(key), lake.made_from(key)), keys)
+        return dict(zip(keys, found, strict=True))
+
+    assert objects(restored) == objects(lived_in)
+
+
+def test_a_restored_lake_answers_alike(
+    lived_in: Lake,
+    restored: Lake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What changed, one recall's life, what was known on the first day: the same, to the byte."""
+    changed = next(changes(lived_in))["nhtsa_id"][0].as_py()
+    answers = []
+    for lake in (lived_in, restored):
+        monkeypatch.setenv("LAKE_BUCKET", lake.bucket)
+        monkeypatch.setenv("LAKE_ENDPOINT_URL", lake.s3.meta.endpoint_url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        out = tmp_path / lake.bucket
+        for asked in (
+            ["changes"],
+            ["history", changed],
+            ["as-of", "2026-07-01", "--out", str(out)],
+        ):
+            assert main(asked) == 0
+        files = {path.name: path.read_bytes() for path in out.glob("*.parquet")}
+        assert files
+        answers.append((capsys.readouterr().out.replace(lake.bucket, ""), files))
+    assert answers[0] == answers[1]
+
+
+class Observed(Lake):
+    """A lake whose listing comes in small pages; after each a pipeline may run."""
+
+    publishers: Iterator[object] = iter(())
+
+    def objects(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectTypeDef]:
+        assert recursive
+        after = ""
+        while True:
+            page = self.s3.list_objects_v2(
+                Bucket=self.bucket, Prefix=prefix, MaxKeys=PAGE, StartAfter=after
+            ).get("Contents", [])
+            if not page:
+                return
+            yield from page
+            after = page[-1]["Key"]
+            next(self.publishers, None)
+
+
+def test_the_same_day_is_unchanged_in_a_restored_lake(sources: World, restored: Lake) -> None:
+    """No pipeline commits anything, and nothing is posted again."""
+    posted = len(sources.control.krakenflex.accepted)
+    assert set(sources.day(restored, 2).values()) == {None}
+    assert len(sources.control.krakenflex.accepted) == posted
+
+
+def test_a_copy_that_is_taken_while_all_publish_is_whole(
+    sources: World, restored: Lake, s3: BaseClient, s3_url: str
+) -> None:
+    """The next day goes on in the restored lake, each pipeline between two requests of a copy.
+
+    The copy has all that its commits name, no plain file of a version that it has not, and the
+    next copy has the rest.
+    """
+    sources.turn_to(3)
+    committed = (run(restored)["version"] for run in sources.runs.values())
+    busy = Observed(restored.s3, restored.bucket, restored.storage_options)
+    busy.publishers = committed
+    copy = new_lake(s3, s3_url)
+    copy_lake(busy, copy)
+    assert not list(committed)  # all were run
+    there = set(copy.keys(""))
+    for key, keys in references(copy).items():
+        assert keys <= there, key
+    for plain, commits in PLAIN.items():
+        if made_from := copy.made_from(plain):  # one that has changed since waits for the next copy
+            assert f"{commits}{int(made_from['version']):020}.json" in there
+    is_sound(restored)

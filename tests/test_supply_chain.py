@@ -1,0 +1,176 @@
+"""What others made and we bring: licences, hashes, images."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.utils import canonicalize_name
+
+from local.audit import LOCKS, PIN, pins_of
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+# The environments that make installs, and the locks that are in each.
+ENVIRONMENTS = {
+    ".venv": ("requirements.txt", "requirements-dev.txt", "bootstrap.lock"),
+    ".venv-localstack": ("localstack.lock",),
+    ".venv-bench": ("bench.lock",),
+    ".venv-audit": ("audit.lock",),
+}
+# What packages write that name no licence as SPDX does.
+SPELT = {
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Apache Software License": "Apache-2.0",
+    "Artistic License": "Artistic",
+    "BSD License": "BSD",
+    "GNU General Public License (GPL)": "GPL",
+    "GNU General Public License v2 or later (GPLv2+)": "GPL",
+    "GNU Library or Lesser General Public License (LGPL)": "LGPL",
+    "ISC License (ISCL)": "ISC",
+    "MIT License": "MIT",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+    "The Unlicense (Unlicense)": "Unlicense",
+}
+
+
+def section(heading: str) -> str:
+    return DOCUMENT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def tables(text: str) -> dict[str, list[str]]:
+    """The rows of the tables, by the package that they begin with."""
+    rows = re.findall(r"^\| `([\w-]+)` \| (.+) \|$", text, re.MULTILINE)
+    return {name: rest.split(" | ") for name, rest in rows}
+
+
+def ids_in(licence: str) -> set[str]:
+    return set(re.findall(r"[\w.+-]+", licence)) - {"AND", "OR", "WITH"}
+
+
+PERMISSIVE = set(re.findall(r"`([^`]+)`", section("Licences").partition("\n\n")[0]))
+OTHERS = tables(section("Licences"))
+
+
+def licence_of(package: Distribution) -> str:
+    """As the package says it: an SPDX expression, or else its field, or else its classifiers."""
+    said = package.metadata
+    field = (said["License"] or "").strip()
+    classifiers = [
+        SPELT.get(name.rpartition(" :: ")[2], name)
+        for name in said.get_all("Classifier", [])
+        if name.startswith("License :: ") and name != "License :: OSI Approved"
+    ]
+    if said["License-Expression"]:
+        return said["License-Expression"]
+    if ids_in(field) and ids_in(field) <= PERMISSIVE:
+        return field
+    return " OR ".join(dict.fromkeys(classifiers)) or SPELT.get(field, field)
+
+
+def installed(environment: str) -> dict[str, Distribution]:
+    (folder,) = (ROOT / environment).glob("lib/python3.*/site-packages")
+    return {canonicalize_name(found.name): found for found in distributions(path=[str(folder)])}
+
+
+@pytest.fixture(params=ENVIRONMENTS)
+def environment(request: pytest.FixtureRequest) -> str:
+    if not (ROOT / request.param / "installed").exists():
+        pytest.skip(f"{request.param} is not installed; its make target does")
+    return request.param
+
+
+def test_every_licence_is_one_that_we_chose(environment: str) -> None:
+    """A package under a licence that docs/dependencies.md does not allow, or not for it, fails."""
+    packages = installed(environment)
+    assert len(packages) > 20
+    refused = {
+        name: licence_of(package)
+        for name, package in packages.items()
+        if not ids_in(licence_of(package)) <= PERMISSIVE or not licence_of(package)
+        if OTHERS.get(name, [""])[0] != licence_of(package)
+    }
+    assert refused == {}
+
+
+def test_the_table_of_dependencies_has_each_licence(environment: str) -> None:
+    """The column says what the package itself says, for each that we chose."""
+    packages = installed(environment)
+    chosen = {
+        name: row[0]
+        for name, row in tables(DOCUMENT.partition("\n## Licences\n")[0]).items()
+        if name in packages
+        if environment == ".venv" or f"`{ENVIRONMENTS[environment][0]}`" in " ".join(row)
+    }
+    assert chosen
+    assert chosen == {name: licence_of(packages[name]) for name in chosen}
+
+
+def test_no_exception_outlives_its_package() -> None:
+    """Each package that is allowed by name is pinned, in the locks that the row names."""
+    assert len(PERMISSIVE) > 5
+    pinned = pins_of(ROOT)
+    for name, (_, where, why) in OTHERS.items():
+        locks = {lock for pin, found in pinned.items() if pin[0] == name for lock in found}
+        assert set(re.findall(r"`([^`]+)`", where)) == locks, name
+        assert why
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_of_a_lock_has_a_version_and_hashes(lock: str) -> None:
+    """No line of a lock is left to what a registry has today."""
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    entries = re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE)[1:]
+    assert entries
+    for entry in entries:
+        assert PIN.match(entry), entry
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry), entry
+
+
+def test_every_lock_is_audited() -> None:
+    """What `make lock` writes is what `make audit` asks about."""
+    assert set(re.findall(r"--output-file (\S+)", MAKEFILE)) == set(LOCKS)
+    assert {lock for locks in ENVIRONMENTS.values() for lock in locks} == set(LOCKS)
+
+
+def test_the_image_takes_wheels_only() -> None:
+    """To build from source would fetch tools that are in no lock."""
+    (line,) = re.findall(
+        r"^RUN uv pip install .*$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
+    )
+    assert {"--no-build", "--require-hashes"} <= set(line.split())
+
+
+def test_images_are_pinned_or_the_document_says_which_are_not() -> None:
+    """Each image of others has a digest or is named as one whose digest is not known."""
+    services: dict[str, dict[str, Any]] = yaml.safe_load(
+        (ROOT / "docker-compose.yaml").read_text()
+    )["services"]
+    images = {service["image"] for service in services.values()}
+    images |= set(
+        re.findall(r"^ARG BASE_IMAGE=(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    )
+    theirs = {image for image in images if not image.startswith("headwaters:")}
+    assert len(theirs) >= 3
+    for image in theirs:
+        assert re.fullmatch(r"[\w/.-]+:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?", image), image
+    unpinned = {image for image in theirs if "@" not in image}
+    assert set(re.findall(r"`([\w/-]+:[\w.-]+)`", section("Images"))) == unpinned
+
+
+def test_every_port_that_containers_publish_is_told() -> None:
+    """SECURITY.md lists what listens; the compose file has no port that it does not name."""
+    services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    published = {port for service in services.values() for port in service.get("ports", [])}
+    assert len(published) >= 5
+    told = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    table = told.partition("\n## What listens\n")[2].partition("\n\nIn containers")[0]
+    listed = set(re.findall(r"\b\d{4}\b", table))
+    assert listed == {port.split(":")[1] for port in published}
