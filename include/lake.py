@@ -146,6 +146,8 @@ class Lake(Bucket):
                         "delta.enableExpiredLogCleanup": "false",  # receipts are kept for ever
                         "delta.deletedFileRetentionDuration": f"interval {RETENTION_DAYS} days",
                         "delta.dataSkippingNumIndexedCols": str(indexed_columns),
+                        # A head is read from the newest checkpoint on, an entry a request.
+                        "delta.checkpointInterval": "10",
                     },
                     storage_options=self.storage_options,
                     commit_properties=CommitProperties(max_commit_retries=0),
