@@ -13,6 +13,7 @@ from bench.by_task import Steps, by_task
 from bench.compare import CONTENDERS, Result, compare
 from bench.ledger_cost import Cost, ledger_cost
 from bench.measure import BenchError
+from bench.missed import missed
 from bench.vin_service import cold_calls, export, loads, told
 from local.localstack import running_localstack
 from local.processes import LocalError
@@ -43,8 +44,11 @@ def main() -> int:
         "--ledger", type=int, metavar="ROWS", help="what audit and ledger add to a run"
     )
     parser.add_argument("--vin", action="store_true", help="the VIN service")
+    parser.add_argument(
+        "--missed", type=int, metavar="DAYS", help="what other ways of keeping current would miss"
+    )
     asked = parser.parse_args()
-    everything = not (asked.rows or asked.by_task or asked.ledger or asked.vin)
+    everything = not (asked.rows or asked.by_task or asked.ledger or asked.vin or asked.missed)
     names = [name for name in CONTENDERS if name not in asked.without]
     try:
         with (
@@ -61,6 +65,9 @@ def main() -> int:
                 runs = asked.runs or 5
                 costs = ledger_cost(rows, runs, s3_url)
                 _say(f"{rows:,} rows, audit and ledger, median of {runs}", _costs(costs))
+            if days := asked.missed:
+                found = missed(days, ROWS[0], s3_url)
+                _say(f"{ROWS[0]:,} rows, {days} days", found)
         if everything or asked.vin:
             runs = asked.runs or 5
             found = told(loads(runs), export(runs), cold_calls())

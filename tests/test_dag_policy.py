@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -251,6 +252,18 @@ def test_by_year_starts_with_the_first_report_year(dagbag: DagBag) -> None:
     """The backfill form of the by-year DAG reaches back to the contract's first year."""
     start = dagbag.dags["vehicle_recalls_by_year"].start_date
     assert start == datetime(contract.FIRST_YEAR, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("pipeline", DAG_FILES)
+def test_each_pipeline_says_when_it_was_read(pipeline: str) -> None:
+    """The alert on stale data knows only who calls `measure`, in the task `report`."""
+    source = (ROOT / "dags" / f"{pipeline}.py").read_text(encoding="utf-8")
+    (report,) = [
+        task
+        for task in ast.walk(ast.parse(source))
+        if isinstance(task, ast.FunctionDef) and task.name == "report"
+    ]
+    assert f'measure("{pipeline}", ' in (ast.get_source_segment(source, report) or "")
 
 
 @pytest.mark.parametrize("file", sorted(DAG_FILES))

@@ -297,6 +297,20 @@ def test_every_param_and_dag_is_explained(dagbag: DagBag) -> None:
         )
 
 
+def test_every_pipeline_is_in_the_readme(dagbag: DagBag) -> None:
+    """The table of all pipelines has each DAG, and no other."""
+    rows = rows_of(section(README, "All pipelines"))
+    named_there = {name for row in rows for name in quoted_in(row[0])}
+    assert named_there == set(dagbag.dags), "give each DAG its row under All pipelines"
+
+
+def test_every_contract_is_in_the_dictionary() -> None:
+    """Each pipeline with a contract has a section of its own in the data dictionary."""
+    pipelines = {path.parent.name for path in (ROOT / "include").glob("*/contract.py")}
+    sections = set(re.findall(r"^## (\w+)$", dictionary(), re.MULTILINE))
+    assert pipelines <= sections, "give the contract a section in include/data_dictionary.py"
+
+
 def test_picture_and_page_have_every_task(dagbag: DagBag) -> None:
     """The picture and the walk through it name each task of the flagship."""
     tasks = {task.task_id.rpartition(".")[2] for task in dagbag.dags["vehicle_recalls"].tasks}
