@@ -62,14 +62,14 @@ OTHERS = tables(section("Licences"))
 def licence_of(package: Distribution) -> str:
     """As the package says it: an SPDX expression, or else its field, or else its classifiers."""
     said = package.metadata
-    field = (said["License"] or "").strip()
+    field = (said.get("License") or "").strip()
     classifiers = [
         SPELT.get(name.rpartition(" :: ")[2], name)
         for name in said.get_all("Classifier", [])
         if name.startswith("License :: ") and name != "License :: OSI Approved"
     ]
-    if said["License-Expression"]:
-        return said["License-Expression"]
+    if expression := said.get("License-Expression"):
+        return str(expression)
     if ids_in(field) and ids_in(field) <= PERMISSIVE:
         return field
     return " OR ".join(dict.fromkeys(classifiers)) or SPELT.get(field, field)
