@@ -42,6 +42,9 @@ def use_lake(root: Path, arguments: str, *, live: bool) -> int:
     with Stack(root, say).used(bucket=bucket) as addresses:
         connected = connect_lake(settings, bucket=bucket, localstack_url=addresses.localstack_url)
         environment = shell_environment(root, connected)
+        if not own_lake:
+            # The tools of AWS would ask AWS itself, with the same names of buckets.
+            environment["AWS_ENDPOINT_URL"] = addresses.localstack_url
         if command:
             return _ended([sys.executable, *COMMANDS, *command], environment, signal.SIGTERM)
         last_week = datetime.now(UTC).date() - timedelta(days=7)

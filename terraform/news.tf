@@ -1,4 +1,5 @@
-# The topic that HEADWATERS_NEWS_TO names; who subscribes to it is up to you.
+# The topic for the news and the alerts; who subscribes to it is up to you. CloudWatch's own alarms
+# need another one: they may not use the key `alias/aws/sns`.
 
 resource "aws_sns_topic" "news" {
   name              = "${var.name}-news"

@@ -35,6 +35,18 @@ output "headwaters_news_to" {
   }])
 }
 
+output "headwaters_alerts_to" {
+  description = "HEADWATERS_ALERTS_TO, so that the same topic tells of runs that failed."
+  value = jsonencode([{
+    notifier    = "airflow.providers.amazon.aws.notifications.sns.SnsNotifier"
+    aws_conn_id = "lake"
+    region_name = var.region
+    target_arn  = aws_sns_topic.news.arn
+    subject     = "{{ headline }}"
+    message     = "{{ alert }}"
+  }])
+}
+
 output "roles" {
   description = "The two roles, to give to who runs Airflow and to who reads."
   value       = { for who, role in aws_iam_role.each : who => role.arn }

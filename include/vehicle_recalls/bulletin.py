@@ -9,7 +9,7 @@ from include.screen import printable
 from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, Campaign, Move, News
 from include.vehicle_recalls.screen import fitted
 
-COMMAND = "python -m include.vehicle_recalls changes --since"
+COMMAND = "python -m include.vehicle_recalls changes --version"
 # Lines of a section, its count of those left out with them. Together they leave a screen of 60
 # lines room for the facts of the run.
 LINES = {
@@ -54,11 +54,11 @@ def subject(what: str, news: News) -> str:
     return line + MORE
 
 
-def bulletin(news: News, since: str, *, whole: bool = False) -> list[str]:
+def bulletin(news: News, version: int, *, whole: bool = False) -> list[str]:
     """The lines of the news; of a version without news one that says so, and why.
 
-    They fit a screen; where they are `whole`, every recall that is warned of is named. `since` is
-    when the version was read: a last line says how to ask for what was left out.
+    They fit a screen; where they are `whole`, every recall that is warned of is named. A last line
+    says how to ask for what was left out.
     """
     if news.silence or news.is_empty:
         return [news.silence or "No news: nothing that the source says of a recall has changed."]
@@ -86,7 +86,7 @@ def bulletin(news: News, since: str, *, whole: bool = False) -> list[str]:
         fields = ", ".join(f"{field} ({number:,})" for field, number in news.edits.items())
         lines += ["", f"Also edited: {fields}"]
     if is_cut:
-        lines += ["", f"All of it: `{COMMAND} {since}`"]
+        lines += ["", f"All of it: `{COMMAND} {version}`"]
     return lines
 
 

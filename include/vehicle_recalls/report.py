@@ -48,7 +48,7 @@ def notice(lake: Lake, run: Published) -> Notice | None:
         return None
     what = "Vehicle recalls" + ("" if _is_official(run) else " (made-up data)")
     where = f"The whole report: s3://{lake.bucket}/{KEYS.report(run['version'])}"
-    told = bulletin(news, run["observed_at"], whole=True)
+    told = bulletin(news, run["version"], whole=True)
     text = [f"# {_title(run)}", "", *_marked(run, told), "", where, ""]
     return Notice(subject(what, news), "\n".join(text))
 
@@ -115,7 +115,7 @@ def _title(run: Published) -> str:
 def _news(lake: Lake, run: Published, *, whole: bool) -> list[str]:
     if run["version"] is not None:
         news = news_of(lake, run["version"])
-        return _marked(run, bulletin(news, run["observed_at"], whole=whole))
+        return _marked(run, bulletin(news, run["version"], whole=whole))
     told = {name: run["counts"].get(name, 0) for name in ("published", "edited", "retracted")}
     changes = ", ".join(f"{number:,} {name}" for name, number in told.items() if number)
     if not changes:

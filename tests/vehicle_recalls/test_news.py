@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ from include.vehicle_recalls.report import notice, project_reports, render
 from tests.vehicle_recalls.evidence import KEYS, Row, a_read, a_row, land_rows, publish_landed
 
 SCREEN = 60
-READ_AT = "2026-06-02T10:00:00.250000Z"
-COMMAND = "python -m include.vehicle_recalls changes --since "
+VERSION = 7
+COMMAND = "python -m include.vehicle_recalls changes --version "
 FORD, DAF = "Ford Motor Company", "DAF"
 
 
@@ -53,7 +52,7 @@ def ids(campaigns: list[Campaign]) -> list[str]:
 
 
 def told_of(news: News, *, whole: bool = False) -> list[str]:
-    return bulletin(news, READ_AT, whole=whole)
+    return bulletin(news, VERSION, whole=whole)
 
 
 @pytest.mark.parametrize("flag", ["do_not_drive", "fire_risk_when_parked"])
@@ -250,17 +249,17 @@ def test_what_has_no_line_is_counted() -> None:
         lines = [line for line in told if line.startswith("- ")]
         assert len(lines) == 5
         assert lines[-1] == "- and 31 more of 3 manufacturers"
-        assert told[-1] == f"All of it: `{COMMAND}{READ_AT}`"
+        assert told[-1] == f"All of it: `{COMMAND}{VERSION}`"
 
 
 def test_the_command_that_is_named_is_one() -> None:
-    """It is taken as it stands in the report, with a read's own instant."""
+    """It is taken as it stands in the report, with the version's own number."""
     news = some_news(published=campaigns(30))
     asked = told_of(news)[-1].partition("`")[2].rstrip("`").split()
     assert asked[:3] == ["python", "-m", "include.vehicle_recalls"]
     known = argparse.ArgumentParser()
     changes.add_arguments(known.add_subparsers(dest="command").add_parser("changes"))
-    assert known.parse_args(asked[3:]).since == datetime.fromisoformat(READ_AT)
+    assert known.parse_args(asked[3:]).version == [VERSION]
 
 
 @pytest.mark.parametrize("flag", ["do_not_drive", "fire_risk_when_parked"])
@@ -293,7 +292,7 @@ def test_moves_that_are_not_shown_are_counted() -> None:
     biggest = [Move(one, 1.0, 2.0) for one in campaigns(3)]
     told = told_of(some_news(rates=Rates(up=5, first=4, gone=1, biggest=biggest)))
     at = told.index("## Completion rates: 5 up, 4 told for the first time, 1 no longer told")
-    assert told[at + 4 :] == ["- and 7 more", "", f"All of it: `{COMMAND}{READ_AT}`"]
+    assert told[at + 4 :] == ["- and 7 more", "", f"All of it: `{COMMAND}{VERSION}`"]
     assert told_of(some_news(rates=Rates(up=3, biggest=biggest)))[-1].endswith("from 1 to 2 %")
 
 
