@@ -41,7 +41,7 @@ def import_ahead() -> None:
     for name in LIBRARIES:
         try:
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the scheduler must start
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, we must start
             log.warning("%s was not imported ahead of the tasks: %s", name, error)
 
 

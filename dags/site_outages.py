@@ -134,11 +134,12 @@ def publish(delivered: Any) -> Any:
 @task
 def report(published: Any) -> None:
     """One readable screen in this log."""
+    from include.site_outages.publish import OVERTAKEN
     from include.site_outages.report import render
 
-    if not published["dry_run"]:
-        measure("site_outages", published, published["counts"]["set_aside"])
     show(render(lake(), published), log)
+    if not published["dry_run"] and published["state"] != OVERTAKEN:
+        measure("site_outages", published, published["counts"]["set_aside"])
 
 
 @dag(

@@ -124,9 +124,9 @@ def report(published: Any, loaded: Any) -> None:
     """One readable screen, in this log."""
     from include.subject_books.report import render
 
-    if loaded:
-        measure("subject_books", published)
     show(render(lake(), published, loaded), log)
+    if loaded and published["outcome"] != "overtaken":
+        measure("subject_books", published)
 
 
 @dag(

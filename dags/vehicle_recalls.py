@@ -197,10 +197,11 @@ def report(published: Any) -> None:
     screen = render(here, published)
     if not published["dry_run"]:
         project_reports(here)
-        if not published["years_read"]:
-            measure("vehicle_recalls", published, published["counts"]["quarantined"])
     show(screen, log)
     tell(here, published)
+    is_whole = not (published["years_read"] or published["replay_of"])
+    if is_whole and not published["dry_run"]:
+        measure("vehicle_recalls", published, published["counts"]["quarantined"])
 
 
 @task(outlets=[RECALLS])

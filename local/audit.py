@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from local.lake_shell import split
 from local.processes import LocalError, tell
 
 LOCKS = (
@@ -45,7 +45,11 @@ class Accepted:
     def __post_init__(self) -> None:
         if (bool(self.id), bool(self.package)) != (not self.lock, not self.lock):
             raise LocalError(f"audit.toml: an entry has an id and a package, or a lock: {self}")
-        if type(self.look_again) is not date or not self.reason.strip():
+        if self.lock and self.lock not in LOCKS:
+            raise LocalError(f"audit.toml: {self.lock} is none of the locks {', '.join(LOCKS)}")
+        if type(self.look_again) is not date or not (
+            isinstance(self.reason, str) and self.reason.strip()
+        ):
             raise LocalError(f"audit.toml: an entry has a reason, and a date to look again: {self}")
 
     def covers(self, found: Found) -> bool:
@@ -80,7 +84,7 @@ def run_audit(root: Path, arguments: str) -> int:
     accepted = read_accepted(root / "audit.toml")
     pins = pins_of(root)
     tell(f"asks about {len(pins)} packages of {len(LOCKS)} locks ...", sys.stderr)
-    found = list(_ask(root / ".venv-audit" / "bin" / "pip-audit", pins, shlex.split(arguments)))
+    found = list(_ask(root / ".venv-audit" / "bin" / "pip-audit", pins, split(arguments)))
     lines, code = judge(found, accepted, datetime.now(UTC).date())
     for line in lines:
         tell(line, sys.stdout)
@@ -89,8 +93,9 @@ def run_audit(root: Path, arguments: str) -> int:
 
 def read_accepted(path: Path) -> list[Accepted]:
     try:
-        return [Accepted(**entry) for entry in tomllib.loads(path.read_text())["accepted"]]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        text = path.read_text(encoding="utf-8")
+        return [Accepted(**entry) for entry in tomllib.loads(text)["accepted"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise LocalError(f"audit.toml cannot be read: {error}") from error
 
 
@@ -162,7 +167,7 @@ def _answers(program: Path, asked: dict[str, str], arguments: list[str]) -> list
     except ValueError:
         why = [line for line in done.stderr.splitlines() if ": " in line][-1:]
         raise LocalError(
-            f"nothing was audited, for the vulnerability service did not answer: {''.join(why)}; "
+            f"nothing was audited, for pip-audit got no answer: {''.join(why)}; "
             "run it where api.osv.dev can be reached, or ask PyPI: "
             "make audit ARGS='--vulnerability-service pypi'"
         ) from None

@@ -30,8 +30,8 @@ variable "name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9_]{0,39}$", var.name))
-    error_message = "The name ${jsonencode(var.name)} cannot be used: up to 40 lower-case letters, digits and underscores, a letter first."
+    condition     = can(regex("^[a-z][a-z0-9_]{0,39}$", var.name)) && !contains(["default", "primary"], var.name)
+    error_message = "The name ${jsonencode(var.name)} cannot be used: up to 40 lower-case letters, digits and underscores, a letter first, and neither `default` nor `primary`, which AWS has made."
   }
 }
 
@@ -88,8 +88,8 @@ variable "staging_days" {
   nullable    = false
 
   validation {
-    condition     = var.staging_days >= 3 && floor(var.staging_days) == var.staging_days
-    error_message = "staging_days is ${var.staging_days}; a run that waits for a person over a weekend needs 3 whole days or more."
+    condition     = var.staging_days >= 3 && var.staging_days <= 3650 && floor(var.staging_days) == var.staging_days
+    error_message = "staging_days is ${var.staging_days}; a run that waits for a person over a weekend needs 3 whole days or more, and 3650 are the most."
   }
 }
 
@@ -100,8 +100,8 @@ variable "noncurrent_days" {
   nullable    = false
 
   validation {
-    condition     = var.noncurrent_days >= 7 && floor(var.noncurrent_days) == var.noncurrent_days
-    error_message = "noncurrent_days is ${var.noncurrent_days}; give people 7 whole days or more to see a mistake."
+    condition     = var.noncurrent_days >= 7 && var.noncurrent_days <= 3650 && floor(var.noncurrent_days) == var.noncurrent_days
+    error_message = "noncurrent_days is ${var.noncurrent_days}; give people 7 whole days or more to see a mistake, 3650 at most."
   }
 }
 
@@ -112,8 +112,8 @@ variable "answers_days" {
   nullable    = false
 
   validation {
-    condition     = var.answers_days >= 1 && floor(var.answers_days) == var.answers_days
-    error_message = "answers_days is ${var.answers_days}; it takes 1 whole day or more."
+    condition     = var.answers_days >= 1 && var.answers_days <= 3650 && floor(var.answers_days) == var.answers_days
+    error_message = "answers_days is ${var.answers_days}; it takes 1 whole day or more, 3650 at most."
   }
 }
 
@@ -124,8 +124,8 @@ variable "scan_limit_mb" {
   nullable    = false
 
   validation {
-    condition     = var.scan_limit_mb >= 10 && floor(var.scan_limit_mb) == var.scan_limit_mb
-    error_message = "scan_limit_mb is ${var.scan_limit_mb}; Athena takes no limit under 10."
+    condition     = var.scan_limit_mb >= 10 && var.scan_limit_mb <= 1e6 && floor(var.scan_limit_mb) == var.scan_limit_mb
+    error_message = "scan_limit_mb is ${var.scan_limit_mb}; Athena takes no limit under 10, and a million is a terabyte."
   }
 }
 
@@ -135,7 +135,7 @@ variable "endpoint_url" {
   default     = null
 
   validation {
-    condition     = var.endpoint_url == null || can(regex("^https?://[^/?#]+$", var.endpoint_url))
+    condition     = var.endpoint_url == null || can(regex("^https?://[^/?#@[:space:]]+$", var.endpoint_url))
     error_message = "The endpoint_url ${jsonencode(var.endpoint_url)} is no address: write http://HOST:PORT, without a path."
   }
 }

@@ -86,7 +86,7 @@ def world() -> Iterator[World]:
 def references(lake: Lake) -> dict[str, set[str]]:
     """By each commit, and each sign of files that belong together, the objects that it names."""
     turns = {Turn.SIGNS, Turn.COMMITS, Turn.LEDGER_COMMITS}
-    signs = [key for key in lake.keys("") if Turn.of(key) in turns]
+    signs = [key for key in lake.keys("") if Turn.of(key) in turns and key.endswith(".json")]
     return dict(zip(signs, lake.at_once(lambda key: set(_named(lake, key)), signs), strict=True))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from tests.vehicle_recalls.evidence import new_lake
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
-PAGE = 40
+PAGE = 5
 BOOKS, RECALLS = SubjectKeys("subject_books"), Keys("vehicle_recalls")
 # Plain files that say which version they are of, and where that is committed.
 PLAIN = {
@@ -108,13 +108,14 @@ def test_a_restored_lake_answers_alike(
 
 
 class Observed(Lake):
-    """A lake whose listing comes in small pages; after each a pipeline may run."""
+    """A lake whose listings come in small pages; a pipeline may run where a page ends inside it."""
 
-    publishers: Iterator[object] = iter(())
+    listings = 0
+    publishers: dict[tuple[int, str], Callable[[], object]]
 
     def objects(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectTypeDef]:
         assert recursive
-        after = ""
+        after, self.listings = "", self.listings + 1
         while True:
             page = self.s3.list_objects_v2(
                 Bucket=self.bucket, Prefix=prefix, MaxKeys=PAGE, StartAfter=after
@@ -123,7 +124,7 @@ class Observed(Lake):
                 return
             yield from page
             after = page[-1]["Key"]
-            next(self.publishers, None)
+            self.publishers.pop((self.listings, after.partition("/")[0]), lambda: None)()
 
 
 def test_the_same_day_is_unchanged_in_a_restored_lake(sources: World, restored: Lake) -> None:
@@ -133,21 +134,22 @@ def test_the_same_day_is_unchanged_in_a_restored_lake(sources: World, restored: 
     assert len(sources.control.krakenflex.accepted) == posted
 
 
+@pytest.mark.parametrize("listing", [1, 2, 3])
 def test_a_copy_that_is_taken_while_all_publish_is_whole(
-    sources: World, restored: Lake, s3: BaseClient, s3_url: str
+    sources: World, restored: Lake, s3: BaseClient, s3_url: str, listing: int
 ) -> None:
-    """The next day goes on in the restored lake, each pipeline between two requests of a copy.
+    """The next day goes on in the restored lake, each pipeline in the middle of its own listing.
 
-    The copy has all that its commits name, no plain file of a version that it has not, and the
-    next copy has the rest.
+    The copy has all that its commits name, no plain file of a version that it has not.
     """
-    sources.turn_to(3)
-    committed = (run(restored)["version"] for run in sources.runs.values())
+    sources.turn_to(2 + listing)
     busy = Observed(restored.s3, restored.bucket, restored.storage_options)
-    busy.publishers = committed
+    busy.publishers = {
+        (listing, name): lambda run=run: run(restored) for name, run in sources.runs.items()
+    }
     copy = new_lake(s3, s3_url)
     copy_lake(busy, copy)
-    assert not list(committed)  # all were run
+    assert not busy.publishers  # all were run
     there = set(copy.keys(""))
     for key, keys in references(copy).items():
         assert keys <= there, key

@@ -43,7 +43,10 @@ def applied(path: str, text: str, hunk: list[str]) -> str:
     after = "".join(line[1:] or "\n" for line in hunk if line[0] != "-")
     if after in text:
         return text  # somebody who follows it has done that already
-    assert text.count(before) == 1, f"{path} does not have exactly once:\n{before}"
+    assert text.count(before) == 1, (
+        f"{path} does not have exactly once what follows; who moved it corrects the diff in "
+        f"CONTRIBUTING.md:\n{before}"
+    )
     return text.replace(before, after)
 
 

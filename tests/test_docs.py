@@ -264,7 +264,9 @@ def test_every_extra_of_a_connection_is_explained(hook: Path) -> None:
         return  # its extra is Amazon's
     read = set(re.findall(r'extra\.get\("(\w+)"', hook.read_text(encoding="utf-8")))
     assert connections_of_example()[f"AIRFLOW_CONN_{name.upper()}"].get("extra", {}).keys() == read
-    (row,) = (row for row in rows_of(section(README, "Connections")) if f"`{name}`" == row[0])
+    rows = [row for row in rows_of(section(README, "Connections")) if f"`{name}`" == row[0]]
+    assert rows, f"give {name} its row in the README, under Connections"
+    (row,) = rows
     assert set(quoted_in(row[2])) - {"host", "login", "password"} == read
 
 

@@ -20,6 +20,7 @@ from include.vehicle_recalls.publish import TABLE_SCHEMA
 from include.vin_snapshots.contract import CONTRACT as VIN_SNAPSHOTS
 
 ROOT = Path(__file__).resolve().parent.parent
+DRAW = "draw it in docs/system.svg"
 DOCS = ROOT / "docs"
 RECALLS = {"table": TABLE_SCHEMA, "ledger": LEDGER_SCHEMA, "quarantine": QUARANTINE_SCHEMA} | {
     name: pa.schema([*(TABLE_SCHEMA.field(column) for column in by), ("recalls", pa.int64())])
@@ -81,5 +82,5 @@ def test_the_whole_has_every_dag_and_connection() -> None:
     opened = re.findall(r'default_conn_name = "(\w+)"', "\n".join(hooks))
     assert made
     assert opened
-    assert sorted(texts(picture("system.svg"), "dag")) == sorted(made)
-    assert sorted(texts(picture("system.svg"), "connection")) == sorted(opened)
+    assert sorted(texts(picture("system.svg"), "dag")) == sorted(made), DRAW
+    assert sorted(texts(picture("system.svg"), "connection")) == sorted(opened), DRAW

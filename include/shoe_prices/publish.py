@@ -60,6 +60,7 @@ class Plan(NamedTuple):
     rates: dict[str, str]  # of each day that was asked for
     rows: dict[str, int]
     kept: int
+    first_read: bool  # of the category
     checks: list[Check]
 
 
@@ -108,14 +109,15 @@ def _plan(lake: Lake, head: Head, staged: Staged, sound: pa.Table) -> Plan:
     is_kept = pc.is_in(unsaid["id"], value_set=set_aside)
     kept = unsaid.filter(is_kept)
     now = pa.concat_tables([sound, kept]).sort_by("id")
-    others = _of_others(before, staged["category_id"], now)
+    others = _of_others(before, staged, now)
+    known = before.filter(_in_category(before, staged))
 
     def build(day: str) -> pa.Table:
         rows = priced(now, day, Decimal(rates[day]))
         if day not in head.files:
             return rows
         there = lake.read_parquet(f"{KEYS.table}/{head.files[day].path}").cast(CONTRACT.schema)
-        stay = _of_others(there, staged["category_id"], rows)
+        stay = _of_others(there, staged, rows)
         return pa.concat_tables([rows, stay]).sort_by("id")
 
     tables = dict(zip(rates, lake.at_once(build, rates), strict=True))
@@ -131,35 +133,41 @@ def _plan(lake: Lake, head: Head, staged: Staged, sound: pa.Table) -> Plan:
         rates=rates,
         rows={day: rows.num_rows for day, rows in tables.items()},
         kept=kept.num_rows,
+        first_read=not known.num_rows
+        and staged["category_id"] not in head.receipt.get("categories", []),
         checks=[
             *_checks(staged, tables),
-            _check_of_losses(before, unsaid.filter(pc.invert(is_kept)), staged["category_id"]),
+            _check_of_losses(known, unsaid.filter(pc.invert(is_kept)), staged),
         ],
     )
 
 
-def _check_of_losses(before: pa.Table, unsaid: pa.Table, category_id: int) -> Check:
+def _check_of_losses(known: pa.Table, unsaid: pa.Table, staged: Staged) -> Check:
     """Half a category does not vanish from one read to the next."""
-    known, gone = (
-        rows.filter(pc.equal(rows["category_id"], category_id)).num_rows
-        for rows in (before, unsaid)
-    )
+    gone = unsaid.filter(_in_category(unsaid, staged)).num_rows
     return Check(
         "products that stayed",
-        PRODUCTS_LOST.allows(gone, known),
-        f"{gone:,} of {known:,} are gone from the category",
+        PRODUCTS_LOST.allows(gone, known.num_rows),
+        f"{gone:,} of {known.num_rows:,} are gone from the category",
         "look at the category at the shop; it may be in the middle of a reset",
         can_be_accepted=True,
     )
+
+
+def _in_category(rows: pa.Table, staged: Staged) -> pa.ChunkedArray:
+    """By its number or its name: one that the shop has made anew is the same to people."""
+    by_number = pc.equal(rows["category_id"], staged["category_id"])
+    by_name = pc.equal(pc.utf8_lower(rows["category_name"]), staged["category"].lower())
+    return pc.or_(by_number, pc.fill_null(by_name, fill_value=False))
 
 
 def _without(rows: pa.Table, those: pa.Table) -> pa.Table:
     return rows.filter(pc.invert(pc.is_in(rows["id"], value_set=those["id"].combine_chunks())))
 
 
-def _of_others(rows: pa.Table, category_id: int, now: pa.Table) -> pa.Table:
+def _of_others(rows: pa.Table, staged: Staged, now: pa.Table) -> pa.Table:
     """Rows of other categories, without products that have moved to this one."""
-    return _without(rows.filter(pc.not_equal(rows["category_id"], category_id)), now)
+    return _without(rows.filter(pc.invert(_in_category(rows, staged))), now)
 
 
 def _checks(staged: Staged, tables: Mapping[str, pa.Table]) -> list[Check]:
@@ -210,7 +218,7 @@ def _receipt(head: Head, staged: Staged, plan: Plan, products: str) -> dict[str,
         "products": products,  # what the shop sold: the sha256 of its file
         "baseline": head.version + 1 if is_baseline else known["baseline"],
         "rates": Span(first=min(plan.rates), last=last, rate=plan.rates[last]),
-        "first_read": staged["category_id"] not in known.get("categories", []),
+        "first_read": plan.first_read,
         "counts": {
             **staged["counts"],
             "kept": plan.kept,

@@ -40,6 +40,7 @@ def render(lake: Lake, run: Published) -> str:
             f"- file: s3://{lake.bucket}/{key}"
             for kind in ("parquet", "csv")
             for key in (KEYS.day(day, kind), KEYS.latest(kind))
+            if not run["dry_run"]
         ),
         *checks_told(run["checks"]),
         *_news(lake, run),

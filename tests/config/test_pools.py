@@ -61,7 +61,7 @@ def dagbag() -> DagBag:
 
 def test_each_api_has_a_pool_of_its_name() -> None:
     """And there is no other pool; each has a limit, and says why it is that."""
-    assert POOLS.keys() == set(apis().values())
+    assert POOLS.keys() == set(apis().values()), "config/pools.json has each API, and no other"
     for name, pool in POOLS.items():
         assert pool.keys() == {"slots", "description"}, name
         assert pool["slots"] >= 1, name

@@ -215,6 +215,8 @@ def test_a_service_out_of_reach_is_told_in_one_line(environment: Path, service: 
         'id = "CVE-1"\nreason = "x"\nlook_again = 2999-01-01',
         'id = "A"\npackage = "b"\nlock = "audit.lock"\nreason = "x"\nlook_again = 2999-01-01',
         'lock = "audit.lock"\nreason = " "\nlook_again = 2999-01-01',
+        'lock = "audit.lock"\nreason = []\nlook_again = 2999-01-01',
+        'lock = "audti.lock"\nreason = "x"\nlook_again = 2999-01-01',
         'lock = "audit.lock"\nreason = "x"\nlook_again = "2999-01-01"',
         'lock = "audit.lock"\nreason = "x"',
         'lock = "audit.lock"\nreasons = "x"\nlook_again = 2999-01-01',
@@ -225,6 +227,15 @@ def test_a_list_that_is_not_well_formed_is_refused(tmp_path: Path, text: str) ->
     """A typing error switches no exception on, and none off, in silence."""
     tmp_path.joinpath("audit.toml").write_text(f"[[accepted]]\n{text}\n")
     with pytest.raises(LocalError, match=r"^audit\.toml"):
+        read_accepted(tmp_path / "audit.toml")
+
+
+def test_a_list_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """In a line, as one that is not text."""
+    with pytest.raises(LocalError, match=r"^audit\.toml cannot be read: .*No such file"):
+        read_accepted(tmp_path / "audit.toml")
+    tmp_path.joinpath("audit.toml").write_bytes(b"\xff")
+    with pytest.raises(LocalError, match=r"^audit\.toml cannot be read: "):
         read_accepted(tmp_path / "audit.toml")
 
 

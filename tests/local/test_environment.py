@@ -226,6 +226,6 @@ def test_the_example_shows_each_connection(tmp_path: Path):
     (tmp_path / ".env").write_text("\n".join(lines))
 
     examples = read_environment(tmp_path, {})
-    assert examples.keys() == {LAKE, *CONNECTIONS}
+    assert examples.keys() == {LAKE, *CONNECTIONS}, "name it in both: .env.example, CONNECTIONS"
     assert connect(examples)["LAKE_BUCKET"] == "my-lake"
     assert json.loads(examples[RECALLS_API])["extra"]["dataset"] == "6axg-epim"

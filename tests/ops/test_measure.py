@@ -23,6 +23,17 @@ RUN: dict[str, Any] = {
     "counts": {"quarantined": 3, "set_aside": 3},
     "years_read": [],
     "dry_run": False,
+    "replay_of": None,
+    "state": "unchanged",
+    "outcome": "unchanged",
+}
+# What a run says that was not the newest read, or none.
+LATE = {
+    "vehicle_recalls": {"replay_of": "20261120T115035-73500232"},
+    "site_outages": {"state": "known from a later read"},
+    "shoe_prices": {"state": "known from a later read"},
+    "vin_snapshots": {"state": "known from a later export"},
+    "subject_books": {"outcome": "overtaken"},
 }
 SETS_ASIDE = {"vehicle_recalls": 3, "site_outages": 3, "shoe_prices": 3}
 PIPELINES = sorted(path.stem for path in DAGS.glob("*.py"))
@@ -95,6 +106,15 @@ def test_a_rehearsal_is_no_read(
 ) -> None:
     """A dry run leaves the age of the data as it is."""
     report(pipeline, RUN | {"dry_run": True})
+    assert told() == []
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_what_was_overtaken_is_not_told(
+    pipeline: str, report: Callable[..., None], told: Callable[[], list[str]]
+) -> None:
+    """A replay, and a read that is older than what the table knows, say nothing of the newest."""
+    report(pipeline, RUN | LATE[pipeline])
     assert told() == []
 
 

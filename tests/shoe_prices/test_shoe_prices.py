@@ -145,6 +145,34 @@ def test_half_a_category_does_not_vanish_unseen(
         run_on(20, accept={"products that stay": "why not"})
 
 
+def test_a_category_that_is_made_anew_is_the_same(
+    run_on: RunOn, lake: Lake, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under another number its products are held against those before, and do not stay for ever."""
+    run_on(20)
+    shop = world.shop
+    products, categories = shop.products(7, 1), shop.categories()
+
+    def anew(category: Any) -> Any:
+        return category | {"id": 44} if category["name"] == "Shoes" else category
+
+    def reset(*_: Any) -> Any:
+        found = [p | {"category": anew(p["category"])} for p in products]
+        shoes = [p["id"] for p in found if p["category"]["id"] == 44]
+        new = [p | {"id": 9000 + p["id"]} for p in found if p["id"] in shoes[:3]]
+        return [p for p in found if p["id"] not in shoes] + new
+
+    monkeypatch.setattr(shop, "categories", lambda: [anew(c) for c in categories])
+    monkeypatch.setattr(shop, "products", reset)
+    with pytest.raises(AuditFailed, match="14 of 14 are gone"):
+        run_on(20)
+    run = run_on(20, accept={"products that stayed": "the shop was reset"})
+    assert not run["first_read"]
+    assert [row["id"] > 9000 for row in rows_at(lake, KEYS.latest("parquet"))] == [True] * 3
+    assert {event for _, event, *_ in told(lake)} == {RETRACTED}
+    assert "14 retracted" in render(lake, run)
+
+
 def test_half_a_category_may_go(
     run_on: RunOn, world: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ import pytest
 from terraform.tables import glue_type, tables
 from tests.terraform.iam import NAMES, Policy
 
-FILE = Path(__file__).resolve().parents[2] / "terraform" / "tables.json"
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "terraform" / "tables.json"
 
 
 def test_the_file_is_what_the_schemas_say() -> None:
@@ -19,6 +21,24 @@ def test_the_file_is_what_the_schemas_say() -> None:
     assert json.loads(FILE.read_text(encoding="utf-8")) == tables(), (
         "write it again: .venv/bin/python -m terraform.tables > terraform/tables.json"
     )
+
+
+def test_every_contract_has_its_table() -> None:
+    """Books alone have none: they are files that agree, not a Delta table."""
+    contracts = {path.parent.name for path in (ROOT / "include").glob("*/contract.py")}
+    assert contracts <= tables().keys(), "name the contract in tables() of terraform/tables.py"
+
+
+def test_every_pipeline_is_in_each_list() -> None:
+    """What is tried, and what S3 expires, is so for each of them."""
+    pipelines = {path.parent.name for path in (ROOT / "include").glob("*/run.py")}
+    athena = (ROOT / "terraform" / "athena.tf").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"pipelines = \[(.*)\]", athena)
+    assert set(re.findall(r'"(\w+)"', listed)) == pipelines, "name it in terraform/athena.tf"
+    for path in ("tests/every_pipeline.py", "tests/terraform/whole_lake.py"):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        run = set(re.findall(r"include\.(\w+)\.run import run|import include\.(\w+)\.run", text))
+        assert {one or other for one, other in run} == pipelines, f"run it in {path}"
 
 
 def test_glue_takes_every_name_and_sentence() -> None:
@@ -38,7 +58,7 @@ def test_the_reader_sees_each_table_and_no_other() -> None:
         for grant in Policy.of("reader").grants
         if grant.pattern.startswith(prefix)
     }
-    assert named == tables().keys()
+    assert named == tables().keys(), "name the table in terraform/policies/reader.json"
 
 
 def test_a_type_that_glue_has_no_name_for_is_no_guess() -> None:

@@ -120,6 +120,7 @@ def test_a_copy_that_is_killed_at_any_object_has_whole_versions(
     ("match", "nth"),
     [
         ("list-type=2", 2),
+        ("list-type=2", 3),
         (f"COPY /{{}}/{KEYS.table}/2", 1),
     ],
 )
@@ -159,6 +160,13 @@ def _empty(lake: Lake, _: Lake) -> None:
     lake.at_once(lake.delete, list(lake.keys("")))
 
 
+def _give_to_a_stranger(_: Lake, copy: Lake) -> None:
+    for key in list(copy.keys("")):
+        copy.delete(key)
+    copy.put("report.docx", b"theirs")
+    copy.put(KEYS.year(2019), b"theirs")
+
+
 def _remove(_: Lake, copy: Lake) -> None:
     copy.at_once(copy.delete, list(copy.keys("")))
     copy.s3.delete_bucket(Bucket=copy.bucket)
@@ -171,6 +179,7 @@ def _remove(_: Lake, copy: Lake) -> None:
         (_go_on_alone, [f"{SECOND} is not in s3://", "restore it from there"]),
         (_damage, ["table/2", "is another than in", "`verify` both"]),
         (_empty, ["has nothing committed in it; look at LAKE_BUCKET"]),
+        (_give_to_a_stranger, ["report.docx is not in", "Name an empty bucket"]),
         (_remove, ["NoSuchBucket; create the bucket"]),
     ],
     ids=lambda value: value.__name__.strip("_") if callable(value) else "",
@@ -185,6 +194,12 @@ def test_what_is_no_earlier_state_is_refused(
         copy_lake(today, copy)
     one_clear_line(error.value, *words)
     assert change is _remove or listing(copy) == before
+
+
+def test_a_lake_is_no_copy_of_itself(today: Lake) -> None:
+    """A slip of the bucket's name is told before S3 has to."""
+    with pytest.raises(NoCopyOfIt, match="is the lake itself; name another bucket"):
+        copy_lake(today, today)
 
 
 def test_what_is_deleted_in_the_lake_stays_in_the_copy(today: Lake, copy: Lake) -> None:

@@ -73,8 +73,17 @@ def _differs(found: ObjectTypeDef, copied: ObjectTypeDef | None) -> bool:
 
 
 def _refuse_another(lake: Lake, here: Listing, copy: Lake, there: Listing) -> None:
+    if copy.bucket == lake.bucket:
+        raise NoCopyOfIt(f"s3://{copy.bucket}/ is the lake itself; name another bucket")
     if not any(map(is_commit, here)):
         raise NoCopyOfIt(f"s3://{lake.bucket}/ has nothing committed in it; look at LAKE_BUCKET")
+    if not any(map(is_commit, there)):
+        # A copy that was cut off before its first commit has nothing that the lake has not.
+        for key in sorted(there.keys() - here.keys()):
+            raise NoCopyOfIt(
+                f"s3://{copy.bucket}/{key} is not in s3://{lake.bucket}/, and nothing there is of "
+                "a lake; nothing was copied. Name an empty bucket"
+            )
     for key in sorted(filter(is_commit, there.keys() - here.keys())):
         raise NoCopyOfIt(
             f"s3://{copy.bucket}/{key} is not in s3://{lake.bucket}/; nothing was copied. Either "
