@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -231,3 +232,9 @@ def project_files() -> list[Path]:
             found += [path for path in folder.rglob("*") if path.is_file()]
     relative = (path.relative_to(ROOT) for path in sorted(found))
     return [path for path in relative if path.suffix in TEXT_FILES and not MADE & set(path.parts)]
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """Folders of tests are no packages, so that pytest would refuse the second one."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == []
