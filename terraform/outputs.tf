@@ -2,6 +2,14 @@ locals {
   # Who runs as the role itself must not assume it again.
   assumed = length(try(var.trust["airflow"].roles, [])) > 0 ? { role_arn = aws_iam_role.each["airflow"].arn } : {}
   at      = var.endpoint_url != null ? { endpoint_url = var.endpoint_url } : {}
+
+  by_sns = {
+    notifier    = "airflow.providers.amazon.aws.notifications.sns.SnsNotifier"
+    aws_conn_id = "lake"
+    region_name = var.region
+    target_arn  = aws_sns_topic.news.arn
+    subject     = "{{ headline }}"
+  }
 }
 
 output "airflow_conn_lake" {
@@ -25,26 +33,12 @@ output "environment" {
 
 output "headwaters_news_to" {
   description = "HEADWATERS_NEWS_TO, so that the news goes to the topic."
-  value = jsonencode([{
-    notifier    = "airflow.providers.amazon.aws.notifications.sns.SnsNotifier"
-    aws_conn_id = "lake"
-    region_name = var.region
-    target_arn  = aws_sns_topic.news.arn
-    subject     = "{{ headline }}"
-    message     = "{{ news }}"
-  }])
+  value       = jsonencode([merge(local.by_sns, { message = "{{ news }}" })])
 }
 
 output "headwaters_alerts_to" {
   description = "HEADWATERS_ALERTS_TO, so that the same topic tells of runs that failed."
-  value = jsonencode([{
-    notifier    = "airflow.providers.amazon.aws.notifications.sns.SnsNotifier"
-    aws_conn_id = "lake"
-    region_name = var.region
-    target_arn  = aws_sns_topic.news.arn
-    subject     = "{{ headline }}"
-    message     = "{{ alert }}"
-  }])
+  value       = jsonencode([merge(local.by_sns, { message = "{{ alert }}" })])
 }
 
 output "roles" {
