@@ -45,34 +45,34 @@ variable "trust" {
   nullable = false
 
   validation {
-    condition     = toset(keys(var.trust)) == toset(["airflow", "reader"])
-    error_message = "trust must have `airflow` and `reader`, and nothing else; it has ${jsonencode(keys(var.trust))}."
+    condition     = toset([for name, who in var.trust : name if who != null]) == toset(["airflow", "reader"])
+    error_message = "trust must have `airflow` and `reader`, and nothing else; it has ${jsonencode([for name, who in var.trust : name if who != null])}."
   }
   validation {
     condition = alltrue([
       for who in values(var.trust) : 1 == length([
         for way in [length(who.roles) > 0, who.ecs_tasks, who.oidc != null] : way if way
-      ])
+      ]) if who != null
     ])
     error_message = "trust names nobody, or names them in more than one way: give each role `roles` with one ARN at least, or `ecs_tasks = true`, or `oidc`."
   }
   validation {
     condition = alltrue([
-      for arn in flatten([for who in values(var.trust) : tolist(who.roles)]) :
+      for arn in flatten([for who in values(var.trust) : tolist(who.roles) if who != null]) :
       can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))
     ])
     error_message = "trust has `roles` that are no ARNs of roles; write arn:aws:iam::123456789012:role/NAME, without a `*`."
   }
   validation {
     condition = alltrue([
-      for arn in [for who in values(var.trust) : who.oidc.provider_arn if who.oidc != null] :
+      for arn in [for who in values(var.trust) : who.oidc.provider_arn if try(who.oidc, null) != null] :
       can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[A-Za-z0-9._/-]+)?$", arn))
     ])
     error_message = "trust has an `oidc` whose provider_arn is none; write arn:aws:iam::123456789012:oidc-provider/HOST/PATH."
   }
   validation {
     condition = alltrue(flatten([
-      for oidc in [for who in values(var.trust) : who.oidc if who.oidc != null] : [
+      for oidc in [for who in values(var.trust) : who.oidc if try(who.oidc, null) != null] : [
         try(length(oidc.subjects) > 0, false),
         try([for subject in oidc.subjects : can(regex("^system:serviceaccount:[a-z0-9-]+:[a-z0-9.-]+$", subject))], []),
       ]

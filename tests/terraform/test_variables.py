@@ -96,6 +96,8 @@ def test_both_roles_are_trusted_to_somebody(only_variables: Terraform) -> None:
         'trust must have `airflow` and `reader`, and nothing else; it has ["airflow","writer"]'
         in said
     )
+    (said,) = refusals(only_variables, trust={"airflow": None, "reader": READER})
+    assert 'it has ["reader"]' in said
 
 
 @pytest.mark.parametrize(
