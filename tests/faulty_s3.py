@@ -247,12 +247,22 @@ def _error_document(code: str) -> bytes:
 @contextmanager
 def faulty_s3(upstream_url: str) -> Iterator[FaultyS3]:
     """A proxy for the S3 at this URL; an error in a hook is raised when the block ends."""
-    parts = urlsplit(upstream_url)
-    server = _Server((parts.hostname or "127.0.0.1", parts.port or 80))
+    server = _Server(_address(upstream_url))
+    with _serving(server):
+        yield server.proxy
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or 80
+
+
+@contextmanager
+def _serving(server: _Server) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="faulty-s3")
     thread.start()
     try:
-        yield server.proxy
+        yield
     finally:
         server.shutdown()
         thread.join()

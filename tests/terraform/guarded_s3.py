@@ -8,14 +8,12 @@ with guarded_s3(s3_url, Policy.of("airflow")) as guard:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
-from tests.faulty_s3 import _call, _Connection, _refusal, _Server
+from tests.faulty_s3 import _address, _call, _Connection, _refusal, _Server, _serving
 from tests.terraform.iam import Need, Policy, needs
 
 
@@ -51,16 +49,6 @@ class _GuardedServer(_Server):
 
 @contextmanager
 def guarded_s3(upstream_url: str, policy: Policy) -> Iterator[Guard]:
-    parts = urlsplit(upstream_url)
-    server = _GuardedServer((parts.hostname or "127.0.0.1", parts.port or 80), policy)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="guarded-s3")
-    thread.start()
-    try:
+    server = _GuardedServer(_address(upstream_url), policy)
+    with _serving(server):
         yield server.guard
-    finally:
-        server.shutdown()
-        thread.join()
-        server.end_connections()
-        server.server_close()
-    if server.proxy.errors:
-        raise server.proxy.errors[0]

@@ -17,7 +17,7 @@ from include.local_apis.control import Control
 from include.shoe_prices.ecb import Ecb
 from include.shoe_prices.run import run as run_prices
 from include.shoe_prices.shop import Shop
-from include.shoe_prices.sign_in import Account, Tokens
+from include.shoe_prices.sign_in import Tokens
 from include.site_outages.krakenflex import Krakenflex
 from include.site_outages.run import run as run_outages
 from include.subject_books.database import BooksDb
@@ -33,12 +33,12 @@ from include.vehicle_recalls.source import RecallsApi
 from include.vin_service.lake_facts import LakeFacts
 from include.vin_snapshots.run import run as run_vehicles
 from include.vin_snapshots.vin_api import VinApi
+from tests.every_pipeline import ACCOUNT
 from tests.vehicle_recalls.evidence import KEYS
 from tests.vehicle_recalls.three_days import finish, in_year, publish_day
 from tests.vin_snapshots.stub import stub_service, vehicle
 
 EVENING = datetime(2026, 11, 20, 17, tzinfo=UTC)
-ACCOUNT = Account("buyer@example.com", "secretword7", "Buyer", "https://example.com/a.png")
 
 
 class Memory:
