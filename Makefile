@@ -57,7 +57,7 @@ test: install  ## Run all tests; make test ARGS='-k recalls' runs some.
 test-distributed: install  ## Kill a Celery worker half-way through 3,000,000 rows; needs PostgreSQL and Redis.
 	@.venv/bin/python -m tests.distributed $(ARGS)
 
-lint: .venv/installed  ## Check style, types, the Dockerfile and terraform/.
+lint: .venv/installed  ## Check style, types, the Dockerfile and Terraform.
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
@@ -65,19 +65,19 @@ lint: .venv/installed  ## Check style, types, the Dockerfile and terraform/.
 	@$(lint_terraform)
 
 bench: install .venv-bench/installed  ## Compare speed and memory with a plain script and with dlt.
-	@.venv/bin/python -m bench $(ARGS)
+	@.venv/bin/python -m benchmarks $(ARGS)
 
 audit: .venv/installed .venv-audit/installed  ## Hold the locks against the known vulnerabilities.
 	@$(LOCAL) audit --arguments="$$ARGS"
 
 lock: .venv/bootstrapped  ## Resolve the locks again from pyproject.toml; UPGRADE=1 takes newer versions.
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
-	@$(COMPILE) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
-	@$(COMPILE) --group bootstrap --output-file bootstrap.lock
+	@$(COMPILE) pyproject.toml --group dev --constraints requirements.txt --output-file requirements/dev.lock
+	@$(COMPILE) --group bootstrap --output-file requirements/bootstrap.lock
 	@# LocalStack 4.13.1 breaks with dependencies newer than itself.
-	@$(COMPILE) --group localstack --exclude-newer 2026-02-10 --output-file localstack.lock
-	@$(COMPILE) --group bench --output-file bench.lock
-	@$(COMPILE) --group audit --output-file audit.lock
+	@$(COMPILE) --group localstack --exclude-newer 2026-02-10 --output-file requirements/localstack.lock
+	@$(COMPILE) --group bench --output-file requirements/bench.lock
+	@$(COMPILE) --group audit --output-file requirements/audit.lock
 
 install: .venv/installed .venv-localstack/installed  ## Make the virtual environments (every target does).
 
@@ -88,7 +88,7 @@ clean:  ## Remove all that was made, s3_bucket/ included.
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is the last thing made: an environment without one was cut off, and is made again.
-.venv/bootstrapped: bootstrap.lock
+.venv/bootstrapped: requirements/bootstrap.lock
 	@for python in $(PYTHONS); do \
 	  if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' 2>/dev/null; \
 	  then found=$$python; break; fi; \
@@ -97,15 +97,15 @@ clean:  ## Remove all that was made, s3_bucket/ included.
 	  echo "Python 3.11 or 3.12 with its venv module is needed and was not found as any of: $(PYTHONS); install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; \
 	fi; \
 	echo "makes .venv with $$($$found --version)" >&2; rm -rf .venv && $$found -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
 	@touch $@
 
-.venv/installed: requirements-dev.txt .venv/bootstrapped
-	@echo "installs requirements-dev.txt into .venv" >&2
-	@$(SYNC) --python .venv/bin/python requirements-dev.txt
+.venv/installed: requirements/dev.lock .venv/bootstrapped
+	@echo "installs requirements/dev.lock into .venv" >&2
+	@$(SYNC) --python .venv/bin/python requirements/dev.lock
 	@touch $@
 
-.venv-%/installed: %.lock .venv/bootstrapped
+.venv-%/installed: requirements/%.lock .venv/bootstrapped
 	@echo "installs $< into .venv-$*" >&2
 	@$(UV) venv --quiet --clear --no-project --python .venv/bin/python .venv-$*
 	@$(SYNC) --python .venv-$*/bin/python $<
@@ -120,15 +120,15 @@ endef
 # In a copy, so that nothing is left in the checkout; the provider is kept in .local/.
 define lint_terraform
 if ! command -v terraform >/dev/null; then \
-  echo "terraform/ was not looked at: terraform is not installed" >&2; exit 0; \
+  echo "deploy/terraform/ was not looked at: terraform is not installed" >&2; exit 0; \
 fi; \
-terraform fmt -check -diff -recursive terraform || exit 1; \
+terraform fmt -check -diff -recursive deploy/terraform || exit 1; \
 export TF_IN_AUTOMATION=1 TF_REGISTRY_CLIENT_TIMEOUT=5 TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE=1; \
 export TF_PLUGIN_CACHE_DIR="$${TF_PLUGIN_CACHE_DIR:-$(CURDIR)/.local/terraform}"; mkdir -p "$$TF_PLUGIN_CACHE_DIR"; \
-copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; cp -R terraform/. "$$copy"; rm -rf "$$copy"/.terraform*; \
+copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; cp -R deploy/terraform/. "$$copy"; rm -rf "$$copy"/.terraform*; \
 if ! $$(command -v timeout >/dev/null && echo timeout 120) terraform -chdir="$$copy" init -backend=false \
   -input=false -no-color >"$$copy/said" 2>&1; then \
-  echo "terraform/ was not validated: $$(sed -n 's/^Error: //p' "$$copy/said")" >&2; exit 0; \
+  echo "deploy/terraform/ was not validated: $$(sed -n 's/^Error: //p' "$$copy/said")" >&2; exit 0; \
 fi; \
 terraform -chdir="$$copy" validate -no-color
 endef

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Hopeless(Exception):
+class PermanentError(Exception):
     """Repeating changes nothing; somebody has to look. The message says at what."""

@@ -20,11 +20,11 @@ from local.processes import LocalError, tell
 
 LOCKS = (
     "requirements.txt",
-    "requirements-dev.txt",
-    "localstack.lock",
-    "bench.lock",
-    "bootstrap.lock",
-    "audit.lock",
+    "requirements/dev.lock",
+    "requirements/localstack.lock",
+    "requirements/bench.lock",
+    "requirements/bootstrap.lock",
+    "requirements/audit.lock",
 )
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)", re.MULTILINE)
 MALICIOUS = "MAL-"  # OSV's ids of packages that are the attack themselves
@@ -81,7 +81,7 @@ class Found:
 
 def run_audit(root: Path, arguments: str) -> int:
     """Print every finding; 1 when one is not accepted, or an entry of audit.toml needs a look."""
-    accepted = read_accepted(root / "audit.toml")
+    accepted = read_accepted(root / "requirements" / "audit.toml")
     pins = pins_of(root)
     tell(f"asks about {len(pins)} packages of {len(LOCKS)} locks ...", sys.stderr)
     found = list(_ask(root / ".venv-audit" / "bin" / "pip-audit", pins, split(arguments)))

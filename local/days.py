@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 from pathlib import Path
 
-from include.keys import Keys
+from include.first.keys import Keys
 from local.airflow_home import RUNS
 from local.dag_run import Progress
 from local.environment import RECALLS_API

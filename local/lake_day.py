@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from include.errors import Hopeless
-from include.keys import Keys
-from include.lake import Lake, LakeError
-from include.local_apis.published import FIRST_REFRESH
+from fakes.published import FIRST_REFRESH
+from include.errors import PermanentError
+from include.first.keys import Keys
+from include.first.lake import Lake, LakeError
 
 
 def day_of(receipt: Mapping[str, Any], publisher: str) -> int:
@@ -27,7 +27,7 @@ def day_of(receipt: Mapping[str, Any], publisher: str) -> int:
 def main() -> None:
     try:
         head = Lake.from_environment().head(Keys("vehicle_recalls").table)
-    except (Hopeless, LakeError) as error:
+    except (PermanentError, LakeError) as error:
         sys.exit(str(error))
     print(day_of(head.receipt, sys.argv[1]))
 

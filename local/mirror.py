@@ -1,6 +1,6 @@
 """A bucket kept as a folder: LocalStack forgets when it stops, the folder does not.
 
-Only what differs is copied, in the order of include/copying.py, so that a copy which is cut off, or
+Only what differs is copied, in the order of include/first/copying.py, so that a copy which is cut off, or
 taken while somebody publishes, can still be read. `staging/` is left out: nobody needs it after
 its run.
 """
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from include.copying import in_order, listing, order
-from include.keys import Turn
+from include.first.copying import in_order, listing, order
+from include.first.keys import Turn
 from local.mirror_index import Index
 from local.processes import LocalError
 

@@ -25,7 +25,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.copying import REQUESTS_AT_ONCE
+from include.first.copying import REQUESTS_AT_ONCE
 from local import mirror
 from local.lake_settings import LOCAL_KEY, LOCAL_REGION
 from local.localstack import keep_catalogue, log_of, s3_runs, start_localstack
@@ -175,7 +175,7 @@ class Stack:
     def _start_apis(self) -> tuple[subprocess.Popen[bytes], str]:
         port = free_port()
         environment = clean_environment() | {"PYTHONPATH": str(self.root), "PYTHONUNBUFFERED": "1"}
-        command = [sys.executable, "-m", "include.local_apis", "--port", str(port)]
+        command = [sys.executable, "-m", "fakes", "--port", str(port)]
         child = start_group(command, environment, self._log(LOCAL_APIS), folder=self.root)
         return child, f"http://127.0.0.1:{port}"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from include.local_apis.made_up_vins import examples
+from fakes.made_up_vins import examples
 from local.environment import has_own_lake, read_environment
 from local.processes import (
     LocalError,

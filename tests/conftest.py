@@ -22,10 +22,10 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake
-from include.local_apis.app import create_app
-from include.local_apis.control import Control
-from include.local_apis.serve import serving
+from fakes.app import create_app
+from fakes.control import Control
+from fakes.serve import serving
+from include.first.lake import Lake
 from local.localstack import running_localstack
 from tests.faulty_s3 import FaultyS3, faulty_s3
 

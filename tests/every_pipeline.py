@@ -12,12 +12,12 @@ import include.site_outages.run as site_outages
 import include.subject_books.run as subject_books
 import include.vehicle_recalls.run as vehicle_recalls
 import include.vin_snapshots.run as vin_snapshots
-from include.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, Turn
-from include.lake import Lake
-from include.local_apis.app import create_app
-from include.local_apis.control import Control
-from include.local_apis.made_up_books import BIG
-from include.local_apis.serve import serving
+from fakes.app import create_app
+from fakes.control import Control
+from fakes.made_up_books import BIG
+from fakes.serve import serving
+from include.first.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, Turn
+from include.first.lake import Lake
 from include.shoe_prices.ecb import Ecb
 from include.shoe_prices.shop import Shop
 from include.shoe_prices.sign_in import Account, Tokens

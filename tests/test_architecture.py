@@ -19,10 +19,10 @@ MAY_IMPORT = {
 }
 # The stable faces of Airflow; everything else of it moves from release to release.
 AIRFLOW_FACES = ("airflow.sdk", "airflow.providers.amazon")
-LAKE = Path("include/lake.py")
+LAKE = Path("include/first/lake.py")
 # The last names what people download over HTTP; that is no key.
-SPELLS_KEYS = {Path("include/keys.py"), LAKE, Path("include/vin_service/download.py")}
-LOCAL_APIS = Path("include/local_apis")
+SPELLS_KEYS = {Path("include/first/keys.py"), LAKE, Path("include/vin_service/download.py")}
+LOCAL_APIS = Path("fakes")
 WRITES_TO_DELTA = {
     *("write_deltalake", "convert_to_deltalake", "create_write_transaction", "create_table"),
     *("optimize", "vacuum", "restore", "repair", "create_checkpoint", "cleanup_metadata"),
@@ -119,17 +119,19 @@ def test_production_does_not_know_the_local_apis() -> None:
     """What runs in production imports nothing that only a laptop needs."""
     for module in PRODUCTION:
         for imported in imports_of(module):
-            assert not imported.startswith("include.local_apis"), f"{module} imports {imported}"
+            assert not imported.startswith("fakes"), f"{module} imports {imported}"
 
 
 def test_only_the_lake_writes_to_delta() -> None:
-    """Nothing but include/lake.py can change a Delta table: it alone has the library's writers."""
+    """Nothing but include/first/lake.py can change a Delta table: it alone has the library's writers."""
     for module in ALL:
         if module == LAKE:
             continue
         delta = {name for name in imports_of(module) if name.partition(".")[0] == "deltalake"}
-        assert delta <= {"deltalake.exceptions"}, f"{module}: use include/lake.py instead"
-        assert not names_in(module) & WRITES_TO_DELTA, f"{module}: use include/lake.py instead"
+        assert delta <= {"deltalake.exceptions"}, f"{module}: use include/first/lake.py instead"
+        assert not names_in(module) & WRITES_TO_DELTA, (
+            f"{module}: use include/first/lake.py instead"
+        )
 
 
 def test_one_function_commits() -> None:
@@ -157,7 +159,7 @@ def test_one_function_commits() -> None:
 
 
 def test_keys_are_spelled_in_one_place() -> None:
-    """Where things lie in the bucket is written in include/keys.py; the lake knows Delta's log."""
+    """Where things lie in the bucket is written in include/first/keys.py; the lake knows Delta's log."""
     spelled = {
         f"{module}: {text}"
         for module in PRODUCTION
@@ -165,7 +167,7 @@ def test_keys_are_spelled_in_one_place() -> None:
         for text in texts_of(module)
         if KEY_PARTS.search(text)
     }
-    assert not spelled, "give these a name in include/keys.py and use it"
+    assert not spelled, "give these a name in include/first/keys.py and use it"
 
 
 def test_what_every_dag_does_alike_is_written_once() -> None:
@@ -216,7 +218,7 @@ def test_no_file_names_a_place_of_one_machine() -> None:
 
 def test_locks_name_no_registry() -> None:
     """A lock holds names, versions and hashes; where packages come from is each machine's own."""
-    locks = [*ROOT.glob("*.lock"), *ROOT.glob("requirements*.txt")]
+    locks = [*(ROOT / "requirements").glob("*.lock"), ROOT / "requirements.txt"]
     assert locks
     for lock in locks:
         text = lock.read_text(encoding="utf-8")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.client import BaseClient
 
-from include.copying import order
-from include.keys import LOG, Keys, SubjectKeys, Turn
-from include.lake import Lake
-from include.local_apis.made_up_books import BIG
+from fakes.made_up_books import BIG
+from include.first.copying import order
+from include.first.keys import LOG, Keys, SubjectKeys, Turn
+from include.first.lake import Lake
 from include.vehicle_recalls.__main__ import main
 from include.vehicle_recalls.commands.changes import changes
 from include.vehicle_recalls.commands.copy_lake import copy_lake

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench.compare import must_agree
-from bench.measure import ROOT, BenchError, Measured, measure
-from bench.outcome import fingerprint
+from benchmarks.compare import must_agree
+from benchmarks.measure import ROOT, BenchError, Measured, measure
+from benchmarks.outcome import fingerprint
 
 
 def came_to(rows: int, by_component: str = "same") -> list[Measured]:
@@ -20,7 +20,17 @@ def came_to(rows: int, by_component: str = "same") -> list[Measured]:
 
 def test_the_bench_compares_and_says_the_ratio() -> None:
     """Headwaters and the plain script come to the same, and one table says how fast each was."""
-    command = [sys.executable, "-m", "bench", "--rows", "300", "--runs", "1", "--without", "dlt"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "--rows",
+        "300",
+        "--runs",
+        "1",
+        "--without",
+        "dlt",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "300 rows, median of 1" in done.stdout
@@ -52,4 +62,4 @@ def test_a_fingerprint_knows_nulls_and_no_order() -> None:
 def test_a_contender_that_fails_is_not_measured() -> None:
     """A process that ends badly is an error with its own last words, never a fast run."""
     with pytest.raises(BenchError, match=r"bench\.plain_script ended with 1 and is not measured"):
-        measure("bench.plain_script")
+        measure("benchmarks.plain_script")

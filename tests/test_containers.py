@@ -162,7 +162,7 @@ def test_images_are_pinned(service: str) -> None:
 def test_localstack_is_the_one_of_the_laptop() -> None:
     """Containers and laptop run the same LocalStack, checking signatures, with S3 and no more."""
     localstack = SERVICES["localstack"]
-    version = _locked("localstack.lock", "localstack-core")
+    version = _locked("requirements/localstack.lock", "localstack-core")
     assert localstack["image"] == f"localstack/localstack:{version}"
     assert localstack["environment"]["SERVICES"] == "s3"
     assert localstack["environment"]["S3_SKIP_SIGNATURE_VALIDATION"] == "0"

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pyarrow as pa
 import pytest
 
-from include.contract import TIMESTAMP, Column, Contract, Limit
+from include.first.contract import TIMESTAMP, Column, Contract, Limit
 
 
 def column(kind: pa.DataType, **rules: object) -> Column:

@@ -14,11 +14,11 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, Param, RetryAction, TriggerRule
 from airflow.sdk.exceptions import ParamValidationError
 
-from include.bucket import CommitConflict
-from include.errors import Hopeless
-from include.lake import LakeError
-from include.quality import AuditFailed
-from include.rest import AuthError, RateLimited, SourceUnavailable, UnexpectedBody, WrongHost
+from include.errors import PermanentError
+from include.first.bucket import CommitConflict
+from include.first.lake import LakeError
+from include.first.quality import AuditFailed
+from include.first.rest import AuthError, RateLimited, SourceUnavailable, UnexpectedBody, WrongHost
 from include.vehicle_recalls import contract
 from include.vehicle_recalls.extract import ContractBroken, SourceChanged
 from local.processes import clean_environment
@@ -109,7 +109,7 @@ def test_each_task_has_an_owner_and_retries(dag: DAG) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [Hopeless, AuditFailed, ContractBroken, AuthError, WrongHost],
+    [PermanentError, AuditFailed, ContractBroken, AuthError, WrongHost],
     ids=lambda error: error.__name__,
 )
 def test_what_is_hopeless_is_not_tried_again(dag: DAG, error: type[Exception]) -> None:

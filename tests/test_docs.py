@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from include.data_dictionary import dictionary
-from include.lake import Lake
+from include.first.data_dictionary import dictionary
+from include.first.lake import Lake
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.publish import TABLE_SCHEMA
 from include.vehicle_recalls.run import run
@@ -27,21 +27,21 @@ DICTIONARY = ROOT / "docs" / "data-dictionary.md"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md")),
-    ROOT / "terraform" / "README.md",
+    ROOT / "deploy" / "terraform" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 CODE = [
     *(
         path
-        for folder in ("config", "dags", "include", "local", "plugins", "terraform")
+        for folder in ("config", "dags", "include", "local", "plugins", "deploy", "fakes")
         for path in (ROOT / folder).rglob("*.py")
     ),
-    *(ROOT / "terraform").glob("*.tf"),
+    *(ROOT / "deploy" / "terraform").glob("*.tf"),
     *(
         ROOT / name
         for name in ("Makefile", "pyproject.toml", ".env.example", "docker-compose.yaml")
     ),
-    *(ROOT / "ops").glob("*.yml"),
+    *(ROOT / "deploy" / "prometheus").glob("*.yml"),
 ]
 FENCE = re.compile(r"^````?[^`]*?\n(.*?)^````?$", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"``(.+?)``|`([^`\n]+)`")
@@ -112,7 +112,7 @@ def dagbag() -> DagBag:
 def test_dictionary_is_what_the_contract_says() -> None:
     """The committed data dictionary is what the contracts give today."""
     assert DICTIONARY.read_text(encoding="utf-8") == dictionary() + "\n", (
-        "write it again: .venv/bin/python -m include.data_dictionary > docs/data-dictionary.md"
+        "write it again: .venv/bin/python -m include.first.data_dictionary > docs/data-dictionary.md"
     )
 
 
@@ -310,7 +310,7 @@ def test_every_contract_is_in_the_dictionary() -> None:
     """Each pipeline with a contract has a section of its own in the data dictionary."""
     pipelines = {path.parent.name for path in (ROOT / "include").glob("*/contract.py")}
     sections = set(re.findall(r"^## (\w+)$", dictionary(), re.MULTILINE))
-    assert pipelines <= sections, "give the contract a section in include/data_dictionary.py"
+    assert pipelines <= sections, "give the contract a section in include/first/data_dictionary.py"
 
 
 def test_picture_and_page_have_every_task(dagbag: DagBag) -> None:
@@ -357,7 +357,7 @@ def test_every_dependency_has_its_reason() -> None:
     document = ROOT / "docs" / "dependencies.md"
     for heading, wanted in (
         ("The project (`requirements.txt`)", project["project"]["dependencies"]),
-        ("Work on the project (`requirements-dev.txt`)", groups["dev"]),
+        ("Work on the project (`requirements/dev.lock`)", groups["dev"]),
         ("Installed apart, each from a lock of its own", apart),
     ):
         rows = rows_of(section(document, heading))

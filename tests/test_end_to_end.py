@@ -21,9 +21,9 @@ import pytest
 import requests
 from botocore.client import BaseClient
 
-from include.keys import Keys
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.keys import Keys
+from include.first.lake import Lake
 from include.vehicle_recalls.contract import CONTRACT, DATASET
 from include.vehicle_recalls.extract import BATCH_ROWS
 from include.vehicle_recalls.project import AGGREGATES

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from include import in_turn
-from include.in_turn import WRITERS, project_until_current, write_in_turn
-from include.lake import CommitConflict, Head, Lake, LakeError
+from include.first.in_turn import WRITERS, project_until_current, write_in_turn
+from include.first.lake import CommitConflict, Head, Lake, LakeError
 
 TABLE = "pipeline/table"
 

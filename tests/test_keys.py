@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.keys import Keys, VinKeys, mint_token
+from include.first.keys import Keys, VinKeys, mint_token
 
 KEYS = Keys("vehicle_recalls")
 TOKEN = "20260628T093043-0a1b2c3d"

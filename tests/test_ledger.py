@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from include.contract import Column, Contract
-from include.errors import Hopeless
-from include.ledger import (
+from include.errors import PermanentError
+from include.first.contract import Column, Contract
+from include.first.ledger import (
     EDITED,
     EVENTS,
     PUBLISHED,
@@ -140,7 +140,7 @@ def broken(rows: Sequence[Row], *events: list[Row]) -> str:
     """What a replay of a wrong ledger says: one line, that trying again does not help."""
     with pytest.raises(LedgerBroken) as error:
         replayed(rows, *events)
-    assert isinstance(error.value, Hopeless)
+    assert isinstance(error.value, PermanentError)
     assert "\n" not in str(error.value)
     assert "restore the ledger" in str(error.value)
     return str(error.value)

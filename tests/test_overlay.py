@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from include.lake import Head, Lake, LakeError
-from include.overlay import Overlay
+from include.first.lake import Head, Lake, LakeError
+from include.first.overlay import Overlay
 from tests.vehicle_recalls.evidence import listing
 
 TABLE = "things/table"

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from include.errors import Hopeless
-from include.quality import AuditFailed, CannotAccept, Check, require
+from include.errors import PermanentError
+from include.first.quality import AuditFailed, CannotAccept, Check, require
 
 SOUND = Check("sound", passed=True, found="all of it")
 TORN = Check("torn", passed=False, found="1 = 2", cure="run again")
@@ -35,7 +35,7 @@ def test_all_failures_are_one_error():
     """Each failure is told with what was found and its cure, in one line; nobody tries again."""
     with pytest.raises(AuditFailed) as error:
         require(check for check in (SOUND, TORN, ODD, FEW))
-    assert isinstance(error.value, Hopeless)
+    assert isinstance(error.value, PermanentError)
     assert str(error.value) == (
         "2 of 4 checks failed, nothing was published. torn: 1 = 2; run again | "
         "few: 3 of 9; look at it. If it is right as it is, `accept` takes a reason for `few`"
@@ -94,7 +94,7 @@ def test_what_cannot_be_accepted_is_refused(name: str, reason: str, problem: str
     """One line says why, and what does take a reason; it comes before any failure."""
     with pytest.raises(CannotAccept) as error:
         require([SOUND, TORN, FEW, ODD], {name: reason, "odd": "we know"})
-    assert isinstance(error.value, Hopeless)
+    assert isinstance(error.value, PermanentError)
     assert str(error.value) == (
         f"{problem}; nothing was published. `accept` takes a reason for each of these: `few`, `odd`"
     )

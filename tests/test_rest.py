@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 
 import pytest
 
-from include.rest import (
+from include.first.rest import (
     Answer,
     AuthError,
     BadRequest,
@@ -157,7 +157,7 @@ def other_host() -> Iterator[Script]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 

@@ -19,10 +19,10 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 # The environments that make installs, and the locks that are in each.
 ENVIRONMENTS = {
-    ".venv": ("requirements.txt", "requirements-dev.txt", "bootstrap.lock"),
-    ".venv-localstack": ("localstack.lock",),
-    ".venv-bench": ("bench.lock",),
-    ".venv-audit": ("audit.lock",),
+    ".venv": ("requirements.txt", "requirements/dev.lock", "requirements/bootstrap.lock"),
+    ".venv-localstack": ("requirements/localstack.lock",),
+    ".venv-bench": ("requirements/bench.lock",),
+    ".venv-audit": ("requirements/audit.lock",),
 }
 # What packages write that name no licence as SPDX does.
 SPELT = {

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pyarrow as pa
 
-from include.contract import MONEY, TIMESTAMP, Column, Contract, Limit
+from include.first.contract import MONEY, TIMESTAMP, Column, Contract, Limit
 
 TEXT, NUMBER = ("text",), ("number", "text")
 # The ECB gives four or five digits after the point; six leave room, and more are refused.

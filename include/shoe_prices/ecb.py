@@ -8,8 +8,8 @@ import re
 from datetime import date
 from decimal import Decimal
 
-from include.errors import Hopeless
-from include.rest import Answer, NotFound, RestClient, UnexpectedBody
+from include.errors import PermanentError
+from include.first.rest import Answer, NotFound, RestClient, UnexpectedBody
 from include.shoe_prices.contract import RATE_DIGITS
 from include.shoe_prices.shop import answered_at
 
@@ -24,7 +24,7 @@ VALUE = re.compile(rf"\d{{1,9}}(\.\d{{1,{RATE_DIGITS}}})?", re.ASCII)
 NO_CONTENT = re.compile(rb"no results found", re.IGNORECASE)
 
 
-class NoRate(Hopeless):
+class NoRate(PermanentError):
     """The ECB published no rate in the days that were asked for."""
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.bucket import Missing
-from include.keys import PriceKeys
-from include.lake import Lake
-from include.ledger import EDITED, PUBLISHED, RETRACTED, labelled, ledger_schema, match, whole
-from include.ledger_writer import LedgerTorn, LedgerWriter
+from include.first.bucket import Missing
+from include.first.keys import PriceKeys
+from include.first.lake import Lake
+from include.first.ledger import EDITED, PUBLISHED, RETRACTED, labelled, ledger_schema, match, whole
+from include.first.ledger_writer import LedgerTorn, LedgerWriter
 from include.shoe_prices.contract import PRODUCTS
 
 KEYS = PriceKeys(PRODUCTS.name)

@@ -14,10 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.errors import Hopeless
-from include.keys import PriceKeys
-from include.lake import Lake
-from include.parquet import to_parquet
+from include.errors import PermanentError
+from include.first.keys import PriceKeys
+from include.first.lake import Lake
+from include.first.parquet import to_parquet
 from include.shoe_prices.accept import accept
 from include.shoe_prices.contract import CONTRACT, PRODUCTS
 from include.shoe_prices.ecb import FIRST_DAY, NoRate, rates_in
@@ -44,7 +44,7 @@ class Staged(TypedDict):
     counts: dict[str, int]
 
 
-class NoProducts(Hopeless):
+class NoProducts(PermanentError):
     """There is nothing to publish, which is more likely a fault of the shop than the truth."""
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from include.keys import PriceKeys
-from include.lake import Head, Lake
+from include.first.keys import PriceKeys
+from include.first.lake import Head, Lake
 from include.shoe_prices.contract import CONTRACT
 from include.shoe_prices.price import to_csv
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypedDict, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.in_turn import write_in_turn
-from include.keys import PriceKeys
-from include.lake import DataFile, Head, Lake
-from include.parquet import to_parquet
-from include.quality import Check, require
+from include.first.in_turn import write_in_turn
+from include.first.keys import PriceKeys
+from include.first.lake import DataFile, Head, Lake
+from include.first.parquet import to_parquet
+from include.first.quality import Check, require
 from include.shoe_prices.contract import CONTRACT, PRODUCTS, PRODUCTS_LOST
 from include.shoe_prices.ledger import products_of
 from include.shoe_prices.price import Staged, priced

@@ -8,10 +8,10 @@ import logging
 from datetime import date
 from typing import TypedDict
 
-from include.errors import Hopeless
-from include.keys import PriceKeys, mint_token
-from include.lake import Lake, LakeError, columns_unlike
-from include.rest import Answer
+from include.errors import PermanentError
+from include.first.keys import PriceKeys, mint_token
+from include.first.lake import Lake, LakeError, columns_unlike
+from include.first.rest import Answer
 from include.shoe_prices.contract import CONTRACT
 from include.shoe_prices.ecb import Ecb
 from include.shoe_prices.ledger import refuse_other_history
@@ -22,11 +22,11 @@ KEYS = PriceKeys(CONTRACT.name)
 APIS = "shop and ecb"
 
 
-class OtherSource(Hopeless):
+class OtherSource(PermanentError):
     """Real and made-up data never meet in one bucket."""
 
 
-class OtherColumns(Hopeless):
+class OtherColumns(PermanentError):
     """The table was made by a contract that has other columns."""
 
 
@@ -69,13 +69,15 @@ def begin(
 ) -> Asked:
     """Which days are asked for; refused before anything is read when they make no sense."""
     if bool(start_date) != bool(end_date):
-        raise Hopeless("`start_date` and `end_date` belong together; set both, or neither")
+        raise PermanentError("`start_date` and `end_date` belong together; set both, or neither")
     if start_date and rate_date:
-        raise Hopeless("`rate_date` is one day, `start_date` and `end_date` are many; leave one")
+        raise PermanentError(
+            "`rate_date` is one day, `start_date` and `end_date` are many; leave one"
+        )
     last = _day("end_date" if end_date else "rate_date", end_date or rate_date or run_day)
     first = _day("start_date", start_date) if start_date else None
     if first and first > last:
-        raise Hopeless(f"`start_date` {first} is after `end_date` {last}; exchange them")
+        raise PermanentError(f"`start_date` {first} is after `end_date` {last}; exchange them")
     head = lake.head(KEYS.table)
     if differ := columns_unlike(head, CONTRACT.schema):
         raise OtherColumns(
@@ -160,4 +162,6 @@ def _day(name: str, text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise Hopeless(f"`{name}` is {text!r}, which is no day; write it as 2023-02-10") from None
+        raise PermanentError(
+            f"`{name}` is {text!r}, which is no day; write it as 2023-02-10"
+        ) from None

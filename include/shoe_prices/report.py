@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from include.keys import PriceKeys
-from include.lake import Lake
-from include.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
-from include.screen import checks_told
+from include.first.keys import PriceKeys
+from include.first.lake import Lake
+from include.first.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
+from include.first.screen import checks_told
 from include.shoe_prices.contract import CONTRACT
 from include.shoe_prices.ledger import read_ledger
 from include.shoe_prices.publish import Published

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.shoe_prices.ecb import Ecb
 from include.shoe_prices.ledger import bring_to_head
 from include.shoe_prices.price import stage

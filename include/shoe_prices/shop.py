@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from include.errors import Hopeless
-from include.rest import Answer, RestClient, UnexpectedBody
-from include.rest_errors import instant
+from include.errors import PermanentError
+from include.first.rest import Answer, RestClient, UnexpectedBody
+from include.first.rest_errors import instant
 from include.shoe_prices.sign_in import Account, Tokens, TokenStore, sign_in
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Listing:
         return answered_at(self.pages[-1])
 
 
-class NoSuchCategory(Hopeless):
+class NoSuchCategory(PermanentError):
     """The shop has no category of this name, or more than one."""
 
 

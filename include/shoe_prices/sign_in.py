@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from include.errors import Hopeless
-from include.rest import Answer, RestClient, UnexpectedBody
+from include.errors import PermanentError
+from include.first.rest import Answer, RestClient, UnexpectedBody
 
 log = logging.getLogger(__name__)
 # The first: there is no such user now; the last: not with this token.
@@ -42,7 +42,7 @@ class TokenStore(Protocol):
     def save(self, tokens: Tokens) -> None: ...
 
 
-class WrongPassword(Hopeless):
+class WrongPassword(PermanentError):
     """The shop has a user with this email, who has another password."""
 
 
@@ -66,7 +66,7 @@ def sign_in(client: RestClient, account: Account, store: TokenStore) -> str:
     _create(client, account)
     created = log_in(client, account)
     if created is None:
-        raise Hopeless(
+        raise PermanentError(
             f"{client.base_url} took a new user and does not let it sign in; check by hand "
             "what the shop has under the login of the connection `shop_api`"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from include.contract import TIMESTAMP, Column, Contract
+from include.first.contract import TIMESTAMP, Column, Contract
 
 TEXT = ("text",)
 # What the API is known to say of each thing; another field is told, and stays in raw.

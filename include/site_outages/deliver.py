@@ -12,8 +12,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from include.keys import OutageKeys
-from include.lake import Lake
+from include.first.keys import OutageKeys
+from include.first.lake import Lake
 from include.site_outages.contract import CONTRACT
 from include.site_outages.krakenflex import Krakenflex
 from include.site_outages.read import Staged, refuse_other_source

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from include.rest import (
+from include.first.rest import (
     Answer,
     AuthError,
     BadRequest,
@@ -18,7 +18,7 @@ from include.rest import (
     RestError,
     UnexpectedBody,
 )
-from include.rest_errors import instant
+from include.first.rest_errors import instant
 
 OFFICIAL_HOST = "api.krakenflex.systems"
 PATH = "/interview-tests-mock-api/v1"

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple, TypedDict, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.in_turn import project_until_current, write_in_turn
-from include.keys import OutageKeys
-from include.lake import DataFile, Head, Lake
-from include.parquet import to_parquet
-from include.quality import Check, require
+from include.first.in_turn import project_until_current, write_in_turn
+from include.first.keys import OutageKeys
+from include.first.lake import DataFile, Head, Lake
+from include.first.parquet import to_parquet
+from include.first.quality import Check, require
 from include.site_outages.contract import CONTRACT
 from include.site_outages.deliver import Delivered
 from include.site_outages.enrich import instant, text

@@ -8,10 +8,10 @@ import json
 import logging
 from typing import Any, TypedDict
 
-from include.errors import Hopeless
-from include.keys import OutageKeys, mint_token
-from include.lake import Lake, columns_unlike
-from include.quality import Check, require
+from include.errors import PermanentError
+from include.first.keys import OutageKeys, mint_token
+from include.first.lake import Lake, columns_unlike
+from include.first.quality import Check, require
 from include.site_outages.contract import CONTRACT
 from include.site_outages.enrich import Enriched, enrich, instant, text
 from include.site_outages.krakenflex import Krakenflex, Said
@@ -23,11 +23,11 @@ DEFECT = "this is a defect of ours; report it with the token of the run"
 ODDITIES_KEPT = 100  # all are in the log; a broken API is not to swell what tasks hand on
 
 
-class OtherSource(Hopeless):
+class OtherSource(PermanentError):
     """Data of two sources never meets in one bucket."""
 
 
-class OtherColumns(Hopeless):
+class OtherColumns(PermanentError):
     """The table was made by a contract that has other columns."""
 
 
@@ -66,7 +66,7 @@ class Staged(TypedDict):
 
 def begin(lake: Lake, site_id: str, since: str, run_id: str) -> Read:
     if instant(since) is None:
-        raise Hopeless(
+        raise PermanentError(
             f"`since` is {since!r}, which is no instant; write it as 2022-01-01T00:00:00.000Z"
         )
     head = lake.head(KEYS.table)
@@ -123,7 +123,7 @@ def stage(lake: Lake, read: Read, outages: Landed, site: Landed) -> Staged:
     listed, described = _taken(lake, outages), _taken(lake, site)
     since = instant(read["since"])
     if since is None:
-        raise Hopeless(f"`since` is {read['since']!r}, which is no instant")
+        raise PermanentError(f"`since` is {read['since']!r}, which is no instant")
     made = enrich(listed, described, since)
     for oddity in made.oddities:
         log.warning("%s", oddity)
@@ -172,7 +172,7 @@ def as_posted(made: Enriched) -> bytes:
 def _taken(lake: Lake, landed: Landed) -> Any:
     body = lake.get(landed["key"])
     if hashlib.sha256(body).hexdigest() != landed["sha256"]:
-        raise Hopeless(
+        raise PermanentError(
             f"s3://{lake.bucket}/{landed['key']} is not what was landed (sha256 differs); "
             "start a new run"
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from include.keys import OutageKeys
-from include.lake import Lake
-from include.screen import checks_told, printable
+from include.first.keys import OutageKeys
+from include.first.lake import Lake
+from include.first.screen import checks_told, printable
 from include.site_outages.contract import CONTRACT
 from include.site_outages.publish import CHANGED, Published
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.site_outages.deliver import deliver
 from include.site_outages.krakenflex import Krakenflex
 from include.site_outages.publish import Published, project, publish

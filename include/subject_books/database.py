@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.subject_books.tables import MODEL
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
@@ -30,7 +30,7 @@ class DatabaseTrouble(Exception):
     """The database could not do what was asked, and may in a minute."""
 
 
-class DatabaseRefuses(DatabaseTrouble, Hopeless):
+class DatabaseRefuses(DatabaseTrouble, PermanentError):
     """The database will not do what was asked until somebody changes something."""
 
 
@@ -39,7 +39,7 @@ class BooksDb:
 
     def __init__(self, url: URL) -> None:
         if url.get_backend_name() not in {POSTGRESQL, SQLITE}:
-            raise Hopeless(
+            raise PermanentError(
                 f"the books can be loaded into PostgreSQL or SQLite, not {url.get_backend_name()}; "
                 "correct the connection `books_db`"
             )

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from include.rest import UnexpectedBody
+from include.first.rest import UnexpectedBody
 from include.subject_books.open_library import Page, Record
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from typing import Any, TypedDict
 from sqlalchemy import Connection, Table, and_, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from include.errors import Hopeless
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.lake import Lake
 from include.subject_books.database import POSTGRESQL, BooksDb
 from include.subject_books.snapshot import PARQUET
 from include.subject_books.tables import (
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 
-class OtherSource(Hopeless):
+class OtherSource(PermanentError):
     """Made-up and real data never mix."""
 
 
@@ -51,7 +51,9 @@ def load(lake: Lake, database: BooksDb, subject: str) -> Loaded:
     """Bring the subject to its newest version, whole or not at all."""
     head = newest(lake, subject)
     if not head.number:
-        raise Hopeless(f"the lake has no version of {subject}; run the DAG without `dry_run` first")
+        raise PermanentError(
+            f"the lake has no version of {subject}; run the DAG without `dry_run` first"
+        )
     folder = head.receipt["folder"]
     authors, books, links = (
         lake.read_parquet(KEYS.file_of(folder, table.name, PARQUET)).to_pylist()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.rest import Answer, RestClient, UnexpectedBody
-from include.rest_errors import instant
+from include.first.rest import Answer, RestClient, UnexpectedBody
+from include.first.rest_errors import instant
 from include.subject_books.pace import Pace
 
 OFFICIAL_HOST = "openlibrary.org"

@@ -10,8 +10,8 @@ from typing import Any, TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake import Lake, LakeError, let_others_pass
-from include.quality import Check, require
+from include.first.lake import Lake, LakeError, let_others_pass
+from include.first.quality import Check, require
 from include.subject_books.snapshot import KINDS, PARQUET, Snapshot
 from include.subject_books.tables import PUBLISHED, VERSION, key_of
 from include.subject_books.versions import (

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from include.errors import Hopeless
-from include.keys import mint_token
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.keys import mint_token
+from include.first.lake import Lake
 from include.subject_books.gather import gather, taken
 from include.subject_books.merged import records_of
 from include.subject_books.open_library import OpenLibrary, Record, Said
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 WORKS, AUTHORS = "works", "authors"
 
 
-class UnknownSubject(Hopeless):
+class UnknownSubject(PermanentError):
     """Open Library has no books of it."""
 
 
@@ -50,7 +50,7 @@ class Read(TypedDict):
     records: list[Landed]
 
 
-class MixedSources(Hopeless):
+class MixedSources(PermanentError):
     """Answers of two sources in one read; made-up and real data never mix."""
 
 
@@ -120,5 +120,5 @@ def _land(lake: Lake, token: str, batch: str, number: int, said: Said) -> Landed
 def _again(lake: Lake, landed: Landed) -> bytes:
     gzipped = lake.get(landed["key"])
     if hashlib.sha256(gzipped).hexdigest() != landed["sha256"]:
-        raise Hopeless(f"{landed['key']} is not as it was landed; start a new run")
+        raise PermanentError(f"{landed['key']} is not as it was landed; start a new run")
     return gzip.decompress(gzipped)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from include.lake import Lake
-from include.screen import checks_told
+from include.first.lake import Lake
+from include.first.screen import checks_told
 from include.subject_books.load import Loaded
 from include.subject_books.publish import Published
 from include.subject_books.snapshot import KINDS

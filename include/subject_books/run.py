@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.subject_books.database import BooksDb
 from include.subject_books.load import Loaded, load
 from include.subject_books.open_library import OpenLibrary

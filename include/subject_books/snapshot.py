@@ -10,8 +10,8 @@ from typing import TypedDict
 import pyarrow as pa
 import pyarrow.csv
 
-from include.lake import Lake
-from include.parquet import to_parquet
+from include.first.lake import Lake
+from include.first.parquet import to_parquet
 from include.subject_books.read import Read, landed_records, landed_works
 from include.subject_books.shape import shape
 from include.subject_books.versions import KEYS, newest

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from include.errors import Hopeless
-from include.keys import SubjectKeys
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.keys import SubjectKeys
+from include.first.lake import Lake
 
 KEYS = SubjectKeys("subject_books")
 
 
-class OtherSource(Hopeless):
+class OtherSource(PermanentError):
     """Made-up and real data never mix."""
 
 

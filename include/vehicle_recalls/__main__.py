@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from include.lake import Lake
+    from include.first.lake import Lake
 
 PROGRAM = "python -m include.vehicle_recalls"
 
@@ -65,8 +65,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _answer(asked: argparse.Namespace, module: ModuleType) -> int:
-    from include.errors import Hopeless  # not before the arguments, so that --help is quick
-    from include.lake import LakeError
+    from include.errors import PermanentError  # not before the arguments, so that --help is quick
+    from include.first.lake import LakeError
     from include.vehicle_recalls.commands.formats import Output
 
     try:
@@ -75,7 +75,7 @@ def _answer(asked: argparse.Namespace, module: ModuleType) -> int:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (LakeError, Hopeless, OSError) as error:
+    except (LakeError, PermanentError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return code
@@ -84,13 +84,15 @@ def _answer(asked: argparse.Namespace, module: ModuleType) -> int:
 def _lake() -> Lake:
     from botocore.exceptions import BotoCoreError
 
-    from include.errors import Hopeless
-    from include.lake import Lake
+    from include.errors import PermanentError
+    from include.first.lake import Lake
 
     try:
         return Lake.from_environment()
     except (BotoCoreError, ValueError) as error:
-        raise Hopeless(f"{error}; look at LAKE_ENDPOINT_URL and AWS_* of the environment") from None
+        raise PermanentError(
+            f"{error}; look at LAKE_ENDPOINT_URL and AWS_* of the environment"
+        ) from None
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, ModuleType]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake import Lake, LakeError
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.contract import CONTRACT, DATE
 from include.vehicle_recalls.extract import Landed, PageRef
 from include.vehicle_recalls.rows import read_rows

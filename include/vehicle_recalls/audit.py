@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.contract import Column
-from include.lake import Head
-from include.quality import Check
+from include.first.contract import Column
+from include.first.lake import Head
+from include.first.quality import Check
 from include.vehicle_recalls import losses
 from include.vehicle_recalls.compare import Comparison
 from include.vehicle_recalls.contract import CONTRACT, DATE

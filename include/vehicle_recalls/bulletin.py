@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from include.screen import printable
+from include.first.screen import printable
 from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, Campaign, Move, News
 from include.vehicle_recalls.screen import fitted
 

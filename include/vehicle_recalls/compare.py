@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.keys import Keys
-from include.lake import Lake
-from include.ledger import (
+from include.first.keys import Keys
+from include.first.lake import Lake
+from include.first.ledger import (
     EDITED,
     PUBLISHED,
     RETRACTED,

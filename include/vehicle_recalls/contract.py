@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pyarrow as pa
 
-from include.contract import TIMESTAMP, Column, Contract, Limit, Limits
+from include.first.contract import TIMESTAMP, Column, Contract, Limit, Limits
 
 DATASET = "6axg-epim"
 # NHTSA was founded in 1966; its oldest recall is of that year.

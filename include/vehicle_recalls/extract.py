@@ -10,9 +10,9 @@ from typing import NotRequired, TypedDict
 
 import pyarrow as pa
 
-from include.errors import Hopeless
-from include.keys import Keys, mint_token
-from include.lake import Head, Lake, columns_unlike
+from include.errors import PermanentError
+from include.first.keys import Keys, mint_token
+from include.first.lake import Head, Lake, columns_unlike
 from include.vehicle_recalls.batches import BatchRef, plan_all, plan_some
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.source import Batch, RecallsApi, SourceState
@@ -28,15 +28,15 @@ class SourceChanged(Exception):
     """The source did not hold still while it was read, or cannot be what was asked for."""
 
 
-class TornRead(Hopeless):
+class TornRead(PermanentError):
     """The batches of one run do not belong together; only a new run can read them anew."""
 
 
-class OtherSource(Hopeless):
+class OtherSource(PermanentError):
     """Data of two sources never meets in one bucket."""
 
 
-class ContractBroken(Hopeless):
+class ContractBroken(PermanentError):
     """The source's columns are not what the contract says."""
 
 

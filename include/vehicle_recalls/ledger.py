@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.bucket import Missing
-from include.keys import Keys
-from include.lake import Lake
-from include.ledger import ledger_schema
-from include.ledger_writer import LEDGER, LedgerTorn, LedgerWriter
+from include.first.bucket import Missing
+from include.first.keys import Keys
+from include.first.lake import Lake
+from include.first.ledger import ledger_schema
+from include.first.ledger_writer import LEDGER, LedgerTorn, LedgerWriter
 from include.vehicle_recalls.compare import compare
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.state import year_states

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
-from include.contract import Column
-from include.keys import Keys
-from include.quality import Check
+from include.first.contract import Column
+from include.first.keys import Keys
+from include.first.quality import Check
 from include.vehicle_recalls.contract import CONTRACT, DATE, LIMITS
 from include.vehicle_recalls.state import YearState
 

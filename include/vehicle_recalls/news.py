@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.bucket import Missing
-from include.keys import Keys
-from include.lake import Lake
-from include.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED, from_text
+from include.first.bucket import Missing
+from include.first.keys import Keys
+from include.first.lake import Lake
+from include.first.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED, from_text
 from include.vehicle_recalls.compare import read_years
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import ledger_state, read_ledger

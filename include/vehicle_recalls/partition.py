@@ -7,8 +7,8 @@ from typing import TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.keys import Keys
-from include.lake import Head, Lake
+from include.first.keys import Keys
+from include.first.lake import Head, Lake
 from include.vehicle_recalls.accept import accept
 from include.vehicle_recalls.contract import CONTRACT, DATE
 from include.vehicle_recalls.extract import Landed, PageRef, Read

@@ -14,11 +14,11 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.in_turn import project_until_current
-from include.keys import Keys
-from include.lake import Head, Lake
-from include.parquet import to_parquet
-from include.quality import Check, require
+from include.first.in_turn import project_until_current
+from include.first.keys import Keys
+from include.first.lake import Head, Lake
+from include.first.parquet import to_parquet
+from include.first.quality import Check, require
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.state import year_states
 

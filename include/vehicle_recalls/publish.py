@@ -9,10 +9,10 @@ from typing import Any, TypedDict, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.in_turn import write_in_turn
-from include.keys import Keys
-from include.lake import DataFile, Head, Lake
-from include.quality import Check, require
+from include.first.in_turn import write_in_turn
+from include.first.keys import Keys
+from include.first.lake import DataFile, Head, Lake
+from include.first.quality import Check, require
 from include.vehicle_recalls.audit import audit, counts_of
 from include.vehicle_recalls.compare import Comparison, compare
 from include.vehicle_recalls.contract import CONTRACT

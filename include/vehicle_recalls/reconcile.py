@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.keys import Keys
-from include.lake import Head, Lake
+from include.first.keys import Keys
+from include.first.lake import Head, Lake
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA, raw_rows
 from include.vehicle_recalls.contract import CONTRACT, DATE
 from include.vehicle_recalls.extract import Read

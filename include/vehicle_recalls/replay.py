@@ -13,12 +13,12 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.bucket import Missing
-from include.errors import Hopeless
-from include.keys import Keys, mint_token
-from include.lake import Head, Lake, LakeError
-from include.overlay import Overlay
-from include.parquet import to_parquet
+from include.errors import PermanentError
+from include.first.bucket import Missing
+from include.first.keys import Keys, mint_token
+from include.first.lake import Head, Lake, LakeError
+from include.first.overlay import Overlay
+from include.first.parquet import to_parquet
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import Landed, Part, Read, refuse_other_source
 from include.vehicle_recalls.partition import partition
@@ -31,11 +31,11 @@ TOKEN = re.compile(r"[0-9A-Za-z-]+")
 READS_NAMED = 3
 
 
-class RawGone(Hopeless):
+class RawGone(PermanentError):
     """What a read landed is not there, or not all of it."""
 
 
-class MadeOtherwise(Hopeless):
+class MadeOtherwise(PermanentError):
     """A version was made by other rules than today's, which give other bytes."""
 
 
@@ -89,7 +89,7 @@ def _landing(lake: Lake, token: str, folder: str) -> Landed:
 def take_raw(lake: Lake, token: str, run_id: str) -> list[Part]:
     """Plan the batches of a read once more, under a token of its own, from what they landed."""
     if not TOKEN.fullmatch(token):
-        raise Hopeless(
+        raise PermanentError(
             f"`raw:{token}` names no read: after `raw:` comes its token, such as {mint_token()}"
         )
     head = lake.head(KEYS.table)

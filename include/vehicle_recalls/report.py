@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.keys import Keys
-from include.lake import Lake
-from include.screen import checks_told, printable
+from include.first.keys import Keys
+from include.first.lake import Lake
+from include.first.screen import checks_told, printable
 from include.vehicle_recalls.bulletin import bulletin, subject
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import ledger_state

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from include.errors import Hopeless
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.lake import Lake
 from include.vehicle_recalls.extract import Landed, Part, land, take_census
 from include.vehicle_recalls.ledger import bring_to_head, refuse_other_history
 from include.vehicle_recalls.partition import partition
@@ -29,9 +29,13 @@ def begin(
     if source == API:
         return take_census(open_api(), lake, years, run_id)
     if not source.startswith(RAW):
-        raise Hopeless(f"the source is {source!r}; `api` and `raw:` with a read's token are known")
+        raise PermanentError(
+            f"the source is {source!r}; `api` and `raw:` with a read's token are known"
+        )
     if years:
-        raise Hopeless("a replay takes the years of the read that it replays; leave `years` empty")
+        raise PermanentError(
+            "a replay takes the years of the read that it replays; leave `years` empty"
+        )
     return take_raw(lake, source.removeprefix(RAW), run_id)
 
 

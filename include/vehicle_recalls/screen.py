@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from include.screen import printable
+from include.first.screen import printable
 
 ARROW = " -> "
 CUT = "..."

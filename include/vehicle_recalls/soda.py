@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from include.rest import Answer, RestClient, RestError, UnexpectedBody
-from include.rest_errors import instant
+from include.first.rest import Answer, RestClient, RestError, UnexpectedBody
+from include.first.rest_errors import instant
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
-from include.rest import Answer, RestClient, UnexpectedBody
+from include.first.rest import Answer, RestClient, UnexpectedBody
 from include.vehicle_recalls.contract import DATASET, DATE
 from include.vehicle_recalls.soda import Soda2, SourceState, StaleSource
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.contract import Column
-from include.keys import Keys
-from include.lake import Lake
-from include.parquet import to_parquet
+from include.first.contract import Column
+from include.first.keys import Keys
+from include.first.lake import Lake
+from include.first.parquet import to_parquet
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.partition import Staged, read_ipc
 

@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.vin_service.cache import Cache
 from include.vin_service.heads import BoundedHeads
 from include.vin_service.settings import Settings
@@ -59,7 +59,7 @@ def main() -> None:
         # Said once and here, rather than by each worker as a traceback.
         dictConfig(LOGGING)
         Cache.open(settings.db).close()
-    except Hopeless as error:
+    except PermanentError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     with listener:
@@ -72,10 +72,12 @@ def listening(host: str, port: int, *, has_key: bool) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Hopeless(f"there is no host {host!r}; give --host an address of this one") from None
+        raise PermanentError(
+            f"there is no host {host!r}; give --host an address of this one"
+        ) from None
     family, _, _, _, address = found[0]
     if not (ip_address(address[0]).is_loopback or has_key):
-        raise Hopeless(
+        raise PermanentError(
             f"{host} can be reached from other machines: set VIN_API_KEY, or use --host 127.0.0.1"
         )
     listener = socket.socket(family)
@@ -86,7 +88,7 @@ def listening(host: str, port: int, *, has_key: bool) -> socket.socket:
     except OSError as error:
         listener.close()
         why = os.strerror(error.errno or 0)
-        raise Hopeless(
+        raise PermanentError(
             f"port {port} of {host} cannot be used: {why}; give another --port"
         ) from None
     return listener

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.vin_service.cache_file import connected, is_broken, prepare
 from include.vin_service.decoding import Unknown, Vehicle
 
@@ -26,7 +26,7 @@ class CacheTrouble(Exception):
     """The cache cannot be read or written now; answers are as good without it, only slower."""
 
 
-class OtherSource(Hopeless):
+class OtherSource(PermanentError):
     """Real and made-up answers never share a cache."""
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.vin_service.cache_schema import APPLICATION_ID, MIGRATIONS, migrate
 
 log = logging.getLogger("headwaters.vin")
@@ -48,7 +48,7 @@ def is_broken(error: sqlite3.Error) -> bool:
 def prepare(path: Path) -> None:
     """See to it that the file is ours, whole and of this version; one process at a time."""
     if path.is_dir():
-        raise Hopeless(f"the cache {path} is a folder; set VIN_DB to a file")
+        raise PermanentError(f"the cache {path} is a folder; set VIN_DB to a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path):
@@ -60,7 +60,7 @@ def prepare(path: Path) -> None:
                 _set_aside(path, str(error))
                 _open(path)
     except (OSError, sqlite3.Error) as error:
-        raise Hopeless(
+        raise PermanentError(
             f"the cache {path} cannot be opened: {error}; "
             "set VIN_DB to a file that this user may write, on a disk with space"
         ) from error
@@ -96,12 +96,12 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID and (application or version or tables):
-        raise Hopeless(
+        raise PermanentError(
             f"the cache {path} is another program's database, and is left as it is; "
             "set VIN_DB to another file"
         )
     if version > len(MIGRATIONS):
-        raise Hopeless(
+        raise PermanentError(
             f"the cache {path} was made by a newer version of this service (schema {version}, "
             f"here {len(MIGRATIONS)}); update the service, or set VIN_DB to another file"
         )

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from include.rest import SourceUnavailable
+from include.first.rest import SourceUnavailable
 
 LOOK_EVERY_S = 0.02
 

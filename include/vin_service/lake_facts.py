@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.errors import Hopeless
-from include.keys import Keys
-from include.lake import Lake, LakeError
-from include.ledger import EDITED, PUBLISHED, YEAR
+from include.errors import PermanentError
+from include.first.keys import Keys
+from include.first.lake import Lake, LakeError
+from include.first.ledger import EDITED, PUBLISHED, YEAR
 from include.vehicle_recalls.commands.asking import nothing_there
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import LEDGER_SCHEMA, read_ledger, refuse_other_history
@@ -73,7 +73,7 @@ class _Known(NamedTuple):
 
 class _Look(NamedTuple):
     until: float
-    seen: _Known | LakeError | Hopeless
+    seen: _Known | LakeError | PermanentError
 
 
 NEVER = _Look(float("-inf"), LakeError("nobody has looked at the lake yet"))
@@ -122,7 +122,7 @@ class LakeFacts:
             return look.seen
         raise look.seen.with_traceback(None)
 
-    def _seen(self, before: object) -> _Known | LakeError | Hopeless:
+    def _seen(self, before: object) -> _Known | LakeError | PermanentError:
         lake = self._lake
         try:
             table, ledger = lake.head(KEYS.table), lake.head(KEYS.ledger)
@@ -140,7 +140,7 @@ class LakeFacts:
                 _ledger(lake, upto=table.receipt_version),
                 lru_cache(maxsize=YEARS_KEPT)(partial(lake.receipt, KEYS.table)),
             )
-        except (LakeError, Hopeless) as error:
+        except (LakeError, PermanentError) as error:
             return error
 
     def _rows(

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, NamedTuple, Self
 
-from include.errors import Hopeless
-from include.rest import RestError
+from include.errors import PermanentError
+from include.first.rest import RestError
 from include.vin_service.cache import Cache, CacheTrouble, Kept
 from include.vin_service.decoding import Unknown, Vehicle
 from include.vin_service.flights import Flights
@@ -125,7 +125,7 @@ class Lookups:
     async def _ask(self, vins: Sequence[str]) -> Mapping[str, Outcome]:
         try:
             return await self._vpic.ask(lambda vpic: self._decode(vpic, vins))
-        except (RestError, Hopeless) as error:
+        except (RestError, PermanentError) as error:
             log.warning("vPIC could not be asked for %d VINs: %s", len(vins), error)
             return dict.fromkeys(vins, Trouble.of(error, "vPIC"))
         except Exception:
@@ -161,7 +161,7 @@ class Lookups:
         except CacheTrouble as error:
             log.warning("answered, and not cached: %s", error)
             if self.source() not in {None, decoded.source}:
-                raise Hopeless(
+                raise PermanentError(
                     f"vPIC's answers were {self.source()}, and these are {decoded.source}; "
                     "correct VPIC_URL, or start again"
                 ) from None

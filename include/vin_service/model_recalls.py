@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from include.exchange import Answer
-from include.rest import RestClient, UnexpectedBody
-from include.rest_errors import problem_with_status
+from include.first.exchange import Answer
+from include.first.rest import RestClient, UnexpectedBody
+from include.first.rest_errors import problem_with_status
 
 MOST_BYTES = 20_000_000  # hundreds of recalls are about a megabyte
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any, NamedTuple
 
-from include.bucket import LakeError
-from include.errors import Hopeless
-from include.rest import RestError
+from include.errors import PermanentError
+from include.first.bucket import LakeError
+from include.first.rest import RestError
 from include.vehicle_recalls.commands.asking import NothingThere
 from include.vin_service.decoding import Vehicle
 from include.vin_service.lake_facts import Facts, LakeFacts
@@ -58,7 +58,7 @@ class Recalls:
                 asked = await asyncio.shield(asking)
         except TimeoutError:
             raise Trouble(f"NHTSA did not answer within {PATIENCE_S:.0f} s", 10) from None
-        except (RestError, Hopeless) as error:
+        except (RestError, PermanentError) as error:
             log.warning("NHTSA could not be asked for the recalls of %s: %s", model, error)
             raise Trouble.of(error, "NHTSA") from None
         except Exception:
@@ -90,7 +90,7 @@ class Recalls:
                 )
         except NothingThere:
             return KnownRecalls(asked.recalls, {}, "the lake has no recalls yet")
-        except (LakeError, Hopeless, TimeoutError) as error:
+        except (LakeError, PermanentError, TimeoutError) as error:
             why = str(error) or f"no answer within {LAKE_PATIENCE_S:.0f} s"
             log.warning("recalls were answered without the lake: %s", why)
             return KnownRecalls(asked.recalls, {}, "the lake could not be read")

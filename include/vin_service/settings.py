@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
-from include.errors import Hopeless
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.lake import Lake
 
 DAY_S = 24 * 3600
 MOST = 1_000_000_000  # seconds: 31 years
@@ -57,7 +57,7 @@ def _key(given: Mapping[str, str]) -> str | None:
     try:
         (key or "").encode()
     except UnicodeEncodeError:
-        raise Hopeless("VIN_API_KEY is no text in UTF-8; set another") from None
+        raise PermanentError("VIN_API_KEY is no text in UTF-8; set another") from None
     return key
 
 
@@ -73,7 +73,7 @@ def _number(
         value = kind("-1")
     if not least <= value <= MOST:
         what = "a whole number" if kind is int else "a number"
-        raise Hopeless(
+        raise PermanentError(
             f"{name} is {text[:40]!r}; set {what} from {least:g} to {MOST:,}, or leave it out"
         )
     return value
@@ -87,5 +87,7 @@ def _address(given: Mapping[str, str], name: str, default: str) -> str:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         # Not shown: it may carry a password.
-        raise Hopeless(f"{name} is no http address; set one such as {default}, or leave it out")
+        raise PermanentError(
+            f"{name} is no http address; set one such as {default}, or leave it out"
+        )
     return text

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from include.rest import SourceUnavailable
+from include.first.rest import SourceUnavailable
 
 MOST_WAITING, LEAST_WAITING = 200, 20
 BURST_S = 6.0  # what a quiet service has saved up: the calls of so many seconds

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from include.exchange import Answer
-from include.rest import RestClient, UnexpectedBody
+from include.first.exchange import Answer
+from include.first.rest import RestClient, UnexpectedBody
 from include.vin_service.decoding import Illegible, Unknown, Vehicle, verdict
 
 BATCH = 50  # vPIC decodes no more at once

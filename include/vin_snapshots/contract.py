@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pyarrow as pa
 
-from include.contract import Column, Contract, Limit
+from include.first.contract import Column, Contract, Limit
 
 SERVICE = "vin_service"  # the source, as a receipt names it
 TEXT = ("string",)

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.errors import Hopeless
-from include.keys import VinKeys, mint_token
-from include.lake import Lake, LakeError, columns_unlike
-from include.quality import Check, require
+from include.errors import PermanentError
+from include.first.keys import VinKeys, mint_token
+from include.first.lake import Lake, LakeError, columns_unlike
+from include.first.quality import Check, require
 from include.vin_snapshots.contract import CONTRACT
 from include.vin_snapshots.vin_api import VinApi
 
@@ -25,7 +25,7 @@ SHOWN = 5
 AT_THE_SERVICE = "look at the export of the VIN service; readers keep the version before"
 
 
-class OtherColumns(Hopeless):
+class OtherColumns(PermanentError):
     """The table was made by a contract that has other columns."""
 
 

@@ -9,11 +9,11 @@ from typing import Any, TypedDict, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.in_turn import project_until_current, write_in_turn
-from include.keys import VinKeys
-from include.lake import DataFile, Head, Lake
-from include.parquet import to_parquet
-from include.quality import Check, require
+from include.first.in_turn import project_until_current, write_in_turn
+from include.first.keys import VinKeys
+from include.first.lake import DataFile, Head, Lake
+from include.first.parquet import to_parquet
+from include.first.quality import Check, require
 from include.vin_snapshots.contract import CONTRACT, SERVICE, VEHICLES_LOST
 from include.vin_snapshots.fetch import Checked, Landed, vehicles
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from include.keys import VinKeys
-from include.lake import Lake
-from include.screen import checks_told
+from include.first.keys import VinKeys
+from include.first.lake import Lake
+from include.first.screen import checks_told
 from include.vin_snapshots.contract import CONTRACT
 from include.vin_snapshots.publish import CHANGED, UNCHANGED, Published
 

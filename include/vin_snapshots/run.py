@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vin_snapshots.fetch import check, fetch
 from include.vin_snapshots.publish import Published, project, publish
 from include.vin_snapshots.vin_api import VinApi

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.rest import Answer, RestClient, RestError, UnexpectedBody
-from include.rest_errors import instant
+from include.first.rest import Answer, RestClient, RestError, UnexpectedBody
+from include.first.rest_errors import instant
 
 KEY_HEADER = "X-API-Key"
 # Any other route needs the key too; this one answers at once that `-` is no VIN.

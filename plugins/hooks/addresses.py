@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import Connection
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 
 
 def base_url(connection: Connection, conn_id: str, official_host: str) -> str:
     """Without a scheme, in the host or in the schema, https is meant."""
     host = (connection.host or "").strip()
     if not host:
-        raise Hopeless(f"the connection `{conn_id}` has no host; set it to {official_host}")
+        raise PermanentError(f"the connection `{conn_id}` has no host; set it to {official_host}")
     try:
         url = urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
     except ValueError:
-        raise Hopeless(
+        raise PermanentError(
             f"the host of the connection `{conn_id}` is no address; set it to {official_host}"
         ) from None
     if connection.port and not re.search(r":\w+$", url.netloc):

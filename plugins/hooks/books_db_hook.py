@@ -6,7 +6,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.subject_books.database import BooksDb, DatabaseTrouble
 
 DRIVERS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
@@ -38,7 +38,7 @@ class BooksDbHook(BaseHook):
         try:
             database = BooksDb(self._url())
             database.try_out()
-        except (DatabaseTrouble, Hopeless, AirflowNotFoundException) as error:
+        except (DatabaseTrouble, PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
         return True, f"{database.where} can be loaded into"
 
@@ -48,18 +48,18 @@ class BooksDbHook(BaseHook):
             # As a URI, a path without a host ends up in the schema.
             path = connection.host or connection.schema
             if not path:
-                raise Hopeless(
+                raise PermanentError(
                     f"the connection `{self.conn_id}` names no file; set its host to a path"
                 )
             return URL.create("sqlite", database=path)
         if connection.conn_type not in DRIVERS:
-            raise Hopeless(
+            raise PermanentError(
                 f"the connection `{self.conn_id}` is of the type {connection.conn_type}; "
                 "postgres and sqlite are known"
             )
         missing = [part for part in ("host", "schema") if not getattr(connection, part)]
         if missing:
-            raise Hopeless(
+            raise PermanentError(
                 f"the connection `{self.conn_id}` has no {' and no '.join(missing)}; "
                 "`schema` is the name of the database"
             )

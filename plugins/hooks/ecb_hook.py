@@ -7,8 +7,8 @@ from datetime import date
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include.errors import Hopeless
-from include.rest import RestError
+from include.errors import PermanentError
+from include.first.rest import RestError
 from include.shoe_prices.ecb import OFFICIAL_HOST, Ecb, rates_in
 from plugins.hooks.addresses import base_url
 
@@ -42,7 +42,7 @@ class EcbHook(BaseHook):
                 f"{error}. Check the host of the connection `{self.conn_id}`; "
                 f"the official one is {OFFICIAL_HOST}"
             )
-        except (Hopeless, AirflowNotFoundException) as error:
+        except (PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
         if A_DAY not in rates:
             return False, (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include.errors import Hopeless
-from include.rest import AuthError, NotFound, RestError
+from include.errors import PermanentError
+from include.first.rest import AuthError, NotFound, RestError
 from include.site_outages.krakenflex import OFFICIAL_HOST, Krakenflex
 from plugins.hooks.addresses import base_url
 
@@ -43,7 +43,7 @@ class KrakenflexHook(BaseHook):
                 f"{error}. Check the host of the connection `{self.conn_id}`; "
                 f"the official one is {OFFICIAL_HOST}"
             )
-        except (Hopeless, AirflowNotFoundException) as error:
+        except (PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
         return True, "the API answers with its list of outages"
 
@@ -52,7 +52,7 @@ class KrakenflexHook(BaseHook):
         url = base_url(connection, self.conn_id, OFFICIAL_HOST)
         key = (connection.password or "").strip()
         if not key:
-            raise Hopeless(
+            raise PermanentError(
                 f"the connection `{self.conn_id}` has no password; set it to the key of the API"
             )
         return Krakenflex(url, key, attempts=attempts, total_s=total_s)

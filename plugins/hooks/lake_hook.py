@@ -9,9 +9,9 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.bucket import CLIENT_CONFIG, storage_options
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
+from include.errors import PermanentError
+from include.first.bucket import CLIENT_CONFIG, storage_options
+from include.first.lake import Lake, LakeError
 
 
 class LakeHook(BaseHook):
@@ -41,7 +41,7 @@ class LakeHook(BaseHook):
         try:
             lake = self._open()
             next(lake.keys(""), None)
-        except (LakeError, Hopeless, AirflowNotFoundException) as error:
+        except (LakeError, PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
         return True, f"the bucket {lake.bucket} can be read"
 
@@ -59,11 +59,11 @@ class LakeHook(BaseHook):
                 aws.get_session(region_name=aws.region_name), s3.meta.endpoint_url
             )
         except (ValueError, AttributeError, BotoCoreError, ClientError) as error:
-            raise Hopeless(
+            raise PermanentError(
                 f"the connection `{self.conn_id}` cannot be used: {error}; correct its extra"
             ) from None
         if not bucket or not isinstance(bucket, str):
-            raise Hopeless(
+            raise PermanentError(
                 f"the connection `{self.conn_id}` names no bucket; add to its extra "
                 '{"service_config": {"s3": {"bucket_name": "<bucket>"}}}'
             )

@@ -7,8 +7,8 @@ import os
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include.errors import Hopeless
-from include.rest import AuthError, RestError
+from include.errors import PermanentError
+from include.first.rest import AuthError, RestError
 from include.subject_books.open_library import OFFICIAL_HOST, OpenLibrary
 from plugins.hooks.addresses import base_url
 
@@ -51,7 +51,7 @@ class OpenLibraryHook(BaseHook):
                 f"{error}. Check the host of the connection `{self.conn_id}`; "
                 f"the official one is {OFFICIAL_HOST}"
             )
-        except (Hopeless, AirflowNotFoundException) as error:
+        except (PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
         return True, "the API answers with a book"
 
@@ -68,12 +68,12 @@ class OpenLibraryHook(BaseHook):
     def _contact(self, written: str | None, extra: object) -> str | None:
         if not isinstance(extra, dict) or (written and not extra and written.strip() != "{}"):
             # Airflow takes what is no JSON for an empty extra; nobody would be told of us.
-            raise Hopeless(
+            raise PermanentError(
                 f"the extra of the connection `{self.conn_id}` is no JSON object; correct it"
             )
         contact = extra.get("contact") or os.environ.get("HEADWATERS_CONTACT") or ""
         if not isinstance(contact, str) or not contact.isprintable() or not contact.isascii():
-            raise Hopeless(
+            raise PermanentError(
                 f"the extra `contact` of the connection `{self.conn_id}` is no mail address and "
                 "no address of a page; correct it"
             )

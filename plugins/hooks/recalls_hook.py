@@ -5,8 +5,8 @@ from __future__ import annotations
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include.errors import Hopeless
-from include.rest import AuthError, NotFound, RestError, SourceUnavailable
+from include.errors import PermanentError
+from include.first.rest import AuthError, NotFound, RestError, SourceUnavailable
 from include.vehicle_recalls.contract import CONTRACT, DATASET
 from include.vehicle_recalls.source import MAX_PAGE_SIZE, PAGE_SIZE, RecallsApi
 from plugins.hooks.addresses import base_url
@@ -50,7 +50,7 @@ class RecallsHook(BaseHook):
                 f"{error}. If another dataset was meant, set the extra `dataset` of the "
                 f"connection `{self.conn_id}`; NHTSA's recalls are {DATASET}"
             )
-        except (Hopeless, AirflowNotFoundException) as error:
+        except (PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
         also = f", and new ones: {', '.join(new)}" if new else ""
         return True, f"the API answers with all {len(CONTRACT.columns)} columns{also}"
@@ -60,7 +60,7 @@ class RecallsHook(BaseHook):
         extra = connection.extra_dejson
         if not isinstance(extra, dict) or (connection.extra and not extra):
             # Airflow takes what is no JSON for an empty extra; another dataset would be read.
-            raise Hopeless(
+            raise PermanentError(
                 f"the extra of the connection `{self.conn_id}` is no JSON object; correct it"
             )
         return RecallsApi(
@@ -76,7 +76,7 @@ class RecallsHook(BaseHook):
     def _text(self, name: str, given: object) -> str:
         if not isinstance(given, str | None):
             # Not shown: it may be a key.
-            raise Hopeless(
+            raise PermanentError(
                 f"the extra `{name}` of the connection `{self.conn_id}` is no text; "
                 "put it between quotes"
             )
@@ -87,7 +87,7 @@ class RecallsHook(BaseHook):
         text = "" if isinstance(given, bool) else str(given)
         if text.isdecimal() and 1 <= int(text) <= MAX_PAGE_SIZE:
             return int(text)
-        raise Hopeless(
+        raise PermanentError(
             f"the extra `page_size` of the connection `{self.conn_id}` is {given!r}; "
             f"set a whole number from 1 to {MAX_PAGE_SIZE}, or leave it out"
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include.errors import Hopeless
-from include.rest import RestClient, RestError
+from include.errors import PermanentError
+from include.first.rest import RestClient, RestError
 from include.shoe_prices.shop import OFFICIAL_HOST, Shop, client_of
 from include.shoe_prices.sign_in import Account, has_user, log_in
 from plugins.hooks.addresses import base_url
@@ -49,7 +49,7 @@ class ShopHook(BaseHook):
                 f"{error}. Check the host of the connection `{self.conn_id}`; "
                 f"the official one is {OFFICIAL_HOST}"
             )
-        except (Hopeless, AirflowNotFoundException) as error:
+        except (PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
 
     def _logged_in(self, client: RestClient, account: Account) -> tuple[bool, str]:
@@ -67,12 +67,12 @@ class ShopHook(BaseHook):
         url = base_url(connection, self.conn_id, OFFICIAL_HOST)
         extra = connection.extra_dejson
         if not isinstance(extra, dict) or (connection.extra and not extra):
-            raise Hopeless(
+            raise PermanentError(
                 f"the extra of the connection `{self.conn_id}` is no JSON object; correct it"
             )
         email, password = (connection.login or "").strip(), connection.password or ""
         if not email or not password:
-            raise Hopeless(
+            raise PermanentError(
                 f"the connection `{self.conn_id}` needs a login, which is an email, and a "
                 "password of at least four letters and digits; set both"
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include.errors import Hopeless
-from include.rest import AuthError, RestError
+from include.errors import PermanentError
+from include.first.rest import AuthError, RestError
 from include.vin_snapshots.vin_api import VinApi
 from plugins.hooks.addresses import base_url
 
@@ -47,7 +47,7 @@ class VinHook(BaseHook):
             return False, (
                 f"{error}. Check the host of the connection `{self.conn_id}`: {EXAMPLE_HOST}"
             )
-        except (Hopeless, AirflowNotFoundException) as error:
+        except (PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
         return True, "the VIN service answers"
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import BaseNotifier, get_current_context
 
-from include.masking import mask_urls
+from include.first.masking import mask_urls
 
 log = logging.getLogger(__name__)
 # Each a JSON list of objects: the class of a notifier under `notifier`, and what it takes.

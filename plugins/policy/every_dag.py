@@ -19,7 +19,7 @@ DEFAULTS = {
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
     "retry_policy": ExceptionRetryPolicy(
-        rules=[RetryRule(exception="include.errors.Hopeless", action=RetryAction.FAIL)]
+        rules=[RetryRule(exception="include.errors.PermanentError", action=RetryAction.FAIL)]
     ),
 }
 
@@ -65,7 +65,7 @@ def measure(pipeline: str, run: Any, set_aside: int = 0) -> None:
     """
     from airflow.sdk.observability import stats
 
-    from include.quality import ACCEPTED
+    from include.first.quality import ACCEPTED
 
     told = {
         "read_at": datetime.fromisoformat(run["observed_at"]).timestamp(),

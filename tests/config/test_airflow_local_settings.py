@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from include.local_apis.control import Control
+from fakes.control import Control
 from local.airflow_home import UI, airflow_environment
 from local.processes import clean_environment
 
@@ -30,7 +30,7 @@ if "scheduler" in sys.argv:
         children.append(os.fork())
         if not children[-1]:
             signal.alarm(300)  # a broken fork would wait for ever
-            from bench.headwaters import main
+            from benchmarks.headwaters import main
             print(main(RECALLS_URL, S3_URL, bucket)["rows"], flush=True)
             os._exit(0)
     print(*(os.waitpid(child, 0)[1] for child in children))

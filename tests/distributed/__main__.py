@@ -14,8 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from bench.headwaters import open_lake
-from bench.servers import fresh_bucket
+from benchmarks.headwaters import open_lake
+from benchmarks.servers import fresh_bucket
 from local.processes import LocalError
 from local.run import stopwatch
 from tests.distributed.cluster import SLOTS, Cluster, running_cluster

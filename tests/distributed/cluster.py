@@ -156,7 +156,7 @@ def _start_redis(parts: Parts, program: str) -> str:
 
 def _start_local_apis(parts: Parts, rows: int) -> str:
     port = free_port()
-    command = [sys.executable, "-m", "include.local_apis", "--port", str(port), "--rows", str(rows)]
+    command = [sys.executable, "-m", "fakes", "--port", str(port), "--rows", str(rows)]
     parts.start("the local APIs", command, clean_environment() | {"PYTHONPATH": str(ROOT)})
     parts.wait_until(lambda: _listens(port), "the local APIs")
     return f"http://127.0.0.1:{port}"

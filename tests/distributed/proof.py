@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.outcome import AGGREGATIONS
-from include.keys import Keys
-from include.lake import Lake
+from benchmarks.outcome import AGGREGATIONS
+from include.first.keys import Keys
+from include.first.lake import Lake
 from include.vehicle_recalls.commands.versions import head_with_data, versions_of
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.source import RecallsApi

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
 from local.processes import LocalError

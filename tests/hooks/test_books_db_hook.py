@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from plugins.hooks.books_db_hook import BooksDbHook
 
 Connect = Callable[..., BooksDbHook]
@@ -80,7 +80,7 @@ def test_the_connection_is_opened_on_first_use_and_once(connect: Connect) -> Non
 def test_what_is_missing_is_named(connect: Connect, parts: dict[str, str], says: str) -> None:
     """One line that names the connection and what it lacks."""
     hook = connect(**parts)
-    with pytest.raises(Hopeless, match=f"the connection `books_db`.*{says}"):
+    with pytest.raises(PermanentError, match=f"the connection `books_db`.*{says}"):
         hook.get_conn()
     good, told = hook.test_connection()
     assert not good

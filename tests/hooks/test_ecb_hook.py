@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from include.errors import Hopeless
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.errors import PermanentError
 from include.shoe_prices.ecb import Ecb, rates_in
 from plugins.hooks.ecb_hook import EcbHook
 
@@ -21,7 +21,7 @@ Connect = Callable[..., EcbHook]
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 
@@ -87,6 +87,6 @@ def test_a_host_without_rates_is_told(connect: Connect, recalls_url: str, replic
 def test_a_connection_without_a_host_is_told(connect: Connect) -> None:
     """In one line, for the run and for the test of the connection."""
     hook = connect(host="")
-    with pytest.raises(Hopeless, match="has no host"):
+    with pytest.raises(PermanentError, match="has no host"):
         hook.get_conn()
     assert not hook.test_connection()[0]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from include.errors import Hopeless
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.errors import PermanentError
 from include.site_outages.krakenflex import PATH, Krakenflex
 from plugins.hooks.krakenflex_hook import KrakenflexHook
 
@@ -20,7 +20,7 @@ Connect = Callable[..., KrakenflexHook]
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 
@@ -85,7 +85,7 @@ def test_a_good_connection_says_so(connect: Connect, replica: Control) -> None:
 def test_a_missing_key_is_told(connect: Connect, replica: Control, password: str | None) -> None:
     """Without asking anybody."""
     hook = connect(password=password)
-    with pytest.raises(Hopeless, match="`krakenflex_api` has no password; set it to the key"):
+    with pytest.raises(PermanentError, match="`krakenflex_api` has no password; set it to the key"):
         hook.get_conn()
     assert hook.test_connection()[0] is False
     assert replica.requests == []

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from botocore.client import BaseClient
 
-from include.bucket import CLIENT_CONFIG
-from include.errors import Hopeless
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.bucket import CLIENT_CONFIG
+from include.first.lake import Lake
 from plugins.hooks.lake_hook import LakeHook
 from tests.faulty_s3 import faulty_s3
 
@@ -100,7 +100,7 @@ def test_a_connection_without_a_bucket_is_one_line(
         "the connection `lake` names no bucket; add to its extra "
         '{"service_config": {"s3": {"bucket_name": "<bucket>"}}}'
     )
-    with pytest.raises(Hopeless) as caught:
+    with pytest.raises(PermanentError) as caught:
         hook.get_conn()
     assert str(caught.value) == line
     assert hook.test_connection() == (False, line)

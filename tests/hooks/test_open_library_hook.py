@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from include.errors import Hopeless
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.errors import PermanentError
 from include.subject_books.open_library import OpenLibrary
 from plugins.hooks.open_library_hook import OpenLibraryHook
 
@@ -20,7 +20,7 @@ Connect = Callable[..., OpenLibraryHook]
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     monkeypatch.setattr("include.subject_books.pace.time.sleep", waits.append)
     monkeypatch.delenv("HEADWATERS_CONTACT", raising=False)
     return waits
@@ -99,14 +99,14 @@ def test_the_contact(
 def test_a_contact_that_is_none_is_refused(connect: Connect, contact: object) -> None:
     """What cannot stand in a header is one line that names the connection."""
     hook = connect(extra={"contact": contact})
-    with pytest.raises(Hopeless, match="`contact` of the connection `open_library_api`"):
+    with pytest.raises(PermanentError, match="`contact` of the connection `open_library_api`"):
         hook.get_conn()
     assert hook.test_connection()[0] is False
 
 
 def test_an_extra_that_is_no_json_is_refused(connect: Connect) -> None:
     """Airflow would take it for an empty one."""
-    with pytest.raises(Hopeless, match="no JSON object"):
+    with pytest.raises(PermanentError, match="no JSON object"):
         connect(extra="contact=me").get_conn()
 
 
@@ -135,7 +135,7 @@ def test_testing_says_what_to_do(connect: Connect, replica: Control, fault: str,
 
 def test_a_refusal_names_the_contact(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open Library refuses who does not say who they are."""
-    from include.rest import AuthError
+    from include.first.rest import AuthError
 
     def refuse(*_: object, **__: object) -> None:
         raise AuthError("openlibrary.org refused access (403); check the token or key")

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from include.errors import Hopeless
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.errors import PermanentError
 from include.vehicle_recalls.source import Batch, RecallsApi
 from plugins.hooks.recalls_hook import RecallsHook
 
@@ -25,7 +25,7 @@ Connect = Callable[..., RecallsHook]
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 
@@ -87,7 +87,9 @@ def test_the_extra_says_dataset_and_page_size(
 def test_a_page_size_that_is_none_is_refused(connect: Connect, size: object) -> None:
     """A page size out of bounds is one line that names the connection and the bounds."""
     hook = connect(extra={"page_size": size})
-    with pytest.raises(Hopeless, match=r"`page_size` of the connection `recalls_api`.+ 1 to 50000"):
+    with pytest.raises(
+        PermanentError, match=r"`page_size` of the connection `recalls_api`.+ 1 to 50000"
+    ):
         hook.get_conn()
     assert hook.test_connection()[0] is False
 

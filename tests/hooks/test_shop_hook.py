@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from include.errors import Hopeless
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.errors import PermanentError
 from include.shoe_prices.shop import PATH, Shop
 from plugins.hooks import shop_tokens
 from plugins.hooks.shop_hook import AVATAR, NAME, ShopHook
@@ -39,7 +39,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
     variables = Variables()
     monkeypatch.setattr(shop_tokens, "Variable", variables)
     monkeypatch.setattr(shop_tokens, "mask_secret", variables.hidden.add)
-    monkeypatch.setattr("include.rest.sleep", lambda _: None)
+    monkeypatch.setattr("include.first.rest.sleep", lambda _: None)
     return variables
 
 
@@ -127,7 +127,7 @@ def test_the_path_of_the_api_need_not_be_given(
 def test_what_is_missing_is_named(connect: Connect, parts: dict[str, str], said: str) -> None:
     """In one line, for the run and for the test of the connection."""
     hook = connect(**parts)
-    with pytest.raises(Hopeless, match=said):
+    with pytest.raises(PermanentError, match=said):
         hook.get_conn()
     fine, message = hook.test_connection()
     assert not fine

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.vin_snapshots.vin_api import VinApi
 from plugins.hooks.vin_hook import VinHook
 from tests.vin_snapshots.stub import Stub, stub_service
@@ -19,7 +19,7 @@ Connect = Callable[..., VinHook]
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
-    monkeypatch.setattr("include.rest.sleep", lambda _: None)
+    monkeypatch.setattr("include.first.rest.sleep", lambda _: None)
     with stub_service() as stub:
         yield stub
 
@@ -131,5 +131,5 @@ def test_a_connection_that_is_not_there_is_told() -> None:
 
 def test_a_missing_host_is_hopeless(connect: Connect) -> None:
     """No retry of a task can mend it."""
-    with pytest.raises(Hopeless):
+    with pytest.raises(PermanentError):
         connect(host=" ").get_conn()

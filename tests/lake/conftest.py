@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.lake import Lake
+from include.first.lake import Lake
 from tests.faulty_s3 import FaultyS3
 from tests.lake.things import opened
 

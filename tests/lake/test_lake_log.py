@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from include.lake import CommitConflict, DataFile, Head, Lake, LakeError
-from include.parquet import to_parquet
+from include.first.lake import CommitConflict, DataFile, Head, Lake, LakeError
+from include.first.parquet import to_parquet
 from tests.faulty_s3 import FaultyS3
 from tests.lake.things import (
     LOG,

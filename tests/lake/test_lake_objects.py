@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from include.lake import Lake, LakeError
+from include.first.lake import Lake, LakeError
 from tests.faulty_s3 import FaultyS3
 from tests.lake.things import assert_told
 

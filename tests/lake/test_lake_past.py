@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from include import lake as lake_module
-from include.lake import RETENTION_DAYS, CommitConflict, Lake, LakeError
+from include.first.lake import RETENTION_DAYS, CommitConflict, Lake, LakeError
 from tests.faulty_s3 import FaultyS3
 from tests.lake.things import SCHEMA, TABLE, assert_told, commit, numbers_in
 

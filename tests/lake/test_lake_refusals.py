@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import pytest
 
-from include.errors import Hopeless
-from include.lake import CommitConflict, Lake, LakeError
-from include.parquet import to_parquet
+from include.errors import PermanentError
+from include.first.lake import CommitConflict, Lake, LakeError
+from include.first.parquet import to_parquet
 from tests.faulty_s3 import FaultyS3, faulty_s3
 from tests.lake.things import LOG, SCHEMA, SECRET, TABLE, assert_told, commit, opened, versions_of
 
@@ -45,7 +45,7 @@ def test_without_an_endpoint_the_lake_is_at_aws(environment: dict[str, str], end
 @pytest.mark.parametrize("environment", [{}, {"LAKE_BUCKET": ""}])
 def test_without_a_bucket_a_command_says_what_to_do(environment: dict[str, str]) -> None:
     """Nothing is guessed: one line that trying again does not help."""
-    with pytest.raises(Hopeless) as error:
+    with pytest.raises(PermanentError) as error:
         Lake.from_environment(environment)
     assert_told(error.value, "LAKE_BUCKET is not set", "make lake")
 

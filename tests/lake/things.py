@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from include.keys import mint_token
-from include.lake import DataFile, Head, Lake
-from include.parquet import to_parquet
+from include.first.keys import mint_token
+from include.first.lake import DataFile, Head, Lake
+from include.first.parquet import to_parquet
 
 TABLE = "things/table"
 SCHEMA = pa.schema([("n", pa.int64()), ("year", pa.int32())])

@@ -86,11 +86,14 @@ def environment() -> Path:
 def root(environment: Path, tmp_path: Path) -> Path:
     """A project of a few packages, which accepts nothing."""
     for lock in LOCKS:
-        tmp_path.joinpath(lock).touch()
+        (tmp_path / lock).parent.mkdir(exist_ok=True)
+        (tmp_path / lock).touch()
     tmp_path.joinpath(".venv-audit").symlink_to(environment)
-    tmp_path.joinpath("audit.toml").write_text("accepted = []")
+    tmp_path.joinpath("requirements/audit.toml").write_text("accepted = []")
     tmp_path.joinpath("requirements.txt").write_text("water==1.0 \\\n    --hash=sha256:0\n")
-    tmp_path.joinpath("localstack.lock").write_text("mud[deep]==0.1 ; os_name == 'nt' \\\n")
+    tmp_path.joinpath("requirements/localstack.lock").write_text(
+        "mud[deep]==0.1 ; os_name == 'nt' \\\n"
+    )
     return tmp_path
 
 
@@ -122,13 +125,13 @@ def test_a_finding_fails_and_says_what_where_and_which_version_helps(
     """One that is accepted, by any of its ids, is shown too, with the reason."""
     service.knows("water", "PYSEC-2026-1", "CVE-2026-1")
     service.knows("mud", "PYSEC-2026-2", "CVE-2026-2")
-    root.joinpath("audit.toml").write_text(
+    root.joinpath("requirements/audit.toml").write_text(
         '[[accepted]]\nid = "CVE-2026-2"\npackage = "mud"\n'
         'reason = "not reached"\nlook_again = 2999-01-01\n'
     )
     assert run_audit(root, service.options) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "mud 0.1 (localstack.lock): PYSEC-2026-2 CVE-2026-2, fixed in 9.9.9",
+        "mud 0.1 (requirements/localstack.lock): PYSEC-2026-2 CVE-2026-2, fixed in 9.9.9",
         "  it leaks",
         "  accepted until 2999-01-01: not reached",
         "water 1.0 (requirements.txt): PYSEC-2026-1 CVE-2026-1, fixed in 9.9.9",
@@ -162,11 +165,13 @@ def test_an_entry_without_a_finding_fails() -> None:
 
 def test_a_lock_is_accepted_as_a_whole_but_nothing_beyond_it() -> None:
     """The exception ends where the package is in another lock too, or is itself the attack."""
-    accepted, lock = [entry(lock="localstack.lock")], "localstack.lock"
+    accepted, lock = [entry(lock="requirements/localstack.lock")], "requirements/localstack.lock"
     assert judge([], accepted, TODAY)[1] == 0
     assert judge([finding("CVE-1", locks=(lock,))], accepted, TODAY)[1] == 0
-    assert judge([finding("CVE-1", locks=("bench.lock",))], accepted, TODAY)[1] == 1
-    assert judge([finding("CVE-1", locks=(lock, "bench.lock"))], accepted, TODAY)[1] == 1
+    assert judge([finding("CVE-1", locks=("requirements/bench.lock",))], accepted, TODAY)[1] == 1
+    assert (
+        judge([finding("CVE-1", locks=(lock, "requirements/bench.lock"))], accepted, TODAY)[1] == 1
+    )
     assert judge([finding("GHSA-1", "MAL-1", locks=(lock,))], accepted, TODAY)[1] == 1
 
 
@@ -213,36 +218,36 @@ def test_a_service_out_of_reach_is_told_in_one_line(environment: Path, service: 
     "text",
     [
         'id = "CVE-1"\nreason = "x"\nlook_again = 2999-01-01',
-        'id = "A"\npackage = "b"\nlock = "audit.lock"\nreason = "x"\nlook_again = 2999-01-01',
-        'lock = "audit.lock"\nreason = " "\nlook_again = 2999-01-01',
-        'lock = "audit.lock"\nreason = []\nlook_again = 2999-01-01',
-        'lock = "audti.lock"\nreason = "x"\nlook_again = 2999-01-01',
-        'lock = "audit.lock"\nreason = "x"\nlook_again = "2999-01-01"',
-        'lock = "audit.lock"\nreason = "x"',
-        'lock = "audit.lock"\nreasons = "x"\nlook_again = 2999-01-01',
+        'id = "A"\npackage = "b"\nlock = "requirements/audit.lock"\nreason = "x"\nlook_again = 2999-01-01',
+        'lock = "requirements/audit.lock"\nreason = " "\nlook_again = 2999-01-01',
+        'lock = "requirements/audit.lock"\nreason = []\nlook_again = 2999-01-01',
+        'lock = "requirements/audti.lock"\nreason = "x"\nlook_again = 2999-01-01',
+        'lock = "requirements/audit.lock"\nreason = "x"\nlook_again = "2999-01-01"',
+        'lock = "requirements/audit.lock"\nreason = "x"',
+        'lock = "requirements/audit.lock"\nreasons = "x"\nlook_again = 2999-01-01',
         "lock = ",
     ],
 )
 def test_a_list_that_is_not_well_formed_is_refused(tmp_path: Path, text: str) -> None:
     """A typing error switches no exception on, and none off, in silence."""
-    tmp_path.joinpath("audit.toml").write_text(f"[[accepted]]\n{text}\n")
+    tmp_path.joinpath("requirements/audit.toml").write_text(f"[[accepted]]\n{text}\n")
     with pytest.raises(LocalError, match=r"^audit\.toml"):
-        read_accepted(tmp_path / "audit.toml")
+        read_accepted(tmp_path / "requirements/audit.toml")
 
 
 def test_a_list_that_is_not_there_is_told(tmp_path: Path) -> None:
     """In a line, as one that is not text."""
     with pytest.raises(LocalError, match=r"^audit\.toml cannot be read: .*No such file"):
-        read_accepted(tmp_path / "audit.toml")
-    tmp_path.joinpath("audit.toml").write_bytes(b"\xff")
+        read_accepted(tmp_path / "requirements/audit.toml")
+    tmp_path.joinpath("requirements/audit.toml").write_bytes(b"\xff")
     with pytest.raises(LocalError, match=r"^audit\.toml cannot be read: "):
-        read_accepted(tmp_path / "audit.toml")
+        read_accepted(tmp_path / "requirements/audit.toml")
 
 
 def test_our_own_list_is_well_formed() -> None:
     """Each entry names a package or a lock that is there, and says why in a sentence."""
     pinned = {name for name, _ in pins_of(ROOT)}
-    entries = read_accepted(ROOT / "audit.toml")
+    entries = read_accepted(ROOT / "requirements" / "audit.toml")
     for each in entries:
         assert each.lock in LOCKS or each.package in pinned, str(each)
         assert len(each.reason.split()) >= 5, str(each)

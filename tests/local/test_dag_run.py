@@ -30,7 +30,7 @@ During handling of the above exception, another exception occurred:
 Traceback (most recent call last):
   File "a.py", line 2, in f
     raise SourceUnavailable
-include.rest_errors.SourceUnavailable: the API answered 503 five times: run again later
+include.first.rest_errors.SourceUnavailable: the API answered 503 five times: run again later
 
 some note:
     indented

@@ -20,7 +20,7 @@ from local.run import Connected
 DAY_THAT_FAILS = 99
 FAILURE = """\
 Traceback (most recent call last):
-include.errors.Hopeless: the audit has failed
+include.errors.PermanentError: the audit has failed
 2026-11-21T05:14:33.899596Z [info     ] Task instance state updated    [x] new_state=failed
 2026-11-21T05:14:33.905882Z [info     ] [DAG TEST] end task task_id=publish map_index=-1 [x]
 """.splitlines()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from include.lake import Lake
-from include.local_apis.control import Control
-from include.local_apis.made_up_plan import LAST
-from include.local_apis.published import FIRST_REFRESH
+from fakes.control import Control
+from fakes.made_up_plan import LAST
+from fakes.published import FIRST_REFRESH
+from include.first.lake import Lake
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
 from local.environment import connect_lake

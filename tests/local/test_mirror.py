@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.client import BaseClient
 
-from include.copying import listing, order
+from include.first.copying import listing, order
 from local import mirror
 from local.mirror_index import Index
 from local.processes import LocalError

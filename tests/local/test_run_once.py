@@ -17,7 +17,7 @@ from local.run import Connected
 Behaviour = Callable[[dict[str, str]], int]
 FAILED = """\
 Traceback (most recent call last):
-include.rest_errors.SourceUnavailable: the API answered 503 five times
+include.first.rest_errors.SourceUnavailable: the API answered 503 five times
 2026-11-21T05:14:33.899596Z [info     ] Task instance state updated    [x] new_state=failed
 2026-11-21T05:14:33.905882Z [info     ] [DAG TEST] end task task_id=census map_index=-1 [x]
 """.splitlines()

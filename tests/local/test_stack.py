@@ -15,7 +15,7 @@ import pytest
 import requests
 from botocore.client import BaseClient
 
-from include.local_apis.made_up_vins import examples
+from fakes.made_up_vins import examples
 from local.localstack import ROOT, s3_runs
 from local.processes import LocalError, Started, born, end_groups
 from local.stack import LOCAL_APIS, LOCALSTACK, Stack

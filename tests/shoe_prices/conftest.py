@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake
 from include.shoe_prices.ecb import Ecb
 from include.shoe_prices.publish import Published
 from include.shoe_prices.run import run
@@ -40,7 +40,7 @@ class Memory:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from include.local_apis.control import Control
-from include.rest import NotFound, UnexpectedBody
+from fakes.control import Control
+from include.first.rest import NotFound, UnexpectedBody
 from include.shoe_prices.ecb import Ecb, NoRate, rates_in
 from include.shoe_prices.price import choose, in_euros
 from include.shoe_prices.read import Asked

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
-from include.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED, replay
-from include.ledger_writer import LedgerTorn
-from include.local_apis.control import Control
-from include.quality import AuditFailed, CannotAccept
+from fakes.control import Control
+from include.errors import PermanentError
+from include.first.lake import Lake, LakeError
+from include.first.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED, replay
+from include.first.ledger_writer import LedgerTorn
+from include.first.quality import AuditFailed, CannotAccept
 from include.shoe_prices.contract import CONTRACT, PRODUCTS
 from include.shoe_prices.ecb import NoRate
 from include.shoe_prices.ledger import bring_to_head, products_of, read_ledger
@@ -342,7 +342,7 @@ def test_made_up_and_real_data_never_meet(
     """Neither in one run nor in one bucket; nothing is landed of the other."""
     run_on(20)
     before = set(lake.keys(""))
-    monkeypatch.setattr("include.exchange.Answer.publisher", "official")
+    monkeypatch.setattr("include.first.exchange.Answer.publisher", "official")
     with pytest.raises(OtherSource, match="another bucket"):
         run_on(23)
     assert set(lake.keys("")) == before
@@ -365,7 +365,7 @@ def test_made_up_and_real_data_never_meet(
 def test_days_that_make_no_sense_are_refused(lake: Lake, days: dict[str, str], said: str) -> None:
     """Before anything is read or written."""
     asked = {"rate_date": None, "start_date": None, "end_date": None} | days
-    with pytest.raises(Hopeless, match=said):
+    with pytest.raises(PermanentError, match=said):
         begin(lake, "Shoes", FRIDAY, **asked, run_id="test")
     assert list(lake.keys("")) == []
 
@@ -489,6 +489,6 @@ def test_the_audit_would_stop_a_wrong_price(
     monkeypatch.setattr(
         "include.shoe_prices.price.in_euros", lambda usd, rate: in_euros(usd * rate, Decimal(1))
     )
-    with pytest.raises(Hopeless, match="euros times rate"):
+    with pytest.raises(PermanentError, match="euros times rate"):
         run_on(20)
     assert lake.head(KEYS.table).version == -1

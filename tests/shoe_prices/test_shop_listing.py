@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from include.local_apis.control import Control
-from include.rest import UnexpectedBody
+from fakes.control import Control
+from include.first.rest import UnexpectedBody
 from include.shoe_prices.accept import accept
 from include.shoe_prices.shop import Listing, NoSuchCategory, Shop
 from tests.shoe_prices.conftest import ACCOUNT, Memory

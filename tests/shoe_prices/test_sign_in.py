@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from include.local_apis.control import Control
-from include.rest import RestError, SourceUnavailable
+from fakes.control import Control
+from include.first.rest import RestError, SourceUnavailable
 from include.shoe_prices.shop import Shop
 from include.shoe_prices.sign_in import Account, Tokens, WrongPassword
 from tests.shoe_prices.conftest import ACCOUNT, Memory

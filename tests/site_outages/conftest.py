@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.local_apis.control import Control
+from fakes.control import Control
 from include.site_outages.krakenflex import Krakenflex
 from include.site_outages.read import KEYS
 
@@ -13,7 +13,7 @@ from include.site_outages.read import KEYS
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from include.lake import LakeError
-from include.local_apis.made_up_outages import USUAL
-from include.rest import AuthError, BadRequest, SourceUnavailable
+from fakes.made_up_outages import USUAL
+from include.first.lake import LakeError
+from include.first.rest import AuthError, BadRequest, SourceUnavailable
 from include.site_outages.deliver import deliver, newest_delivery
 from include.site_outages.krakenflex import Krakenflex
 from include.site_outages.publish import publish

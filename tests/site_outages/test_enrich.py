@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.local_apis.made_up_outages import KINGFISHER
+from fakes.made_up_outages import KINGFISHER
 from include.site_outages.enrich import RULES, Enriched, enrich, instant
 from include.site_outages.read import as_posted
 

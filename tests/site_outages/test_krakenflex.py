@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.local_apis.control import Control
-from include.rest import (
+from fakes.control import Control
+from include.first.rest import (
     AuthError,
     BadRequest,
     NotFound,

@@ -12,7 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
-from include.rest import BadRequest
+from include.first.rest import BadRequest
 from include.site_outages.run import SINCE, SITE
 
 DAGS = Path(__file__).resolve().parent.parent.parent / "dags"

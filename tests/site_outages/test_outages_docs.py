@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.local_apis.made_up_outages import KINGFISHER
+from fakes.made_up_outages import KINGFISHER
 from include.site_outages.contract import CONTRACT
 from include.site_outages.enrich import RULES, enrich
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.local_apis.made_up_outages import USUAL
+from fakes.made_up_outages import USUAL
 from include.site_outages.report import render
 from include.site_outages.run import run
 

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
-from include.lake import Lake, LakeError
-from include.local_apis.made_up_outages import ODD, USUAL
-from include.quality import AuditFailed
+from fakes.made_up_outages import ODD, USUAL
+from include.first.lake import Lake, LakeError
+from include.first.quality import AuditFailed
 from include.site_outages import publish as publishing
 from include.site_outages.contract import CONTRACT
 from include.site_outages.deliver import deliver
@@ -219,7 +219,7 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(lake, delivered, monke
 
 def test_a_lost_race_is_run_again_on_top(lake, delivered, monkeypatch) -> None:
     """Another site's commit in between: both sites are in the next version."""
-    monkeypatch.setattr("include.in_turn.let_others_pass", lambda: None)
+    monkeypatch.setattr("include.first.in_turn.let_others_pass", lambda: None)
     run_before = delivered("no-outages")
     publish(lake, run_before)
     mine, other = delivered("kingfisher"), delivered("no-devices")

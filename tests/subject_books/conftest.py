@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, create_engine, text
 
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake
 from include.subject_books.database import BooksDb
 from include.subject_books.open_library import OpenLibrary
 from include.subject_books.pace import Pace
@@ -23,7 +23,7 @@ from tests.subject_books.postgres import WHY_NOT, cluster, programs
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses after trouble that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 

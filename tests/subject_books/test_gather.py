@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.rest import UnexpectedBody
+from include.first.rest import UnexpectedBody
 from include.subject_books.gather import MOST_PAGES, PASSES, gather, taken
 from include.subject_books.open_library import Page, Record, Said
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, Table, create_engine, inspect, select, text
 
-from include.errors import Hopeless
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.errors import PermanentError
+from include.first.lake import Lake
 from include.subject_books import load as loading
 from include.subject_books.database import BooksDb, DatabaseRefuses, DatabaseTrouble
 from include.subject_books.load import OtherSource, load
@@ -240,7 +240,7 @@ def test_made_up_and_real_never_mix(run_once: Run, database: BooksDb) -> None:
 
 def test_nothing_to_load_is_said(lake: Lake, database: BooksDb) -> None:
     """A subject without a version is an error, and makes no tables."""
-    with pytest.raises(Hopeless, match="no version of love"):
+    with pytest.raises(PermanentError, match="no version of love"):
         load(lake, database, "love")
 
 
@@ -289,7 +289,7 @@ def test_a_database_that_is_not_there_is_told_without_its_password() -> None:
     url = URL.create("postgresql+psycopg2", "me", "s3cret", "127.0.0.1", 1, "books")
     with pytest.raises(DatabaseTrouble, match=r"PostgreSQL at 127.0.0.1:1/books could not") as told:
         BooksDb(url).try_out()
-    assert not isinstance(told.value, Hopeless)
+    assert not isinstance(told.value, PermanentError)
     assert "s3cret" not in str(told.value)
     assert "\n" not in str(told.value)
 
@@ -315,7 +315,7 @@ def test_files_that_are_no_database_are_refused(tmp_path: Any) -> None:
 
 def test_another_kind_of_database_is_refused() -> None:
     """Only those two are tried."""
-    with pytest.raises(Hopeless, match="not mysql"):
+    with pytest.raises(PermanentError, match="not mysql"):
         BooksDb(URL.create("mysql", host="127.0.0.1"))
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from include.local_apis.control import Control
-from include.local_apis.open_library import LONGEST_URL
-from include.rest import (
+from fakes.control import Control
+from fakes.open_library import LONGEST_URL
+from include.first.rest import (
     AuthError,
     NotFound,
     RateLimited,
@@ -197,7 +197,7 @@ def test_records_of_another_shape_are_none(
 
 
 def _answer_with(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
-    from include.exchange import Answer, OneHostSession
+    from include.first.exchange import Answer, OneHostSession
 
     said = Answer(200, "openlibrary.org/x", {}, body.encode(), body.encode())
     monkeypatch.setattr(OneHostSession, "exchange", lambda *_, **__: said)

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
-from include.local_apis.control import Control
-from include.quality import AuditFailed, CannotAccept
+from fakes.control import Control
+from include.errors import PermanentError
+from include.first.lake import Lake, LakeError
+from include.first.quality import AuditFailed, CannotAccept
 from include.subject_books import publish as publishing
 from include.subject_books.open_library import OpenLibrary
 from include.subject_books.publish import project, publish
@@ -127,7 +127,7 @@ def test_raw_is_byte_for_byte_and_is_made_again(
     assert write(lake, landed)["sha256"] == current(lake, "curiosities")["sha256"]
     key = landed["pages"][0]["key"]
     lake.project(key, b"\x1f\x8b", {})
-    with pytest.raises(Hopeless, match="not as it was landed"):
+    with pytest.raises(PermanentError, match="not as it was landed"):
         write(lake, landed)
 
 

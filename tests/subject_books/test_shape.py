@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from include.local_apis import made_up_curiosities as curiosities
-from include.local_apis.made_up_books import complete_author
+from fakes import made_up_curiosities as curiosities
+from fakes.made_up_books import complete_author
 from include.subject_books.open_library import Record
 from include.subject_books.shape import Shaped, author_keys, shape
 from include.subject_books.tables import PUBLISHED, arrow_schema, key_of

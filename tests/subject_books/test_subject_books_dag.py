@@ -10,9 +10,9 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 
-from include.keys import Keys, Turn
-from include.local_apis.made_up_books import BIG, SMALL
-from include.local_apis.made_up_curiosities import SUBJECT
+from fakes.made_up_books import BIG, SMALL
+from fakes.made_up_curiosities import SUBJECT
+from include.first.keys import Keys, Turn
 from include.subject_books.versions import KEYS
 
 FILE = Path(__file__).resolve().parents[2] / "dags" / "subject_books.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls.ledger import bring_to_head
 from tests.vehicle_recalls.evidence import Row, a_row, land_rows, publish_landed
 

@@ -9,10 +9,10 @@ from itertools import count
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake
-from include.local_apis.app import create_app
-from include.local_apis.control import Control
-from include.local_apis.serve import serving
+from fakes.app import create_app
+from fakes.control import Control
+from fakes.serve import serving
+from include.first.lake import Lake
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
 from tests.faulty_s3 import faulty_s3

@@ -14,8 +14,8 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake
 from include.vehicle_recalls.commands.verify import verify
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.state import year_states

@@ -15,8 +15,8 @@ import pyarrow as pa
 import requests
 from botocore.client import BaseClient
 
-from include.keys import Keys, mint_token
-from include.lake import Lake
+from include.first.keys import Keys, mint_token
+from include.first.lake import Lake
 from include.vehicle_recalls.batches import BatchRef
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import Landed, PageRef, Part, Read, sign

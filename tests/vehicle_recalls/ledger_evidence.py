@@ -8,7 +8,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls.batches import BatchRef
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.publish import Published

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from include.errors import Hopeless
-from include.lake import LakeError
+from include.errors import PermanentError
+from include.first.lake import LakeError
 from include.vehicle_recalls.extract import SourceChanged
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
@@ -73,7 +73,7 @@ def main(s3_url: str, bucket: str, jobs: str) -> None:
     for url, years in json.loads(jobs):
         try:
             published = run(RecallsApi(url), lake, years)
-        except (LakeError, Hopeless, SourceChanged) as error:
+        except (LakeError, PermanentError, SourceChanged) as error:
             sys.exit(str(error))
         print(json.dumps(published), flush=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake, LakeError
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.accept import accept, read_page
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.partition import partition

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Head, Lake
-from include.local_apis import made_up_words
-from include.quality import AuditFailed, CannotAccept, Check
+from fakes import made_up_words
+from include.first.lake import Head, Lake
+from include.first.quality import AuditFailed, CannotAccept, Check
 from include.vehicle_recalls import audit as auditing
 from include.vehicle_recalls import publish as publishing
 from include.vehicle_recalls import write

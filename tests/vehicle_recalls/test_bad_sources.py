@@ -16,10 +16,10 @@ import pyarrow as pa
 import pytest
 from botocore.client import BaseClient
 
-from include.errors import Hopeless
-from include.lake import Lake
-from include.local_apis.control import Control
-from include.rest import (
+from fakes.control import Control
+from include.errors import PermanentError
+from include.first.lake import Lake
+from include.first.rest import (
     AuthError,
     BadRequest,
     NotFound,
@@ -112,7 +112,7 @@ def api(recalls_url: str, source: Control) -> RecallsApi:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that the client would have made; none is made."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 
@@ -216,7 +216,7 @@ def test_what_does_not_pass_is_told_and_mended_later(
     """After five attempts the run gives up, names the host and says when to come back."""
     source.fault(kind, times=None, after=2, only="page", **options)
     trouble = fails(api, lake, error, where(api), *words, "(after 5 attempts)")
-    assert not isinstance(trouble, Hopeless)
+    assert not isinstance(trouble, PermanentError)
     source.faults.clear()
     mends(api, lake, clean)
 
@@ -267,7 +267,7 @@ def test_a_source_that_never_agrees_with_itself(
     trouble = fails(
         api, lake, SourceChanged, "could not be read whole in 3 tries", "Run again", *words
     )
-    assert not isinstance(trouble, Hopeless)
+    assert not isinstance(trouble, PermanentError)
     assert "nothing was published" in str(trouble)
     source.faults.clear()
     source.day = 2
@@ -302,7 +302,7 @@ def test_a_wrong_token_fails_at_once_and_stays_secret(
             "Invalid app_token specified",
             "check the token",
         )
-    assert isinstance(trouble, Hopeless)
+    assert isinstance(trouble, PermanentError)
     assert len(source.requests) == 1
     assert token not in str(trouble)
     assert token not in caplog.text
@@ -319,7 +319,7 @@ def test_a_wrong_dataset_fails_at_once(recalls_url: str, source: Control, settle
         "dataset.missing",
         "check the host and the name in the path",
     )
-    assert isinstance(trouble, Hopeless)
+    assert isinstance(trouble, PermanentError)
     assert len(source.requests) == 1
 
 
@@ -449,7 +449,7 @@ def test_another_source_is_not_put_over_this_one(
         "nothing was read",
         "Use another bucket",
     )
-    assert isinstance(trouble, Hopeless)
+    assert isinstance(trouble, PermanentError)
     source.seed = 7
     mends(api, lake, clean)
 
@@ -504,7 +504,7 @@ def test_a_column_that_broke_stops_the_run(
     source.fault(kind, **options)
     words_of_all = ("Nothing was published", "change include/vehicle_recalls/contract.py")
     trouble = fails(api, settled, ContractBroken, words, *words_of_all)
-    assert isinstance(trouble, Hopeless)
+    assert isinstance(trouble, PermanentError)
 
 
 @pytest.mark.parametrize(
@@ -516,7 +516,7 @@ def test_a_source_without_its_date_column_is_told(
     """The first question already needs the date: the source's own words name it."""
     source.fault(kind, name="report_received_date", **options)
     trouble = fails(api, settled, BadRequest, DATASET, "400", "report_received_date")
-    assert isinstance(trouble, Hopeless)
+    assert isinstance(trouble, PermanentError)
 
 
 def test_headers_without_columns_are_looked_up(

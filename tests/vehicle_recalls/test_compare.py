@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.bucket import Missing
-from include.keys import Keys
-from include.lake import Lake
-from include.ledger import EDITED, PUBLISHED, RETRACTED
+from include.first.bucket import Missing
+from include.first.keys import Keys
+from include.first.lake import Lake
+from include.first.ledger import EDITED, PUBLISHED, RETRACTED
 from include.vehicle_recalls import compare as compare_module
 from include.vehicle_recalls.compare import Comparison, compare, read_years
 from include.vehicle_recalls.contract import CONTRACT

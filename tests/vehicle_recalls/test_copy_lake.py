@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pytest
 from botocore.client import BaseClient
 
-from include.bucket import LakeError
-from include.copying import is_written_once
-from include.keys import Turn
-from include.lake import Lake
+from include.first.bucket import LakeError
+from include.first.copying import is_written_once
+from include.first.keys import Turn
+from include.first.lake import Lake
 from include.vehicle_recalls.commands.copy_lake import NoCopyOfIt, copy_lake
 from include.vehicle_recalls.project import project_years
 from tests.faulty_s3 import FaultyS3

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from include.lake import Lake, LakeError
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.project import project_years
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi

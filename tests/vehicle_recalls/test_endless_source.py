@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls.extract import READS, SourceChanged, land, take_census
 from include.vehicle_recalls.source import Batch, Page
 from tests.vehicle_recalls.test_histories import SmallSource

@@ -11,8 +11,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake
 from include.vehicle_recalls import extract
 from include.vehicle_recalls.batches import BatchRef, plan_all, plan_some
 from include.vehicle_recalls.extract import (

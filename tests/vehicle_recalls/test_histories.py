@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from include import ledger
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls import compare, extract
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import land, take_census

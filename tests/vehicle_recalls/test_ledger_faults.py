@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake, LakeError
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.ledger import bring_to_head, ledger_state
 from tests.faulty_s3 import Call, FaultyS3
 from tests.vehicle_recalls.evidence import KEYS, Row, a_row, listing, new_lake, one_clear_line
@@ -296,7 +296,7 @@ def test_writers_in_threads_tell_each_version_once(
 
 WRITE = """
 import sys
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls.ledger import bring_to_head
 s3, bucket = sys.argv[1:]
 keys = {"region": "us-east-1", "access_key": "test", "secret_key": "test"}

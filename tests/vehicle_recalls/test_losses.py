@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.lake import Lake
+from include.first.lake import Lake
 from tests.vehicle_recalls.evidence import Row
 from tests.vehicle_recalls.test_audit import MAY_BE_NULL, failures, publish_rows, rows_of
 

@@ -7,9 +7,9 @@ from argparse import Namespace
 import pytest
 from botocore.client import BaseClient
 
-from include.bucket import LakeError
-from include.errors import Hopeless
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.bucket import LakeError
+from include.first.lake import Lake
 from include.vehicle_recalls import project
 from include.vehicle_recalls.commands.copy_lake import NoCopyOfIt, copy_lake
 from include.vehicle_recalls.commands.verify import verify
@@ -61,7 +61,7 @@ def test_a_table_that_was_restored_without_its_ledger_stops_everything(
 ) -> None:
     """The line names both; restored together they go on."""
     past.delete(f"{TABLE_LOG}{NEWEST}")
-    with pytest.raises(Hopeless) as error:
+    with pytest.raises(PermanentError) as error:
         run_project(past)
     one_clear_line(error.value, "ledger tells of version 3", "restore both from the same copy")
     for folder in (KEYS.table, KEYS.ledger):
@@ -93,7 +93,7 @@ def test_what_was_deleted_or_overwritten_comes_back_by_version(past: Lake) -> No
     for key in table:
         if key.endswith(".parquet"):
             past.project(key, b"by mistake", {})
-    with pytest.raises(Hopeless):
+    with pytest.raises(PermanentError):
         verify(past, lambda _: None)
     only_the_first_version(past, f"{KEYS.table}/")
     assert listing(past) == before

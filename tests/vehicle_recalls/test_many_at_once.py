@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from include.lake import Lake
-from include.local_apis.app import create_app
-from include.local_apis.serve import serving
+from fakes.app import create_app
+from fakes.serve import serving
+from include.first.lake import Lake
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
 from include.vehicle_recalls.state import year_states

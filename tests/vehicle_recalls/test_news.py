@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls import publish as publishing
 from include.vehicle_recalls.bulletin import WARNING_LINES, bulletin, headline, subject
 from include.vehicle_recalls.commands import changes

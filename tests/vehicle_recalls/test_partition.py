@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.lake import Lake
-from include.local_apis.control import DIRT, Control
-from include.quality import AuditFailed
+from fakes.control import DIRT, Control
+from include.first.lake import Lake
+from include.first.quality import AuditFailed
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.partition import partition, read_ipc
 from include.vehicle_recalls.rows import read_rows

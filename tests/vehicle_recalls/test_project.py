@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
+from include.errors import PermanentError
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import ledger_state
 from include.vehicle_recalls.project import (
@@ -328,7 +328,7 @@ def test_other_bytes_under_a_right_origin_are_written_anew(lake: Lake) -> None:
 
 def test_without_a_table_the_command_says_so(lake: Lake) -> None:
     """One line names the table, and nothing is written."""
-    with pytest.raises(Hopeless) as error:
+    with pytest.raises(PermanentError) as error:
         _commanded(lake)
     one_clear_line(error.value, f"s3://{lake.bucket}/{KEYS.table}", "has no version yet")
     assert listing(lake) == {}

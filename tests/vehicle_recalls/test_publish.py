@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from include.lake import Lake, LakeError
-from include.quality import AuditFailed
+from include.first.lake import Lake, LakeError
+from include.first.quality import AuditFailed
 from include.vehicle_recalls import extract
 from include.vehicle_recalls.extract import BatchRef, Landed, Part, TornRead
 from include.vehicle_recalls.ledger import bring_to_head, read_ledger

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from include.lake import Lake, LakeError
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.extract import land, take_census
 from include.vehicle_recalls.ledger import bring_to_head
 from include.vehicle_recalls.partition import partition

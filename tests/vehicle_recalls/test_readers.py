@@ -13,8 +13,8 @@ import pytest
 from botocore.client import BaseClient
 from deltalake import DeltaTable
 
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake
-from include.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
+from include.first.lake import Lake
+from include.first.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import (
     LEDGER,
@@ -468,7 +468,7 @@ def test_more_files_than_are_fetched_ahead_come_in_order(
     four: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However few requests go side by side, every version comes once, in its place."""
-    monkeypatch.setattr("include.ledger_writer.REQUESTS_AT_ONCE", 1)
+    monkeypatch.setattr("include.first.ledger_writer.REQUESTS_AT_ONCE", 1)
     assert _read(four) == [(2, "A"), (3, "B"), (4, "C"), (5, "D")]
 
 
@@ -476,7 +476,7 @@ def test_a_reader_fetches_a_few_files_ahead_and_holds_nothing_back(
     four: Lake, proxy: FaultyS3, shaky: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first table comes before the last file was asked for; who stops early stops it all."""
-    monkeypatch.setattr("include.ledger_writer.REQUESTS_AT_ONCE", 1)
+    monkeypatch.setattr("include.first.ledger_writer.REQUESTS_AT_ONCE", 1)
     tables = read_ledger(shaky)
     assert shaky.bucket == four.bucket
     assert proxy.calls == []

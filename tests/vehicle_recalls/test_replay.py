@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from botocore.client import BaseClient
 
-from include.contract import Contract
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
-from include.local_apis.control import Control
-from include.parquet import to_parquet
+from fakes.control import Control
+from include.errors import PermanentError
+from include.first.contract import Contract
+from include.first.lake import Lake, LakeError
+from include.first.parquet import to_parquet
 from include.vehicle_recalls import extract, write
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.extract import OtherSource, Part, land, take_census
@@ -217,7 +217,7 @@ def _changed_on_day_2(api: RecallsApi, replica: Control, lake: Lake) -> list[int
 def test_a_replay_asks_nobody_and_takes_no_years(api: RecallsApi, lake: Lake):
     """The years are those of the read; asking for some of them is refused in one line."""
     told = run(api, lake)
-    with pytest.raises(Hopeless, match="leave `years` empty"):
+    with pytest.raises(PermanentError, match="leave `years` empty"):
         run(NOBODY, lake, [2019], source=f"raw:{told['token']}")
 
 
@@ -285,7 +285,7 @@ def test_a_token_without_raw_is_refused_with_those_that_have_some(lake: Lake):
 def test_what_is_no_token_is_refused(lake: Lake, value: str):
     """The line quotes what was given and shows what a token looks like."""
     land_rows(lake, [a_row(1)])
-    with pytest.raises(Hopeless) as refusal:
+    with pytest.raises(PermanentError) as refusal:
         replay(lake, value)
     one_clear_line(refusal.value, f"`raw:{value}` names no read")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls import report
 from include.vehicle_recalls.news import News
 from include.vehicle_recalls.publish import Published

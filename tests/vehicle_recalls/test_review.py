@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from include.lake import Lake
-from include.local_apis.control import Control
-from include.quality import AuditFailed
-from include.screen import printable
+from fakes.control import Control
+from include.first.lake import Lake
+from include.first.quality import AuditFailed
+from include.first.screen import printable
 from include.vehicle_recalls.extract import land, take_census
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.publish import publish

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake
 from include.vehicle_recalls import extract
 from include.vehicle_recalls.ledger import LedgerTorn
 from include.vehicle_recalls.report import render

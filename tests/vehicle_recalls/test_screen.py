@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.screen import printable
+from include.first.screen import printable
 from include.vehicle_recalls.screen import aligned, fitted, moved, wrapped
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.local_apis.control import Control
-from include.rest import (
+from fakes.control import Control
+from include.first.rest import (
     AuthError,
     BadRequest,
     NotFound,
@@ -40,7 +40,7 @@ DATED = Batch("dated", None, None, undated=False)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 

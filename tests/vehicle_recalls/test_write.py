@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.lake import Lake
-from include.parquet import to_parquet
+from include.first.lake import Lake
+from include.first.parquet import to_parquet
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.partition import partition
 from include.vehicle_recalls.write import facts_of, write_candidate, write_parquet

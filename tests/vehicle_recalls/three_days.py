@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.client import BaseClient
 
-from include.keys import mint_token
-from include.lake import Lake
+from include.first.keys import mint_token
+from include.first.lake import Lake
 from include.vehicle_recalls.ledger import bring_to_head
 from include.vehicle_recalls.project import project_aggregates, project_years
 from include.vehicle_recalls.report import project_reports

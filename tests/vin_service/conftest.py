@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from include.local_apis import made_up_vins
-from include.local_apis.control import Control
-from include.local_apis.serve import serving
+from fakes import made_up_vins
+from fakes.control import Control
+from fakes.serve import serving
 from include.vin_service.app import create_app
 from include.vin_service.settings import Settings
 
@@ -67,7 +67,7 @@ def settings(recalls_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def start(replica: Control, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts services that end with the test; their retries do not wait."""
-    monkeypatch.setattr("include.rest.sleep", lambda _: None)
+    monkeypatch.setattr("include.first.rest.sleep", lambda _: None)
     with ExitStack() as stack:
 
         def started(settings: Settings) -> Service:

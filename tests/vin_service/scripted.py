@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from include.local_apis.serve import serving
+from fakes.serve import serving
 
 
 class Asked(NamedTuple):

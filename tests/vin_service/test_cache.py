@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.vin_service import cache_file, cache_schema
 from include.vin_service.cache import Cache, CacheTrouble, Kept, OtherSource
 from include.vin_service.cache_schema import APPLICATION_ID, MIGRATIONS
@@ -111,7 +111,7 @@ def test_two_sources_never_share_a_cache(cache: Cache, db: Path) -> None:
         cache.put([CAR], 2, "official")
     for word in ("made-up:1", "official", str(db), "VIN_DB"):
         assert word in str(refused.value)
-    assert isinstance(refused.value, Hopeless)
+    assert isinstance(refused.value, PermanentError)
     assert cache.source() == "made-up:1"
     assert cache.get(CAR.vin) is None
 
@@ -240,7 +240,7 @@ def test_a_step_that_fails_leaves_the_version_before(
     step = "CREATE TABLE half (one TEXT); CREATE TABLE kinds (again TEXT)"
     monkeypatch.setattr(cache_schema, "MIGRATIONS", (*MIGRATIONS, step))
     monkeypatch.setattr(cache_file, "MIGRATIONS", (*MIGRATIONS, step))
-    with pytest.raises(Hopeless, match=r"vins\.db"):
+    with pytest.raises(PermanentError, match=r"vins\.db"):
         Cache.open(db)
     with closing(sqlite3.connect(db)) as plain:
         assert plain.execute("PRAGMA user_version").fetchone() == (1,)
@@ -263,7 +263,7 @@ def test_a_database_that_is_not_ours_is_left_alone(db: Path, made: str, words: s
     with closing(sqlite3.connect(db)) as theirs:
         theirs.executescript(made)
         before = db.read_bytes()
-        with pytest.raises(Hopeless) as refused:
+        with pytest.raises(PermanentError) as refused:
             Cache.open(db)
         assert words in str(refused.value)
         assert str(db) in str(refused.value)
@@ -279,6 +279,6 @@ def test_a_killed_programs_log_is_left_alone(tmp_path: Path, db: Path) -> None:
         for suffix in ("", "-wal"):
             shutil.copy(tmp_path / f"theirs.db{suffix}", f"{db}{suffix}")
     before = db.read_bytes(), Path(f"{db}-wal").read_bytes()
-    with pytest.raises(Hopeless, match="another program's"):
+    with pytest.raises(PermanentError, match="another program's"):
         Cache.open(db)
     assert (db.read_bytes(), Path(f"{db}-wal").read_bytes()) == before

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.vin_service import cache_file
 from include.vin_service.cache import Cache, CacheTrouble, Kept
 from include.vin_service.decoding import Unknown, Vehicle
@@ -239,7 +239,7 @@ def test_a_full_disk_keeps_what_it_has(tmp_path: Path) -> None:
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     """A folder in place of the file is one line, and nothing is made in it."""
-    with pytest.raises(Hopeless, match="is a folder; set VIN_DB"):
+    with pytest.raises(PermanentError, match="is a folder; set VIN_DB"):
         Cache.open(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -247,14 +247,14 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
     """A folder that cannot be made is one line that names the cache."""
     (tmp_path / "file").touch()
-    with pytest.raises(Hopeless, match=r"vins\.db cannot be opened: .*; set VIN_DB"):
+    with pytest.raises(PermanentError, match=r"vins\.db cannot be opened: .*; set VIN_DB"):
         Cache.open(tmp_path / "file" / "vins.db")
 
 
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.vin_service.cache import Cache
 
 if os.getuid() == 0:
@@ -263,7 +263,7 @@ if os.getuid() == 0:
     os.setuid(65534)
 try:
     Cache.open(Path(sys.argv[1]))
-except Hopeless as refused:
+except PermanentError as refused:
     print(refused)
 """
 

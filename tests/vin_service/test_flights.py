@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from include.rest import SourceUnavailable
+from include.first.rest import SourceUnavailable
 from include.vin_service.flights import Flights
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.schemas import BaseSchema
 
-from include.local_apis.app import create_app as create_local_apis
-from include.local_apis.serve import serving
+from fakes.app import create_app as create_local_apis
+from fakes.serve import serving
 from include.vin_service.app import create_app
 from include.vin_service.settings import Settings
 

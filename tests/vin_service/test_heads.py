@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 
-from include.local_apis.serve import bind
+from fakes.serve import bind
 from include.vin_service import guard, heads
 from include.vin_service.heads import BoundedHeads
 

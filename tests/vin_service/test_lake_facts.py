@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.errors import PermanentError
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.commands.changes import changes
 from include.vehicle_recalls.commands.history import history
 from include.vehicle_recalls.contract import CONTRACT
@@ -342,14 +342,14 @@ def test_the_recalls_of_a_model_are_in_the_lake(
 
 def test_a_lake_without_recalls(lake: Lake) -> None:
     """One line says that nothing was published yet."""
-    with pytest.raises(Hopeless, match="has no version yet"):
+    with pytest.raises(PermanentError, match="has no version yet"):
         LakeFacts(lake).of({RISING: OF_2019})
 
 
 def test_a_bucket_that_is_not_there(lake: Lake) -> None:
     """The lake's own line, which names the bucket."""
     nowhere = Lake(lake.s3, f"{lake.bucket}-gone", lake.storage_options)
-    with pytest.raises((LakeError, Hopeless), match=nowhere.bucket):
+    with pytest.raises((LakeError, PermanentError), match=nowhere.bucket):
         LakeFacts(nowhere).of({RISING: OF_2019})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from include.rest import RateLimited, SourceUnavailable
+from include.first.rest import RateLimited, SourceUnavailable
 from include.vin_service import lookups as lookups_module
 from include.vin_service.cache import Cache, CacheTrouble
 from include.vin_service.decoding import Unknown, Vehicle

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from include.local_apis.control import Control
-from include.rest import BadRequest, RateLimited, RestError, SourceUnavailable, UnexpectedBody
+from fakes.control import Control
+from include.first.rest import BadRequest, RateLimited, RestError, SourceUnavailable, UnexpectedBody
 from include.vin_service.decoding import Vehicle
 from include.vin_service.model_recalls import Asked, ModelRecall, ModelRecalls
 from include.vin_service.vpic import Vpic
@@ -48,7 +48,7 @@ NONE = {"Count": 0, "Message": "Results returned successfully", "results": []}
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.rest.sleep", lambda _: None)
+    monkeypatch.setattr("include.first.rest.sleep", lambda _: None)
 
 
 def recalled(*results: Any, **headers: str) -> Response:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from playwright.sync_api import Browser
 
-from include.local_apis.serve import serving
+from fakes.serve import serving
 from include.vin_service import page
 from include.vin_service.page import Card
 from tests.vin_service.browser import NARROWEST, PHONE, WIDE, chromium, opened

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.local_apis import made_up_vins
+from fakes import made_up_vins
 from include.vin_service.cache import Cache, CacheTrouble
 from include.vin_service.lookups import Lookups, Trouble
 from include.vin_service.settings import Settings

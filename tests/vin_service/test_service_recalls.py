@@ -7,9 +7,9 @@ from dataclasses import replace
 import pyarrow.compute as pc
 import pytest
 
-from include.exchange import Answer
-from include.keys import Keys
-from include.lake import Lake
+from include.first.exchange import Answer
+from include.first.keys import Keys
+from include.first.lake import Lake
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
 from include.vin_service.answers import NOTE

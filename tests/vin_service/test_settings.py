@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 from include.vin_service.settings import Settings
 
 
@@ -83,7 +83,7 @@ def test_workers_share_the_limits(workers: str, calls: int, a_minute: int) -> No
 )
 def test_a_wrong_setting_is_one_line_with_its_name(wrong: dict[str, str]) -> None:
     """What cannot be used is refused at the start, not at the first request."""
-    with pytest.raises(Hopeless, match=r"^(?!.*\n)") as refused:
+    with pytest.raises(PermanentError, match=r"^(?!.*\n)") as refused:
         Settings.from_environment(wrong)
     assert str(refused.value).startswith(next(iter(wrong)))
 
@@ -95,6 +95,6 @@ def test_the_key_does_not_show() -> None:
 
 def test_a_password_in_an_address_does_not_show() -> None:
     """An address that is refused is not quoted: it may hold a password."""
-    with pytest.raises(Hopeless) as refused:
+    with pytest.raises(PermanentError) as refused:
         Settings.from_environment({"VPIC_URL": "ftp://me:sesame@x/"})
     assert "sesame" not in str(refused.value)

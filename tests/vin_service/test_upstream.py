@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.rest import SourceUnavailable
+from include.first.rest import SourceUnavailable
 from include.vin_service import upstream
 from include.vin_service.upstream import TokenBucket, Upstream
 

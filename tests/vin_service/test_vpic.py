@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from include.local_apis import made_up_vins
-from include.local_apis.control import Control
-from include.rest import RateLimited, RestError, SourceUnavailable, UnexpectedBody
+from fakes import made_up_vins
+from fakes.control import Control
+from include.first.rest import RateLimited, RestError, SourceUnavailable, UnexpectedBody
 from include.vin_service.decoding import Unknown, Vehicle
 from include.vin_service.vpic import BATCH, Vpic
 from tests.vin_service.scripted import reply, saying
@@ -33,7 +33,7 @@ def decoded(*results: Any, **headers: str) -> Response:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client would have waited before it asked again."""
     waited: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waited.append)
+    monkeypatch.setattr("include.first.rest.sleep", waited.append)
     return waited
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from include.local_apis import made_up_vins
-from include.local_apis.control import Control
+from fakes import made_up_vins
+from fakes.control import Control
 from include.vin_service.cache import Cache
 from local.processes import clean_environment, free_port
 

@@ -14,7 +14,7 @@ from tests.vin_snapshots.stub import Stub, stub_service
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.rest.sleep", waits.append)
+    monkeypatch.setattr("include.first.rest.sleep", waits.append)
     return waits
 
 

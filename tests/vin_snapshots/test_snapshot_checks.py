@@ -7,9 +7,9 @@ import json
 import pyarrow as pa
 import pytest
 
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
-from include.quality import AuditFailed
+from include.errors import PermanentError
+from include.first.lake import Lake, LakeError
+from include.first.quality import AuditFailed
 from include.vin_snapshots.fetch import KEYS, check, fetch, vehicles
 from include.vin_snapshots.vin_api import VinApi
 from tests.vin_snapshots.stub import NAMES, Stub, parquet, table, vehicle
@@ -140,6 +140,6 @@ def test_vehicles_are_sorted_and_typed(stub: Stub, api: VinApi, lake: Lake) -> N
 def test_a_table_of_other_columns_is_left_alone(stub: Stub, api: VinApi, lake: Lake) -> None:
     """The service is not even asked."""
     lake.create(KEYS.table, ROWS.drop_columns(["model"]).schema)
-    with pytest.raises(Hopeless, match=r"other columns or types than the contract \(.*model"):
+    with pytest.raises(PermanentError, match=r"other columns or types than the contract \(.*model"):
         fetch(api, lake, "run 1")
     assert stub.asked == []

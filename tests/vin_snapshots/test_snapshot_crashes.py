@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake, LakeError
+from include.first.lake import Lake, LakeError
 from include.vin_snapshots.fetch import KEYS, check, fetch
 from include.vin_snapshots.publish import project, publish
 from include.vin_snapshots.run import run

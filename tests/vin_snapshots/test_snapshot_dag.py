@@ -12,8 +12,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
-from include.lake import Lake
-from include.quality import AuditFailed
+from include.first.lake import Lake
+from include.first.quality import AuditFailed
 from include.vin_snapshots.fetch import KEYS
 from tests.vin_snapshots.stub import Stub, vehicle
 

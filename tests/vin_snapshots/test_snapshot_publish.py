@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.lake import Lake
-from include.quality import AuditFailed, CannotAccept
+from include.first.lake import Lake
+from include.first.quality import AuditFailed, CannotAccept
 from include.vin_snapshots.contract import CONTRACT
 from include.vin_snapshots.fetch import KEYS, check, fetch
 from include.vin_snapshots.publish import Published, compare, project, publish

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vin_snapshots.fetch import KEYS, check, fetch
 from include.vin_snapshots.publish import publish
 from include.vin_snapshots.report import render

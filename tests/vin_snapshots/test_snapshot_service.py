@@ -11,11 +11,11 @@ from fastapi import FastAPI, Request
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.responses import Response
 
-from include.lake import Lake
-from include.local_apis import made_up_vins
-from include.local_apis.control import Control
-from include.local_apis.serve import serving
-from include.rest import AuthError
+from fakes import made_up_vins
+from fakes.control import Control
+from fakes.serve import serving
+from include.first.lake import Lake
+from include.first.rest import AuthError
 from include.vin_service.app import create_app
 from include.vin_service.settings import Settings
 from include.vin_snapshots.fetch import KEYS

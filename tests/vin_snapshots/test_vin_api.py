@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.rest import AuthError, RestError, SourceUnavailable, UnexpectedBody
+from include.first.rest import AuthError, RestError, SourceUnavailable, UnexpectedBody
 from include.vin_snapshots.vin_api import VinApi
 from tests.vin_snapshots.stub import Stub, parquet, table, vehicle
 

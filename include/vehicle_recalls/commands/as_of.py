@@ -14,9 +14,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from include.errors import Hopeless
-from include.keys import Keys
-from include.lake import Lake, LakeError
+from include.errors import PermanentError
+from include.first.keys import Keys
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.commands.asking import Moment, is_over, moment, option
 from include.vehicle_recalls.commands.versions import Version, head_with_data, versions_of
 from include.vehicle_recalls.contract import CONTRACT
@@ -27,11 +27,11 @@ NOTE = "as-of.json"
 UNFINISHED = ".unfinished"
 
 
-class NotKnown(Hopeless):
+class NotKnown(PermanentError):
     """What was known at that moment cannot be had, or there was nothing."""
 
 
-class NotOurs(Hopeless):
+class NotOurs(PermanentError):
     """The folder has something else in it."""
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
-from include.errors import Hopeless
-from include.keys import Keys
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.keys import Keys
+from include.first.lake import Lake
 from include.vehicle_recalls.commands.formats import FORMATS, TABLE
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import LedgerTorn, ledger_state
@@ -133,7 +133,7 @@ def recorded(lake: Lake, note: Callable[[str], None]) -> None:
         )
 
 
-class NothingThere(Hopeless):
+class NothingThere(PermanentError):
     """The lake has no recalls yet."""
 
 

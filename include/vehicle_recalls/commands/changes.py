@@ -9,10 +9,10 @@ from functools import cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.keys import Keys
-from include.lake import Lake
-from include.ledger import EVENTS
-from include.screen import printable
+from include.first.keys import Keys
+from include.first.lake import Lake
+from include.first.ledger import EVENTS
+from include.first.screen import printable
 from include.vehicle_recalls.commands.asking import (
     Moment,
     add_format,

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from include.lake import Lake
-from include.screen import printable
+from include.first.lake import Lake
+from include.first.screen import printable
 from include.vehicle_recalls.commands.asking import add_format, add_whose, option, recorded
 from include.vehicle_recalls.commands.formats import TABLE, Output
 from include.vehicle_recalls.commands.rates import (

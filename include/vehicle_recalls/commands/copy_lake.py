@@ -12,10 +12,10 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from include.copying import ENTRY, in_order, is_commit, is_written_once, listing
-from include.errors import Hopeless
-from include.keys import LOG
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.copying import ENTRY, in_order, is_commit, is_written_once, listing
+from include.first.keys import LOG
+from include.first.lake import Lake
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Listing = Mapping[str, ObjectTypeDef]
 
 
-class NoCopyOfIt(Hopeless):
+class NoCopyOfIt(PermanentError):
     """What lies in the bucket is not this lake at an earlier time."""
 
 

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from include.bucket import LakeError, in_one_line
-from include.errors import Hopeless
+from include.errors import PermanentError
+from include.first.bucket import LakeError, in_one_line
 
 RESTORE = "restore it from a copy"
 REPORT = "report it, with this line"  # nothing that people do to a bucket leads here
 PROJECT = "run `project`"
 UNREADABLE = (pa.ArrowException, OSError, ValueError)  # what a reader of Parquet makes of damage
 # What readers of damaged bytes may raise, and of objects that are sound by themselves but not true.
-DAMAGE = (*UNREADABLE, LakeError, Hopeless, LookupError, TypeError, EOFError, zlib.error)
+DAMAGE = (*UNREADABLE, LakeError, PermanentError, LookupError, TypeError, EOFError, zlib.error)
 TOLD = 10  # of one proof; the rest are counted
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from include.errors import Hopeless
+from include.errors import PermanentError
 
 TABLE = "table"
 FORMATS = (TABLE, "csv", "json", "parquet")
@@ -49,7 +49,7 @@ class Output:
                 self(line)
             return
         if form == "parquet" and self._out.isatty():
-            raise Hopeless(
+            raise PermanentError(
                 "Parquet is not for a terminal; send it to a file: --format parquet > FILE"
             )
         sink = self._out.buffer

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
-from include.errors import Hopeless
-from include.keys import Keys
-from include.lake import Head, Lake
-from include.ledger import EDITED, PUBLISHED, YEAR
-from include.screen import printable
+from include.errors import PermanentError
+from include.first.keys import Keys
+from include.first.lake import Head, Lake
+from include.first.ledger import EDITED, PUBLISHED, YEAR
+from include.first.screen import printable
 from include.vehicle_recalls.commands.asking import (
     add_format,
     campaign,
@@ -53,7 +53,7 @@ def history(lake: Lake, nhtsa_id: str) -> Life:
     for key in spelled:
         if life := _life(lake, key):
             return life
-    raise Hopeless(
+    raise PermanentError(
         f"{printable(spelled[-1])} is not in s3://{lake.bucket}/{KEYS.table}, and the ledger has "
         "never heard of it; look for the number at https://www.nhtsa.gov/recalls"
     )

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.ledger import EDITED, EVENTS, RETRACTED
-from include.screen import printable
+from include.first.ledger import EDITED, EVENTS, RETRACTED
+from include.first.screen import printable
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.screen import fitted, minute, moved
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.bucket import Missing, in_one_line
-from include.keys import Keys
-from include.lake import Head, Lake, LakeError
-from include.ledger import (
+from include.first.bucket import Missing, in_one_line
+from include.first.keys import Keys
+from include.first.lake import Head, Lake, LakeError
+from include.first.ledger import (
     EDITED,
     EVENTS,
     PUBLISHED,

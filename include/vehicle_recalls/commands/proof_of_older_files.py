@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from include.bucket import Missing
-from include.keys import Keys
-from include.lake import RETENTION_DAYS, Head, Lake, LakeError
+from include.first.bucket import Missing
+from include.first.keys import Keys
+from include.first.lake import RETENTION_DAYS, Head, Lake, LakeError
 from include.vehicle_recalls.commands.findings import RESTORE, Finding, Proof
 from include.vehicle_recalls.commands.versions import Version
 from include.vehicle_recalls.contract import CONTRACT

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from include.bucket import Missing
-from include.keys import Keys
-from include.lake import Head, Lake, LakeError
-from include.quality import AuditFailed
+from include.first.bucket import Missing
+from include.first.keys import Keys
+from include.first.lake import Head, Lake, LakeError
+from include.first.quality import AuditFailed
 from include.vehicle_recalls.commands.findings import PROJECT, Finding, Proof, unequal
 from include.vehicle_recalls.commands.proof_of_older_files import differs_from_its_name, paths_of
 from include.vehicle_recalls.contract import CONTRACT

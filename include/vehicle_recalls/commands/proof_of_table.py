@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.bucket import Missing, in_one_line
-from include.keys import Keys
-from include.lake import Head, Lake
+from include.first.bucket import Missing, in_one_line
+from include.first.keys import Keys
+from include.first.lake import Head, Lake
 from include.vehicle_recalls.commands.findings import (
     REPORT,
     RESTORE,

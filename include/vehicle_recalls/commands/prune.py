@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import NamedTuple
 
-from include.errors import Hopeless
-from include.keys import Keys
-from include.lake import RETENTION_DAYS, CommitConflict, Lake, let_others_pass
+from include.errors import PermanentError
+from include.first.keys import Keys
+from include.first.lake import RETENTION_DAYS, CommitConflict, Lake, let_others_pass
 from include.vehicle_recalls.commands.versions import Version, head_with_data, versions_of
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import bring_to_head, ledger_state
@@ -28,7 +28,7 @@ MOST_DAYS = 36_500
 BEGINS = "%Y%m%dT%H%M%S"  # as each token does, with its time
 
 
-class TooSoon(Hopeless):
+class TooSoon(PermanentError):
     """Readers still have a claim on it."""
 
 

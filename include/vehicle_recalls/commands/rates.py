@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contract import TIMESTAMP
-from include.keys import Keys
-from include.lake import Head, Lake
-from include.ledger import YEAR
+from include.first.contract import TIMESTAMP
+from include.first.keys import Keys
+from include.first.lake import Head, Lake
+from include.first.ledger import YEAR
 from include.vehicle_recalls.commands.asking import nothing_there
 from include.vehicle_recalls.commands.changes import asked_for
 from include.vehicle_recalls.compare import read_years

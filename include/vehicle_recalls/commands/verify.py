@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from include.bucket import in_one_line
-from include.keys import Keys
-from include.lake import Head, Lake
+from include.first.bucket import in_one_line
+from include.first.keys import Keys
+from include.first.lake import Head, Lake
 from include.vehicle_recalls.commands.findings import (
     DAMAGE,
     REPORT,

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from include.errors import Hopeless
-from include.keys import Keys
-from include.lake import Head, Lake, LakeError
+from include.errors import PermanentError
+from include.first.keys import Keys
+from include.first.lake import Head, Lake, LakeError
 from include.vehicle_recalls.contract import CONTRACT
 
 KEYS = Keys(CONTRACT.name)
 
 
-class NoVersion(Hopeless):
+class NoVersion(PermanentError):
     """There is no table yet, or not here."""
 
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.client import BaseClient
 
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
+from include.errors import PermanentError
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.commands import as_of
 from include.vehicle_recalls.commands.asking import moment
 from include.vehicle_recalls.state import year_states
@@ -121,7 +121,7 @@ def test_a_read_that_was_committed_late_changes_no_answer(past: Lake, tmp_path: 
 
 def test_before_the_first_version_nothing_was_known(shared: Lake, tmp_path: Path) -> None:
     """The line says when the first version was read; no folder is made."""
-    with pytest.raises(Hopeless) as error:
+    with pytest.raises(PermanentError) as error:
         _as_of(shared, "2026-06-26", tmp_path / "out")
     one_clear_line(error.value, "nothing was known on 2026-06-26", "2026-06-27T09:30:43Z")
     assert not (tmp_path / "out").exists()
@@ -129,7 +129,7 @@ def test_before_the_first_version_nothing_was_known(shared: Lake, tmp_path: Path
 
 def test_without_a_table_nothing_was_known(lake: Lake, tmp_path: Path) -> None:
     """One line names the table that is not there."""
-    with pytest.raises(Hopeless, match="has no version yet"):
+    with pytest.raises(PermanentError, match="has no version yet"):
         _as_of(lake, "2026-06-26", tmp_path)
 
 
@@ -137,7 +137,7 @@ def test_a_version_whose_files_were_pruned_is_refused(past: Lake, tmp_path: Path
     """The line names the versions that can still be had, and nothing is written."""
     states = year_states(past.receipt(KEYS.table, 2))
     past.delete(f"{KEYS.table}/{states[2019].path}")
-    with pytest.raises(Hopeless) as error:
+    with pytest.raises(PermanentError) as error:
         _as_of(past, "2026-06-28", tmp_path / "out")
     one_clear_line(
         error.value,
@@ -178,7 +178,7 @@ def test_an_earlier_answer_is_replaced_whole(shared: Lake, tmp_path: Path) -> No
 def test_a_folder_of_somebody_else_is_left_alone(shared: Lake, tmp_path: Path, name: str) -> None:
     """Whatever did not come from this command stays as it is, year files too."""
     (tmp_path / name).write_text("mine")
-    with pytest.raises(Hopeless) as error:
+    with pytest.raises(PermanentError) as error:
         _as_of(shared, "2026-06-29", tmp_path)
     one_clear_line(error.value, str(tmp_path), "name a folder that is new or empty")
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -188,6 +188,6 @@ def test_a_file_in_the_place_of_the_folder_is_refused(shared: Lake, tmp_path: Pa
     """One line, and the file stays."""
     out = tmp_path / "file"
     out.write_text("mine")
-    with pytest.raises(Hopeless, match="is no folder"):
+    with pytest.raises(PermanentError, match="is no folder"):
         _as_of(shared, "2026-06-29", out)
     assert out.read_text() == "mine"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls.commands.asking import Unanswerable
 from include.vehicle_recalls.commands.changes import changes, makers
 from include.vehicle_recalls.commands.lines import shown

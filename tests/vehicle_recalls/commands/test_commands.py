@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake
+from include.first.lake import Lake
 from include.vehicle_recalls.__main__ import COMMANDS, main
 from include.vehicle_recalls.ledger import LEDGER_SCHEMA, bring_to_head
 from tests.vehicle_recalls.chronicle import (
@@ -336,6 +336,6 @@ def test_a_command_starts_with_what_it_needs(told: Lake):
     )
     lines = done.stderr.decode().splitlines()
     imported = {line.rpartition("|")[2].strip() for line in lines}
-    assert {"pyarrow", "deltalake", "include.lake"} <= imported
+    assert {"pyarrow", "deltalake", "include.first.lake"} <= imported
     heavy = ("airflow", "fastapi", "pandas.", "requests")  # a refused import is on the list, too
     assert not [name for name in imported if name.startswith(heavy)]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from include.lake import Lake
-from include.local_apis.control import Control
+from fakes.control import Control
+from include.first.lake import Lake
 from include.vehicle_recalls import publish
 from include.vehicle_recalls.commands.completion import stalled_shown, trend_shown
 from include.vehicle_recalls.commands.rates import STALLED_SCHEMA, TREND_SCHEMA, completion

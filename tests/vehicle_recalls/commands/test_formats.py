@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from include.contract import TIMESTAMP
+from include.first.contract import TIMESTAMP
 from include.vehicle_recalls.commands.formats import Output
 
 SCHEMA = pa.schema([("at", TIMESTAMP), ("text", pa.string()), ("number", pa.int64())])

@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 from botocore.client import BaseClient
 
-from include.errors import Hopeless
-from include.lake import Lake
+from include.errors import PermanentError
+from include.first.lake import Lake
 from include.vehicle_recalls.commands.history import history, shown
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.ledger import bring_to_head
@@ -112,7 +112,7 @@ def test_a_table_without_a_baseline(lake: Lake):
 
 def test_a_recall_that_never_was(told: Lake):
     """One line says that neither table nor ledger knows it."""
-    with pytest.raises(Hopeless) as unknown:
+    with pytest.raises(PermanentError) as unknown:
         history(told, "99V000000")
     one_clear_line(unknown.value, "99V000000", KEYS.table, "ledger")
 

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 from botocore.client import BaseClient
 
-import include.lake
-from include.errors import Hopeless
-from include.lake import Lake, LakeError
+import include.first.lake
+from include.errors import PermanentError
+from include.first.lake import Lake, LakeError
 from include.vehicle_recalls.commands import prune
 from include.vehicle_recalls.commands.as_of import known_at
 from include.vehicle_recalls.commands.asking import moment
@@ -43,7 +43,7 @@ def _commit(
     committed = time.time() - 86_400 * (days if committed_days_ago is None else committed_days_ago)
     rows = [*OTHERS, in_year(2019, 2, subject=subject), in_year(2019, 3, nhtsa_id=None)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(include.lake, "time", SimpleNamespace(time=lambda: committed))
+        patch.setattr(include.first.lake, "time", SimpleNamespace(time=lambda: committed))
         assert publish_day(lake, f"{_ago(days):%Y-%m-%dT%H:%M:%SZ}", rows, begun=_ago(days))
         if finished:
             finish(lake)
@@ -156,7 +156,7 @@ def test_the_day_of_grace_is_kept_on_top(lake: Lake) -> None:
 def test_less_than_the_table_promises_is_refused(old: Lake, days: int) -> None:
     """The sentence says why, and nothing goes."""
     before = listing(old)
-    with pytest.raises(Hopeless) as error:
+    with pytest.raises(PermanentError) as error:
         _prune(old, days)
     one_clear_line(error.value, f"{days} days are")
     if days < 400:
@@ -207,7 +207,7 @@ def test_without_a_whole_ledger_nothing_goes(old: Lake) -> None:
         old.delete(key)
     old.delete(f"{KEYS.table}/{year_states(old.receipt(KEYS.table, 3))[2019].path}")
     kept = {key for key in old.keys("") if not key.startswith(KEYS.ledger)}
-    with pytest.raises(Hopeless, match="cannot tell what version 3 changed"):
+    with pytest.raises(PermanentError, match="cannot tell what version 3 changed"):
         _prune(old)
     assert {key for key in old.keys("") if not key.startswith(KEYS.ledger)} == kept
 
@@ -276,5 +276,5 @@ def test_a_publisher_that_commits_meanwhile_is_not_hurt(
 
 def test_without_a_table_there_is_nothing_to_prune(lake: Lake) -> None:
     """One line names the table that is not there."""
-    with pytest.raises(Hopeless, match="has no version yet"):
+    with pytest.raises(PermanentError, match="has no version yet"):
         _prune(lake)

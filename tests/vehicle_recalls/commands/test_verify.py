@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.client import BaseClient
 
-from include.errors import Hopeless
-from include.lake import DataFile, Lake
-from include.parquet import to_parquet
+from include.errors import PermanentError
+from include.first.lake import DataFile, Lake
+from include.first.parquet import to_parquet
 from include.vehicle_recalls import project, replay
 from include.vehicle_recalls.commands import proof_of_older_files
 from include.vehicle_recalls.commands.verify import verify
@@ -455,7 +455,7 @@ def test_a_lake_before_its_first_full_read_is_sound(lake: Lake) -> None:
 
 def test_without_a_table_there_is_nothing_to_verify(lake: Lake) -> None:
     """One line says that there is no version yet, and names the table."""
-    with pytest.raises(Hopeless) as error:
+    with pytest.raises(PermanentError) as error:
         verify(lake, lambda _: None)
     one_clear_line(error.value, f"s3://{lake.bucket}/{KEYS.table}", "has no version yet")
 

@@ -1,0 +1,106 @@
+"""A load of GET requests over kept connections: `python -m benchmarks.load HOST PORT FILE`.
+
+FILE has a path a line; they are asked one after the other, for so many seconds. The last line
+that is printed is JSON. It parses as little of HTTP as it can: the load must cost less than what
+it measures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from time import perf_counter
+
+import uvloop
+
+LENGTH = b"content-length:"
+
+
+class Connection(asyncio.Protocol):
+    """Asks, waits for the whole answer, asks again."""
+
+    def __init__(self, requests: Iterator[bytes], until: float, took_s: list[float]) -> None:
+        self.requests = requests
+        self.until = until
+        self.took_s = took_s
+        self.bad = 0
+        self.buffer = b""
+        self.asked_at = 0.0
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self.ask()
+
+    def ask(self) -> None:
+        self.asked_at = perf_counter()
+        self.transport.write(next(self.requests))
+
+    def data_received(self, received: bytes) -> None:
+        self.buffer += received
+        head, end, body = self.buffer.partition(b"\r\n\r\n")
+        if not end:
+            return
+        announced = head.lower().partition(LENGTH)[2].partition(b"\r\n")[0]
+        if len(body) < int(announced):
+            return
+        now = perf_counter()
+        self.took_s.append(now - self.asked_at)
+        self.bad += not head.startswith(b"HTTP/1.1 200 ")
+        self.buffer = b""
+        if now < self.until:
+            self.ask()
+        else:
+            self.transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.bad += error is not None
+        self.ended.set_result(None)
+
+
+async def load(host: str, port: int, paths: list[str], connections: int, for_s: float) -> str:
+    requests = cycle(
+        [f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode() for path in paths]
+    )
+    took_s: list[float] = []
+    begun = perf_counter()
+    loop = asyncio.get_running_loop()
+    made = [
+        (
+            await loop.create_connection(
+                lambda: Connection(requests, begun + for_s, took_s), host, port
+            )
+        )[1]
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(connection.ended for connection in made))
+    lasted_s = perf_counter() - begun
+    took_s.sort()
+    return json.dumps(
+        {
+            "per_s": len(took_s) / lasted_s,
+            "p50_ms": 1000 * took_s[len(took_s) // 2],
+            "p99_ms": 1000 * took_s[len(took_s) * 99 // 100],
+            "bad": sum(connection.bad for connection in made),
+        }
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("paths", type=Path)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=5)
+    asked = parser.parse_args()
+    paths = asked.paths.read_text().split()
+    print(uvloop.run(load(asked.host, asked.port, paths, asked.connections, asked.seconds)))
+
+
+if __name__ == "__main__":
+    main()

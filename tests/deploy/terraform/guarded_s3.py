@@ -1,0 +1,54 @@
+"""S3 behind an IAM policy: what it does not allow is answered with 403, as AWS would.
+
+with guarded_s3(s3_url, Policy.of("airflow")) as guard:
+    lake = Lake.connect(bucket, endpoint_url=guard.url, ...)
+    guard.needed     # every action on every object so far
+    guard.refused    # those that the policy lacks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from tests.deploy.terraform.iam import Need, Policy, needs
+from tests.faulty_s3 import _address, _call, _Connection, _refusal, _Server, _serving
+
+
+@dataclass
+class Guard:
+    url: str
+    policy: Policy
+    needed: set[Need] = field(default_factory=set)
+    refused: list[Need] = field(default_factory=list)
+
+
+class _Guarded(_Connection):
+    server: _GuardedServer
+
+    def _answer(self, head: bytes, headers: dict[str, str], body: bytes) -> bool:
+        guard, call = self.server.guard, _call(head, headers)
+        wanted = needs(call, headers, body)
+        lacking = [need for need in wanted if not guard.policy.allows(need)]
+        guard.needed.update(wanted)
+        guard.refused.extend(lacking)
+        if lacking:
+            self.wfile.write(_refusal(HTTPStatus.FORBIDDEN, call))
+            return True
+        return super()._answer(head, headers, body)
+
+
+class _GuardedServer(_Server):
+    def __init__(self, upstream: tuple[str, int], policy: Policy) -> None:
+        super().__init__(upstream)
+        self.RequestHandlerClass = _Guarded
+        self.guard = Guard(self.proxy.url, policy)
+
+
+@contextmanager
+def guarded_s3(upstream_url: str, policy: Policy) -> Iterator[Guard]:
+    server = _GuardedServer(_address(upstream_url), policy)
+    with _serving(server):
+        yield server.guard

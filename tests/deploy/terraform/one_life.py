@@ -1,0 +1,170 @@
+"""The module's life against an emulator: applied, looked at, used, planned again, destroyed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+from include.first.keys import Keys
+from include.first.lake import Lake
+from local.processes import end_groups, free_port, start_group, wait_until
+from plugins.hooks.lake_hook import LakeHook
+from plugins.notifying.notify import NEWS_TO, _hand_over
+from tests.deploy.terraform.terraform_cli import Terraform, settings
+
+ROOT = Path(__file__).resolve().parents[3]
+BUCKET, REGION, ACCOUNT = "headwaters-lake", "eu-central-1", "123456789012"
+SUBJECT, BODY = "2 recalls became do-not-drive", b"what was landed"
+
+
+@dataclass(frozen=True)
+class Life:
+    """What was there between apply and destroy, and what is there after it."""
+
+    outputs: dict[str, Any]
+    planned: tuple[int, str]
+    destroyed: tuple[int, str]
+    seen: dict[str, Any]
+    left: dict[str, list[str]]
+
+
+@contextmanager
+def running_moto(folder: Path) -> Iterator[str]:
+    port = free_port()
+    url, log = f"http://127.0.0.1:{port}", folder / "moto.log"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = start_group(command, dict(os.environ), log, folder=ROOT)
+
+    def ready() -> bool:
+        try:
+            return requests.get(f"{url}/moto-api/", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    try:
+        wait_until(ready, "moto", process, log)
+        yield url
+    finally:
+        end_groups([process.pid])
+        process.wait()
+
+
+def lived(module: Terraform, moto_url: str) -> Life:
+    module.set(**settings(endpoint_url=moto_url))
+    applied = module("apply", "-auto-approve")
+    assert applied.returncode == 0, applied.stdout
+    outputs = {
+        name: output["value"]
+        for name, output in json.loads(module("output", "-json").stdout).items()
+    }
+    planned = module("plan", "-detailed-exitcode")
+    seen = _look(moto_url) | _use(outputs, moto_url)
+    destroyed = module("destroy", "-auto-approve")
+    return Life(
+        outputs,
+        (planned.returncode, planned.stdout),
+        (destroyed.returncode, destroyed.stdout),
+        seen,
+        _left(moto_url),
+    )
+
+
+def _client(service: Any, url: str) -> Any:
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return boto3.client(service, endpoint_url=url, region_name=REGION, **keys)
+
+
+def _look(url: str) -> dict[str, Any]:
+    s3, iam, glue = (_client(service, url) for service in ("s3", "iam", "glue"))
+    buckets = {}
+    for bucket in (BUCKET, f"{BUCKET}-athena"):
+        lifecycle = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        encryption = s3.get_bucket_encryption(Bucket=bucket)
+        block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+        ownership = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+        buckets[bucket] = {
+            "lifecycle": lifecycle,
+            "encryption": json.dumps(encryption["ServerSideEncryptionConfiguration"]),
+            "public": set(block.values()),
+            "ownership": ownership,
+            "policy": json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]),
+            "versioning": s3.get_bucket_versioning(Bucket=bucket).get("Status"),
+        }
+    roles = {
+        who: {
+            "trust": iam.get_role(RoleName=f"headwaters-{who}")["Role"]["AssumeRolePolicyDocument"],
+            "may": iam.get_role_policy(RoleName=f"headwaters-{who}", PolicyName="lake"),
+        }
+        for who in ("airflow", "reader")
+    }
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:headwaters-news"
+    attributes = _client("sns", url).get_topic_attributes(TopicArn=topic)["Attributes"]
+    return {
+        "buckets": buckets,
+        "roles": roles,
+        "tables": glue.get_tables(DatabaseName="headwaters")["TableList"],
+        "workgroup": _client("athena", url).get_work_group(WorkGroup="headwaters")["WorkGroup"],
+        "topic": json.loads(attributes["Policy"]),
+    }
+
+
+def _use(outputs: dict[str, Any], url: str) -> dict[str, Any]:
+    """The outputs, put where they belong: a task's lake, and its news."""
+    s3, sns, sqs = (_client(service, url) for service in ("s3", "sns", "sqs"))
+    queue = sqs.create_queue(QueueName="who-reads")["QueueUrl"]
+    (to,) = json.loads(outputs["headwaters_news_to"])
+    sns.subscribe(
+        TopicArn=to["target_arn"],
+        Protocol="sqs",
+        Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:who-reads",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_ENDPOINT_URL_STS", url)  # an emulator's is told to nobody else
+        patch.setenv("AIRFLOW_CONN_LAKE", outputs["airflow_conn_lake"])
+        patch.setenv(NEWS_TO, outputs["headwaters_news_to"])
+        # moto takes a condition that it cannot see, such as TLS, for one that is not met.
+        s3.delete_bucket_policy(Bucket=BUCKET)
+        lake = LakeHook().get_conn()
+        lake.put(Keys("vehicle_recalls").staging("token", "landed"), BODY)
+        sent = list(_hand_over(NEWS_TO, {"headline": SUBJECT, "news": "- one\n- two"}))
+        said = json.loads(sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"])
+        back = lake.get(Keys("vehicle_recalls").staging("token", "landed"))
+        _empty(s3)
+    sqs.delete_queue(QueueUrl=queue)
+    return {"sent": sent, "said": said, "back": back, "as a role": _is_a_role(lake)}
+
+
+def _is_a_role(lake: Lake) -> bool:
+    return "AWS_SESSION_TOKEN" in lake.storage_options
+
+
+def _empty(s3: Any) -> None:
+    """Whoever destroys a lake has to do that first."""
+    found = s3.list_object_versions(Bucket=BUCKET)
+    for version in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
+        s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
+
+
+def _left(url: str) -> dict[str, list[str]]:
+    def names(service: str, asked: str, of: str, name: str) -> list[str]:
+        return [found[name] for found in getattr(_client(service, url), asked)()[of]]
+
+    return {
+        "buckets": names("s3", "list_buckets", "Buckets", "Name"),
+        "roles": names("iam", "list_roles", "Roles", "RoleName"),
+        "databases": names("glue", "get_databases", "DatabaseList", "Name"),
+        "workgroups": names("athena", "list_work_groups", "WorkGroups", "Name"),
+        "topics": names("sns", "list_topics", "Topics", "TopicArn"),
+    }

@@ -1,0 +1,77 @@
+"""Terraform as the tests run it: in a copy of the folder, with no setting of the user's shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.processes import clean_environment
+
+FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "terraform"
+LONGEST_S = 300
+# Where providers come from is this machine's own. Without a network nobody waits for one.
+OF_THIS_MACHINE = ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "HOME")
+ALWAYS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "CHECKPOINT_DISABLE": "1",
+    "TF_IN_AUTOMATION": "1",
+    "TF_INPUT": "0",
+    "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+    "TF_REGISTRY_CLIENT_TIMEOUT": "5",
+    "TF_REGISTRY_DISCOVERY_RETRY": "0",
+}
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """A folder, and what Terraform makes of it."""
+
+    folder: Path
+
+    def __call__(
+        self, command: str, *arguments: str, longest_s: float = LONGEST_S
+    ) -> subprocess.CompletedProcess[str]:
+        """In a group of its own, which is ended as a whole when it takes too long."""
+        mine = {name: os.environ[name] for name in OF_THIS_MACHINE if name in os.environ}
+        process = subprocess.Popen(
+            ["terraform", command, "-no-color", *arguments],
+            cwd=self.folder,
+            env=clean_environment() | mine | ALWAYS,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            said, _ = process.communicate(timeout=longest_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            said = process.communicate()[0] + f"ended by the test after {longest_s} s"
+        return subprocess.CompletedProcess([command], process.returncode, said)
+
+    def set(self, **variables: Any) -> None:
+        (self.folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
+
+
+NEEDED = pytest.mark.skipif(not shutil.which("terraform"), reason="terraform is not installed")
+
+
+def settings(**changes: Any) -> Mapping[str, Any]:
+    """Variables that are right, but for these."""
+    trust = {
+        "airflow": {"roles": ["arn:aws:iam::123456789012:role/mwaa"]},
+        "reader": {"roles": ["arn:aws:iam::123456789012:role/people/analysts"]},
+    }
+    return {"bucket": "headwaters-lake", "region": "eu-central-1", "trust": trust} | changes

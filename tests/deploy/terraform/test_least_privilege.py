@@ -1,0 +1,212 @@
+"""The two roles may do what the code does and nothing else: the code runs behind their policies.
+
+S3 is LocalStack behind a proxy that answers 403 to what the policy lacks. What delta-rs asks goes
+through it as what boto3 asks. That AWS decides alike was not tried.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pytest
+from botocore.client import BaseClient
+from sqlalchemy import URL
+
+from deploy.terraform.tables import glue_type
+from fakes.control import Control
+from include.first.bucket import LakeRefuses
+from include.first.keys import Keys
+from include.subject_books.database import BooksDb
+from tests.deploy.terraform.guarded_s3 import Guard, guarded_s3
+from tests.deploy.terraform.iam import LAKE, NAMES, POLICIES, Grant, Need, Policy
+from tests.deploy.terraform.whole_lake import live_long, read_all, run_every_pipeline
+from tests.vehicle_recalls.days import open_lake
+from tests.vehicle_recalls.evidence import new_lake
+from tests.vehicle_recalls.three_days import finish
+
+AIRFLOW, READER = Policy.of("airflow"), Policy.of("reader")
+LOG = f"{LAKE}/vehicle_recalls/table/_delta_log/00000000000000000001.json"
+TABLES = json.loads((POLICIES.parent / "tables.json").read_text(encoding="utf-8"))
+CHANGES = ("s3:Put", "s3:Delete", "s3:Abort")
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What Airflow's role needed for all that it does, and the buckets that are left."""
+
+    airflow: Guard
+    buckets: list[str]
+    keys: set[str]
+
+
+@pytest.fixture(scope="module")
+def lived(
+    s3: BaseClient,
+    s3_url: str,
+    _local_apis: tuple[str, Control],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Lived]:
+    url, control = _local_apis
+    path = tmp_path_factory.mktemp("books") / "books.db"
+    database = BooksDb(URL.create("sqlite", database=str(path)))
+    buckets = [new_lake(s3, s3_url).bucket for _ in range(2)]
+    with guarded_s3(s3_url, AIRFLOW) as guard:
+        young, old = (open_lake(guard.url, bucket) for bucket in buckets)
+        control.reset()
+        try:
+            run_every_pipeline(young, url, control, database)
+        finally:
+            control.reset()
+        live_long(old)
+        yield Lived(guard, buckets, {key for bucket in (young, old) for key in bucket.keys("")})
+
+
+@pytest.fixture(scope="module")
+def reading(lived: Lived, s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> Guard:
+    out = tmp_path_factory.mktemp("as-of")
+    with guarded_s3(s3_url, READER) as guard:
+        lake = open_lake(guard.url, lived.buckets[1])
+        said = read_all(lake, "19V000002", out / "year-files")
+        assert "sound: " in said
+    return guard
+
+
+def test_airflow_may_do_all_that_it_does(lived: Lived) -> None:
+    """Every pipeline, its second day, a replay and a prune: nothing was refused."""
+    assert not lived.airflow.refused
+    assert len(lived.airflow.needed) > 100
+
+
+def test_airflow_may_do_nothing_that_it_does_not(lived: Lived) -> None:
+    """Each grant on the lake was needed for something; one that never is goes too far."""
+    idle = [
+        grant
+        for grant in AIRFLOW.grants
+        if not grant.pattern.startswith(NAMES["news"])
+        and not any(grant.covers(need) for need in lived.airflow.needed)
+    ]
+    assert not idle
+
+
+def test_the_reader_may_do_all_that_it_does(reading: Guard) -> None:
+    """The commands that look, and the VIN service: nothing was refused, and nothing changed."""
+    assert not reading.refused
+    assert {need.action for need in reading.needed} == {"s3:GetObject", "s3:ListBucket"}
+
+
+def test_the_reader_sees_what_is_published(lived: Lived) -> None:
+    """All but what passes between tasks, what KrakenFlex was told, and raw that proves nothing."""
+    hidden = {
+        "/".join(key.split("/")[:2])
+        for key in lived.keys
+        if not READER.allows(Need("s3:GetObject", f"{LAKE}/{key}"))
+    }
+    assert hidden == {
+        "vehicle_recalls/staging",
+        "vin_snapshots/staging",
+        "site_outages/raw",
+        "site_outages/staging",
+        "site_outages/deliveries",
+        "shoe_prices/raw",
+        "shoe_prices/staging",
+        "shoe_prices/quarantine",
+        "shoe_prices/products",
+    }
+
+
+def test_every_delta_table_is_one_of_glue(lived: Lived, s3_url: str) -> None:
+    """The tables that the runs left are those of terraform/tables.json, with the same columns."""
+    lake, first = open_lake(s3_url, lived.buckets[0]), "_delta_log/00000000000000000000.json"
+    folders = [key.removesuffix(f"/{first}") for key in lake.keys("") if key.endswith(first)]
+    made = {}
+    for folder in folders:
+        handle = lake.head(folder).handle
+        assert handle is not None
+        schema = pa.schema(handle.schema().to_arrow())
+        made[folder] = [(field.name.lower(), glue_type(field.type)) for field in schema]
+    assert made == {
+        table["folder"]: [(column["name"], column["type"]) for column in table["columns"]]
+        for table in TABLES.values()
+    }
+
+
+def test_the_reader_changes_nothing(lived: Lived) -> None:
+    """Each change that Airflow made is denied to it."""
+    changes = [need for need in lived.airflow.needed if need.action.startswith(CHANGES)]
+    assert len(changes) > 50
+    assert not [need for need in changes if READER.allows(need)]
+
+
+def test_a_reader_who_tries_is_told(lived: Lived, s3_url: str) -> None:
+    """The line says what to do, and nothing has changed."""
+    with guarded_s3(s3_url, READER) as guard:
+        lake = open_lake(guard.url, lived.buckets[1])
+        finish(lake)  # everything is as it should be: there is nothing to write
+        with pytest.raises(LakeRefuses, match="give the connection `lake` the right to it"):
+            lake.put(Keys("vehicle_recalls").raw("token", "batch", 0), b"")
+    assert guard.refused
+
+
+@pytest.mark.parametrize("policy", [AIRFLOW, READER], ids=["airflow", "reader"])
+@pytest.mark.parametrize(
+    "need",
+    [
+        Need("s3:DeleteObject", LOG),
+        Need("s3:DeleteObject", LOG.replace("json", "checkpoint.parquet")),
+        Need("s3:DeleteObject", f"{LAKE}/vehicle_recalls/ledger/0-token-sha256.parquet"),
+        Need("s3:DeleteObject", f"{LAKE}/vehicle_recalls/reports/1.md"),
+        Need("s3:DeleteObject", f"{LAKE}/shoe_prices/table/2026-11-20/token-sha256.parquet"),
+        Need("s3:DeleteObject", f"{LAKE}/site_outages/deliveries/a/00000001-pending.json"),
+        Need("s3:DeleteObject", f"{LAKE}/subject_books/curiosities/current.json"),
+        Need("s3:DeleteObjectVersion", f"{LAKE}/vehicle_recalls/raw/token/batch/landed.json"),
+        Need("s3:PutObjectAcl", f"{LAKE}/vehicle_recalls/2019.parquet"),
+        Need("s3:PutObject", f"{LAKE}/anything.parquet"),
+        Need("s3:PutObject", f"{LAKE}/vehicle_recalls/anything.txt"),
+        Need("s3:GetObject", f"{LAKE}/anything.parquet"),
+        Need("s3:GetObject", f"{LAKE}-of-others/vehicle_recalls/2019.parquet"),
+        *(
+            Need(f"s3:{action}", LAKE)
+            for action in (
+                *("PutBucketPolicy", "DeleteBucketPolicy", "DeleteBucket", "ListBucketVersions"),
+                *("PutLifecycleConfiguration", "PutBucketVersioning"),
+            )
+        ),
+        Need("sns:Publish", NAMES["news"].replace("news", "other")),
+        Need("glue:UpdateTable", f"{NAMES['glue']}:table/headwaters/vehicle_recalls"),
+        Need("glue:GetTable", f"{NAMES['glue']}:table/others/vehicle_recalls"),
+        Need("athena:StartQueryExecution", NAMES["workgroup"].replace("headwaters", "primary")),
+        Need("athena:DeleteWorkGroup", NAMES["workgroup"]),
+        Need("iam:PassRole", "arn:aws:iam::123456789012:role/headwaters-airflow"),
+    ],
+    ids=lambda need: f"{need.action}-{need.resource[-40:]}",
+)
+def test_what_nobody_does_is_denied(policy: Policy, need: Need) -> None:
+    """Neither role can take a commit, a receipt or a version away, nor change the bucket."""
+    assert not policy.allows(need)
+
+
+def test_each_grant_names_its_actions_and_its_place() -> None:
+    """No action has a `*`, and no place begins with one or is a whole bucket of objects."""
+    for grant in [*AIRFLOW.grants, *READER.grants]:
+        assert "*" not in grant.action, grant
+        assert grant.pattern.startswith(tuple(NAMES.values())), grant
+        assert grant.pattern != f"{LAKE}/*", grant
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "covered"),
+    [
+        ("a/*", "a/b/c", True),
+        ("a/*", "b/a/c", False),
+        ("a/????.parquet", "a/2019.parquet", True),
+        ("a/????.parquet", "a/20190.parquet", False),
+        ("a/????/*.parquet", "a/_delta_log/1.checkpoint.parquet", False),
+        ("a.b", "acb", False),
+    ],
+)
+def test_patterns_are_those_of_iam(pattern: str, text: str, covered: bool) -> None:
+    """A star is any letters, a question mark is one, and all else is itself."""
+    assert Grant("s3:GetObject", pattern).covers(Need("s3:GetObject", text)) == covered

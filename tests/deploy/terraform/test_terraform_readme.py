@@ -1,0 +1,33 @@
+"""terraform/README.md names what the module has, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "terraform"
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+QUOTED = set(re.findall(r"`([^`\n]+)`", README))
+
+
+def named(kind: str) -> set[str]:
+    texts = (path.read_text(encoding="utf-8") for path in FOLDER.glob("*.tf"))
+    return {name for text in texts for name in re.findall(rf'^{kind} "(\w+)"', text, re.MULTILINE)}
+
+
+def test_every_variable_and_output_is_there() -> None:
+    """Each is named, most in backticks; those that everybody sets are shown in a file."""
+    words = set(re.findall(r"\w+", README))
+    variables, outputs = named("variable"), named("output")
+    assert variables
+    assert outputs
+    assert variables | outputs <= words
+
+
+def test_every_file_is_there() -> None:
+    """Links lead somewhere, and each file in backticks is in the folder."""
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    files = [quoted for quoted in QUOTED if re.fullmatch(r"[\w/]+\.(tf|json)|\w+/", quoted)]
+    assert links
+    assert len(files) > 5
+    assert not [path for path in [*links, *files] if not (FOLDER / path).exists()]

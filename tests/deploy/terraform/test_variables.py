@@ -1,0 +1,141 @@
+"""What Terraform says to variables that cannot be: one clear line each, before it asks AWS."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.terraform.terraform_cli import FOLDER, NEEDED, Terraform, settings
+
+pytestmark = NEEDED
+
+ROLE = "arn:aws:iam::123456789012:role/mwaa"
+PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-central-1.amazonaws.com/id/ABC1"
+ACCOUNT = "system:serviceaccount:airflow:worker"
+READER = {"roles": [ROLE]}
+NOBODY, NO_ROLES = "trust names nobody, or names them in more than one way", "no ARNs of roles"
+NO_SUBJECTS = "an `oidc` without subjects"
+
+
+@pytest.fixture
+def only_variables(tmp_path: Path) -> Terraform:
+    """The variables alone: looking at them needs no provider."""
+    shutil.copy(FOLDER / "variables.tf", tmp_path)
+    return Terraform(tmp_path)
+
+
+def refusals(terraform: Terraform, **changes: Any) -> list[str]:
+    """The messages, each as one line: Terraform wraps them."""
+    terraform.set(**settings(**changes))
+    done = terraform("plan")
+    assert (done.returncode == 0) == ("Error:" not in done.stdout), done.stdout
+    said = [part.split("This was checked by")[0] for part in done.stdout.split("Error: ")[1:]]
+    return [" ".join(part.split("\n\n")[-2].split()) for part in said]
+
+
+@pytest.mark.parametrize(
+    "trust",
+    [
+        {"roles": [ROLE, "arn:aws-cn:iam::123456789012:role/path/to/name+=,.@_-"]},
+        {"ecs_tasks": True},
+        {"oidc": {"provider_arn": PROVIDER, "subjects": [ACCOUNT]}},
+    ],
+    ids=["roles", "ecs", "oidc"],
+)
+def test_what_is_right_is_taken(only_variables: Terraform, trust: dict[str, Any]) -> None:
+    """Each way of trust, the longest and shortest names, and an emulator's address."""
+    for bucket in ("abc", "a" * 56):
+        more = {"bucket": bucket, "name": "a", "endpoint_url": "http://127.0.0.1:5000"}
+        assert not refusals(only_variables, trust={"airflow": trust, "reader": READER}, **more)
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    ["", "ab", "a" * 57, "My-lake", "my_lake", "my.lake", "-lake", "lake-", "a--b", "xn--lake"],
+)
+def test_bad_buckets(only_variables: Terraform, bucket: str) -> None:
+    """A name with which S3, TLS or the second bucket's name would not work."""
+    (said,) = refusals(only_variables, bucket=bucket)
+    assert f'The bucket "{bucket}" is no name that S3 takes here' in said
+
+
+@pytest.mark.parametrize(
+    ("trust", "message"),
+    [
+        ({}, NOBODY),
+        ({"roles": []}, NOBODY),
+        ({"role": [ROLE]}, NOBODY),
+        ({"roles": [ROLE], "ecs_tasks": True}, NOBODY),
+        ({"roles": ["*"]}, NO_ROLES),
+        ({"roles": [ROLE, "arn:aws:iam::123456789012:root"]}, NO_ROLES),
+        ({"roles": ["arn:aws:iam::123456789012:role/*"]}, NO_ROLES),
+        ({"roles": ["arn:aws:iam::12345:role/mwaa"]}, NO_ROLES),
+        ({"roles": [""]}, NO_ROLES),
+        ({"oidc": {"provider_arn": ROLE, "subjects": [ACCOUNT]}}, "whose provider_arn is none"),
+        ({"oidc": {"provider_arn": PROVIDER, "subjects": []}}, NO_SUBJECTS),
+        ({"oidc": {"provider_arn": PROVIDER, "subjects": None}}, NO_SUBJECTS),
+        (
+            {"oidc": {"provider_arn": PROVIDER, "subjects": ["system:serviceaccount:a:*"]}},
+            NO_SUBJECTS,
+        ),
+    ],
+)
+def test_bad_trust(only_variables: Terraform, trust: dict[str, Any], message: str) -> None:
+    """Nobody, anybody, a whole account, or two ways at once."""
+    (said,) = refusals(only_variables, trust={"airflow": trust, "reader": READER})
+    assert message in said
+
+
+def test_both_roles_are_trusted_to_somebody(only_variables: Terraform) -> None:
+    """A missing one and one too many are named."""
+    (said,) = refusals(only_variables, trust={"airflow": READER, "writer": READER})
+    assert (
+        'trust must have `airflow` and `reader`, and nothing else; it has ["airflow","writer"]'
+        in said
+    )
+    (said,) = refusals(only_variables, trust={"airflow": None, "reader": READER})
+    assert 'it has ["reader"]' in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("region", "Frankfurt", "The region"),
+        ("region", "eu-central", "The region"),
+        ("name", "Headwaters", "The name"),
+        ("name", "head-waters", "The name"),
+        ("name", "a" * 41, "The name"),
+        ("name", "default", "The name"),
+        ("name", "primary", "The name"),
+        ("staging_days", 2, "staging_days is 2;"),
+        ("staging_days", 3651, "staging_days is 3651;"),
+        ("staging_days", 3.5, "staging_days is 3.5;"),
+        ("noncurrent_days", 0, "noncurrent_days is 0;"),
+        ("answers_days", 0, "answers_days is 0;"),
+        ("scan_limit_mb", 9, "scan_limit_mb is 9;"),
+        ("scan_limit_mb", 1_000_001, "scan_limit_mb is "),
+        ("endpoint_url", "127.0.0.1:5000", "The endpoint_url"),
+        ("endpoint_url", "http://me:secret@127.0.0.1:5000", "The endpoint_url"),
+        ("endpoint_url", "http://127.0.0.1:5000/s3", "The endpoint_url"),
+    ],
+)
+def test_bad_values(only_variables: Terraform, name: str, value: Any, message: str) -> None:
+    """The line has the value and what would do."""
+    (said,) = refusals(only_variables, **{name: value})
+    assert said.startswith(message)
+
+
+def test_all_that_is_wrong_is_told_at_once(only_variables: Terraform) -> None:
+    """Nobody has to try five times."""
+    wrong = {"bucket": "My lake", "region": "here", "trust": {}, "staging_days": 0}
+    assert len(refusals(only_variables, **wrong)) == len(wrong)
+
+
+@pytest.mark.parametrize("name", ["bucket", "region", "name", "staging_days", "trust"])
+def test_nothing_is_no_value(only_variables: Terraform, name: str) -> None:
+    """Null is refused where there is no default, and the default where there is one."""
+    said = refusals(only_variables, **{name: None})
+    assert len(said) == (0 if name in {"name", "staging_days"} else 1)
