@@ -1,7 +1,7 @@
-"""What is hopeless now and will be in a minute: tasks that raise it are not tried again."""
+"""Errors that a retry cannot fix: Airflow fails the task at once."""
 
 from __future__ import annotations
 
 
 class PermanentError(Exception):
-    """Repeating changes nothing; somebody has to look. The message says at what."""
+    """Repeating changes nothing; a person has to act. The message says on what."""

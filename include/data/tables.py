@@ -1,0 +1,125 @@
+"""Arrow tables in the form in which they are published: sorted, split, hashed, as Parquet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from include.data.contract import Dataset
+
+
+def concat(tables: Iterable[pa.Table]) -> pa.Table:
+    return pa.concat_tables(list(tables))
+
+
+def is_in(values: pa.ChunkedArray, collection: Any) -> pa.ChunkedArray:
+    if isinstance(collection, pa.ChunkedArray):
+        collection = collection.combine_chunks()
+    elif not isinstance(collection, pa.Array):
+        collection = pa.array(list(collection), values.type)
+    return pc.is_in(values, value_set=collection)
+
+
+def not_in(values: pa.ChunkedArray, collection: Any) -> pa.ChunkedArray:
+    return pc.invert(is_in(values, collection))
+
+
+def split_by_partition(dataset: Dataset, rows: pa.Table) -> dict[str, pa.Table]:
+    """The rows of each partition, in the order of published files."""
+    if not rows.num_rows:
+        return {}
+    rows = rows.sort_by(dataset.order).combine_chunks()
+    names = pa.chunked_array(dataset.partitions(rows)).combine_chunks().dictionary_encode()
+    codes = names.indices.to_numpy(zero_copy_only=False)
+    if (np.diff(codes) < 0).any():
+        order = np.argsort(codes, kind="stable")
+        rows, codes = rows.take(pa.array(order)), codes[order]
+    starts = [0, *(np.flatnonzero(np.diff(codes)) + 1), len(codes)]
+    dictionary = names.dictionary.to_pylist()
+    return {
+        dictionary[codes[start]]: rows.slice(start, end - start) for start, end in pairwise(starts)
+    }
+
+
+def content_hash(dataset: Dataset, rows: pa.Table) -> str:
+    """A hash of the business columns; the same on every machine and version of Arrow."""
+    digest = hashlib.sha256()
+    for name in dataset.business_columns:
+        column = rows[name].combine_chunks()
+        if isinstance(column, pa.ChunkedArray):  # no rows
+            column = pa.array([], column.type)
+        digest.update(np.packbits(column.is_valid().to_numpy(zero_copy_only=False)).tobytes())
+        digest.update(_value_bytes(column))
+    return digest.hexdigest()
+
+
+def _value_bytes(column: pa.Array) -> bytes:
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        column = column.cast(pa.int8())
+    elif pa.types.is_date32(kind):
+        column = column.cast(pa.int32())
+    elif pa.types.is_timestamp(kind):
+        column = column.cast(pa.int64())
+    elif not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
+        texts = column.cast(pa.string()).fill_null("")
+        joined = "".join(texts.to_pylist()).encode()
+        return np.asarray(pc.binary_length(texts), np.int32).tobytes() + joined
+    return bytes(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+
+
+def null_counts(rows: pa.Table) -> dict[str, int]:
+    return {name: rows[name].null_count for name in rows.schema.names if rows[name].null_count}
+
+
+def to_parquet(rows: pa.Table, dataset: Dataset | None = None) -> bytes:
+    """The same rows give the same bytes."""
+    sorting = None
+    if dataset is not None:
+        rows = rows.cast(dataset.schema)
+        sorting = pq.SortingColumn.from_ordering(dataset.schema, dataset.order)
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        rows.combine_chunks(),
+        sink,
+        compression="zstd",
+        write_page_index=True,
+        sorting_columns=sorting,
+    )
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
+
+
+def from_parquet(body: bytes, columns: Collection[str] | None = None) -> pa.Table:
+    # Not pq.read_table: with files this small its dataset layer costs more than the reading. Nor
+    # Arrow's threads, which may outlive the interpreter.
+    file = pq.ParquetFile(pa.BufferReader(body))
+    return file.read(None if columns is None else list(columns), use_threads=False)
+
+
+def to_ipc(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
+    """Tables of one schema, one record batch each; an empty one too."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_stream(sink, schema, options=options) as writer:
+        for table in tables:
+            batches = table.combine_chunks().to_batches()
+            writer.write_batch(batches[0] if batches else _empty_batch(schema))
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
+
+
+def from_ipc(body: bytes) -> list[pa.Table]:
+    with pa.ipc.open_stream(pa.BufferReader(body)) as reader:
+        return [pa.Table.from_batches([batch]) for batch in reader]
+
+
+def _empty_batch(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)

@@ -1,0 +1,92 @@
+"""Raw pages: what the API sent, byte for byte, with a manifest that makes them readable again."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+
+from include.data.contract import Dataset
+from include.errors import PermanentError
+from include.lake.keys import Keys
+from include.lake.reads import Moment, Read
+from include.lake.store import Damaged, Store
+
+
+class Page(TypedDict):
+    key: str
+    sha256: str
+    rows: int
+    facts: dict[str, Any]  # what the transform needs to know about this page
+
+
+class RawPages(TypedDict):
+    """One batch of a read as it lies in raw/."""
+
+    read: Read
+    label: str
+    moment: Moment
+    partitions: list[str]  # that the batch covers, with rows or without
+    pages: list[Page]
+    facts: dict[str, Any]  # the pipeline's own
+
+
+def land_page(
+    store: Store,
+    dataset: Dataset,
+    read: Read,
+    label: str,
+    number: int,
+    gzipped: bytes,
+    *,
+    rows: int = 0,
+    facts: Mapping[str, Any] | None = None,
+) -> Page:
+    key = Keys(dataset.name).raw_page(read["read_id"], label, number)
+    store.put(key, gzipped)
+    digest = hashlib.sha256(gzipped).hexdigest()
+    return Page(key=key, sha256=digest, rows=rows, facts=dict(facts or {}))
+
+
+def finish_landing(store: Store, dataset: Dataset, raw: RawPages) -> RawPages:
+    """Write the manifest: all pages of the batch are there."""
+    key = Keys(dataset.name).manifest(raw["read"]["read_id"], raw["label"])
+    store.put(key, json.dumps(raw, sort_keys=True).encode())
+    return raw
+
+
+def read_page(store: Store, page: Page) -> bytes:
+    """The unpacked bytes of a landed page; refused when they are not those that came."""
+    gzipped = store.get(page["key"])
+    if hashlib.sha256(gzipped).hexdigest() != page["sha256"]:
+        raise Damaged(
+            f"{store.url(page['key'])} is damaged (its sha256 differs); restore it from a copy, "
+            "or start a new run"
+        )
+    try:
+        return gzip.decompress(gzipped)
+    except (OSError, EOFError, zlib.error):
+        raise Damaged(f"{store.url(page['key'])} was not sent as valid gzip") from None
+
+
+def landed_batches(store: Store, dataset: Dataset, read_id: str) -> list[RawPages]:
+    """Every batch of a read, in order of its label; refused when one is missing."""
+    keys = Keys(dataset.name)
+    found: Iterable[str] = store.list(keys.raw_folder(read_id).rstrip("/"))
+    manifests = sorted(key for key in found if key.endswith("/manifest.json"))
+    if not manifests:
+        raise PermanentError(
+            f"{dataset.name} has no complete landing of the read {read_id}; "
+            "take a read id from a report or a receipt"
+        )
+    batches: list[RawPages] = [json.loads(store.get(key)) for key in manifests]
+    planned = batches[0]["read"]["batches"]
+    if len(batches) != planned:
+        raise PermanentError(
+            f"the read {read_id} of {dataset.name} has {len(batches)} of {planned} batches; "
+            "choose a read that was completed"
+        )
+    return batches
