@@ -37,6 +37,9 @@ class Moment(TypedDict):
     modified_at: str  # what the source gave as its last change; empty if it gives none
 
 
+NEVER = Moment(began_at="", answered_at="", modified_at="")
+
+
 class Read(TypedDict):
     read_id: str
     run_id: str
@@ -45,6 +48,17 @@ class Read(TypedDict):
     since_version: int  # the current version when the read began
     batches: int  # how many were planned
     replay_of: str | None  # the read whose landed pages are used instead of the API
+
+
+def is_later(known: Moment, than: Moment) -> bool:
+    """Whether a partition is known from a later read, though both reads overlapped.
+
+    A read that began after the other one was answered is the later one, whatever the source gives
+    as its last change.
+    """
+    return known["answered_at"] > than["began_at"] and (
+        (known["modified_at"], known["answered_at"]) > (than["modified_at"], than["answered_at"])
+    )
 
 
 def start_read(

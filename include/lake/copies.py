@@ -1,0 +1,94 @@
+"""Plain files: copies of table files, and files rendered from them, under names that people open.
+
+They can always be rebuilt from the table. One small manifest says what each was made from, so a
+refresh that has nothing to do costs one GET and one LIST.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from include.data.contract import Dataset
+from include.lake.keys import Keys
+from include.lake.store import Store, parallel_map
+from include.lake.table import Version, load_version
+
+
+class PlainFile(NamedTuple):
+    """`made_from` names the content: a file of the table, or what a rendering depends on."""
+
+    name: str  # below the dataset's folder
+    made_from: str
+    render: Callable[[], bytes] | None = None  # None: a copy of the table file `made_from`
+
+
+def copy_of(name: str, part: dict[str, Any]) -> PlainFile:
+    return PlainFile(name, part["path"])
+
+
+def refresh_copies(
+    store: Store, dataset: Dataset, wanted: Callable[[Version], Iterable[PlainFile]]
+) -> list[str]:
+    """Make every plain file what the current version says; returns the names it rewrote."""
+    keys = Keys(dataset.name)
+    rewritten: set[str] = set()
+    current = load_version(store, keys.table)
+    while current.receipt:
+        rewritten.update(_refresh(store, keys, list(wanted(current))))
+        newest = load_version(store, keys.table)
+        if newest.receipt_number == current.receipt_number:
+            break
+        current = newest
+    return sorted(rewritten)
+
+
+def _refresh(store: Store, keys: Keys, files: list[PlainFile]) -> list[str]:
+    manifest = _read_manifest(store, keys)
+    stored = _stored(store, keys, files)
+
+    def is_current(file: PlainFile) -> bool:
+        known = manifest.get(file.name)
+        found = stored.get(keys.plain(file.name))
+        return bool(known and found and known == {"made_from": file.made_from, "etag": found.etag})
+
+    def write(file: PlainFile) -> None:
+        key = keys.plain(file.name)
+        if file.render is None:
+            store.copy(keys.table_file(file.made_from), key)
+        else:
+            store.replace(key, file.render())
+
+    outdated = [file for file in files if not is_current(file)]
+    names = {file.name for file in files}
+    left_over = [name for name in manifest if name not in names]
+    if not outdated and not left_over:
+        return []
+    parallel_map(write, outdated)
+    store.delete(keys.plain(name) for name in left_over)
+    stored = _stored(store, keys, files)
+    entries = {
+        file.name: {"made_from": file.made_from, "etag": stored[keys.plain(file.name)].etag}
+        for file in files
+    }
+    store.replace(keys.plain_manifest, json.dumps(entries, indent=1, sort_keys=True).encode())
+    return [*(file.name for file in outdated), *left_over]
+
+
+def _read_manifest(store: Store, keys: Keys) -> dict[str, dict[str, str]]:
+    """What each plain file was made from; a damaged manifest only costs a rewrite."""
+    try:
+        found = json.loads(store.get_if_exists(keys.plain_manifest) or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _stored(store: Store, keys: Keys, files: Iterable[PlainFile]) -> dict[str, Any]:
+    folders = {keys.plain(file.name).rpartition("/")[0] for file in files}
+    return {
+        key: found
+        for folder in folders
+        for key, found in store.list(folder, recursive=False).items()
+    }

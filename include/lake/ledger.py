@@ -1,0 +1,121 @@
+"""The ledger: every change of every row, exactly once a version.
+
+The events of a version are written before its commit and named in its receipt, so they are part
+of it. A Delta table over these files, brought up to date afterwards, makes them readable by any
+engine; its log, not its folder, says which files count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from include.data.contract import Dataset
+from include.data.diff import Diff, events_of, ledger_schema
+from include.data.tables import from_parquet, to_parquet
+from include.errors import PermanentError
+from include.lake.keys import Keys, ledger_path, sha256_of
+from include.lake.store import Conflict, Damaged, Missing, Store
+from include.lake.table import (
+    DataFile,
+    Version,
+    commit,
+    create_table,
+    load_version,
+    read_receipt,
+)
+
+
+def write_events(
+    store: Store, dataset: Dataset, diff: Diff, receipt: Mapping[str, Any], version: int
+) -> dict[str, Any]:
+    """Write the events of a version that is about to be committed; what its receipt says of them."""
+    observed_at = datetime.fromisoformat(receipt["observed_at"])
+    retracted = set(receipt["retracted"])
+    events = events_of(dataset, diff, version, observed_at, sorted(retracted))
+    retracted -= set(dataset.keys(diff.published).to_pylist())
+    retracted |= set(dataset.keys(diff.retracted).to_pylist())
+    if not events.num_rows:
+        return {"events": None, "retracted": sorted(retracted)}
+    body = to_parquet(events)
+    path = ledger_path(version, receipt["read_id"], hashlib.sha256(body).hexdigest())
+    store.put(Keys(dataset.name).ledger_file(path), body)
+    return {
+        "events": {"path": path, "rows": events.num_rows, "size": len(body)},
+        "retracted": sorted(retracted),
+    }
+
+
+def record(store: Store, dataset: Dataset) -> list[int]:
+    """Add the events of every version that the ledger's table lacks; returns the versions."""
+    keys = Keys(dataset.name)
+    while True:
+        ledger, table = load_version(store, keys.ledger), load_version(store, keys.table)
+        known = ledger.receipt.get("version", -1)
+        if known >= 0:
+            _refuse_other_history(store, ledger, table, known)
+        missing = {
+            number: receipt
+            for number in range(known + 1, table.receipt_number + 1)
+            if (receipt := receipt_at(store, table, number)).get("events")
+        }
+        if not missing:
+            return []
+        if ledger.handle is None:
+            ledger = create_table(store, keys.ledger, ledger_schema(dataset), indexed_columns=2)
+        newest = max(missing)
+        files = [
+            DataFile(
+                receipt["events"]["path"],
+                "",
+                receipt["events"]["rows"],
+                receipt["events"]["size"],
+                {"version": number},
+            )
+            for number, receipt in missing.items()
+        ]
+        try:
+            commit(
+                store,
+                ledger,
+                files,
+                [],
+                {"version": newest, "read_id": missing[newest]["read_id"]},
+            )
+        except Conflict:
+            continue
+        return sorted(missing)
+
+
+def receipt_at(store: Store, table: Version, number: int) -> Mapping[str, Any]:
+    if number == table.receipt_number:
+        return table.receipt
+    return read_receipt(store, table.table, number)
+
+
+def read_events(store: Store, dataset: Dataset, receipt: Mapping[str, Any]) -> pa.Table:
+    """The events of one version."""
+    if not receipt.get("events"):
+        return ledger_schema(dataset).empty_table()
+    path = receipt["events"]["path"]
+    key = Keys(dataset.name).ledger_file(path)
+    try:
+        body = store.get(key)
+    except Missing:
+        raise Damaged(f"{store.url(key)} is missing; restore it from a copy") from None
+    if hashlib.sha256(body).hexdigest() != sha256_of(path):
+        raise Damaged(f"{store.url(key)} is damaged (its sha256 differs); restore it from a copy")
+    return from_parquet(body)
+
+
+def _refuse_other_history(store: Store, ledger: Version, table: Version, known: int) -> None:
+    is_known = known <= table.receipt_number
+    if not is_known or receipt_at(store, table, known)["read_id"] != ledger.receipt["read_id"]:
+        raise PermanentError(
+            f"{store.url(ledger.table)} has events of a version {known} that "
+            f"{store.url(table.table)} does not have; restore both from the same copy"
+        )

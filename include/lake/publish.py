@@ -1,0 +1,216 @@
+"""Publish a read: plan, check, commit; and again when another writer was first."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from include.data.checks import Check, require
+from include.data.contract import Dataset
+from include.data.tables import to_parquet
+from include.errors import PermanentError
+from include.lake.compare import Counts, compare_versions
+from include.lake.keys import Keys
+from include.lake.ledger import write_events
+from include.lake.plan import Plan, plan_for
+from include.lake.reads import Moment, Read, refuse_other_source
+from include.lake.staging import StagedBatch
+from include.lake.standard_checks import standard_checks
+from include.lake.store import Conflict, Damaged, Store, StoreError
+from include.lake.table import (
+    DataFile,
+    Version,
+    commit,
+    create_table,
+    load_version,
+    read_receipt,
+    version_of_read,
+)
+
+log = logging.getLogger(__name__)
+MAX_ATTEMPTS = 20  # each needs one more commit of another writer to fail
+PUBLISHED, UNCHANGED, OUTDATED, DRY_RUN = "published", "unchanged", "outdated", "dry run"
+Receipt = dict[str, Any]
+
+
+def publish(
+    store: Store,
+    dataset: Dataset,
+    read: Read,
+    batches: Sequence[StagedBatch],
+    *,
+    dry_run: bool = False,
+    waive: Mapping[str, str] | None = None,
+    more_checks: Callable[[Plan], Iterable[Check]] = lambda _plan: (),
+) -> Receipt:
+    """Make the read the next version, in one commit or not at all.
+
+    Returns the receipt with its `version` (None: nothing was committed) and `outcome`.
+    """
+    if len(batches) != read["batches"]:
+        raise PermanentError(
+            f"{read['batches']} batches were planned but {len(batches)} arrived; nothing was "
+            "published. Clear the failed tasks of this run"
+        )
+    unanswered: StoreError | None = None
+    for _ in range(MAX_ATTEMPTS):
+        current = load_version(store, Keys(dataset.name).table)
+        if done := version_of_read(store, current, read["read_id"], read["since_version"]):
+            receipt = read_receipt(store, current.table, done)
+            return receipt | {"version": done, "outcome": PUBLISHED}
+        if unanswered:
+            raise unanswered
+        plan = plan_for(store, dataset, current, read, batches)
+        try:
+            return _publish_on(
+                store, dataset, current, read, batches, plan, dry_run, waive, more_checks
+            )
+        except Conflict as conflict:
+            log.info("%s; planning again on top of it", conflict)
+            time.sleep(random.uniform(0.05, 0.5))  # so that two writers do not meet again
+        except PermanentError:
+            raise
+        except StoreError as error:
+            unanswered = error  # the commit may have arrived: the log knows
+    raise StoreError(
+        f"{dataset.name}: other writers committed first {MAX_ATTEMPTS} times; run again"
+    )
+
+
+def _publish_on(
+    store: Store,
+    dataset: Dataset,
+    current: Version,
+    read: Read,
+    batches: Sequence[StagedBatch],
+    plan: Plan,
+    dry_run: bool,
+    waive: Mapping[str, str] | None,
+    more_checks: Callable[[Plan], Iterable[Check]],
+) -> Receipt:
+    """Check the plan and commit it on top of this version."""
+    refuse_other_source(dataset, current, read["source"])
+    _write_quarantine(store, dataset, read, plan)
+    counts, diff = compare_versions(store, dataset, current, plan)
+    standard = standard_checks(dataset, current, read, batches, plan, counts)
+    checks = require([*standard, *more_checks(plan)], waive)
+    receipt = _receipt(dataset, current, read, batches, plan, counts, checks)
+    is_baseline = receipt["baseline"] == _next_number(current)
+    if dry_run or not (plan.changed or (is_baseline and current.handle)):
+        return receipt | {"version": None, "outcome": _outcome(plan, dry_run=dry_run)}
+    if current.handle is None:
+        table = Keys(dataset.name).table
+        current = create_table(store, table, dataset.table_schema, dataset.partition_by)
+        if current.number:
+            raise Conflict(f"another writer committed to {dataset.name} first")
+    if diff and not is_baseline and receipt["baseline"] is not None:
+        receipt |= write_events(store, dataset, diff, receipt, current.number + 1)
+    version = _commit(store, dataset, current, plan, receipt)
+    return receipt | {"version": version, "outcome": PUBLISHED}
+
+
+def _next_number(current: Version) -> int:
+    return max(current.number + 1, 1)  # version 0 is the empty table
+
+
+def _outcome(plan: Plan, *, dry_run: bool) -> str:
+    if plan.changed and dry_run:
+        return DRY_RUN
+    return OUTDATED if plan.outdated and not plan.changed else UNCHANGED
+
+
+def _write_quarantine(store: Store, dataset: Dataset, read: Read, plan: Plan) -> None:
+    if plan.quarantine.num_rows:
+        key = Keys(dataset.name).quarantine(read["read_id"])
+        store.replace(key, to_parquet(plan.quarantine))
+
+
+def _receipt(
+    dataset: Dataset,
+    current: Version,
+    read: Read,
+    batches: Sequence[StagedBatch],
+    plan: Plan,
+    counts: Counts,
+    checks: Sequence[Check],
+) -> Receipt:
+    """The pipeline's whole state after the commit, and how it came about."""
+    known = current.receipt
+    moment = Moment(
+        began_at=min(batch["moment"]["began_at"] for batch in batches),
+        answered_at=max(batch["moment"]["answered_at"] for batch in batches),
+        modified_at=max(batch["moment"]["modified_at"] for batch in batches),
+    )
+    is_full = read["covers"] == {} and not plan.outdated
+    return {
+        **read,
+        "contract": dataset.version,
+        "moment": moment,
+        "observed_at": moment["answered_at"],
+        "full_read": moment if is_full else known.get("full_read"),
+        "baseline": _baseline(dataset, current, read),
+        "outdated": plan.outdated,
+        "counts": {
+            "landed": plan.landed,
+            "valid": plan.valid,
+            "quarantined": plan.quarantine.num_rows,
+            **counts,
+        },
+        "checks": [check.as_dict() for check in checks],
+        "changed": plan.changed,
+        "facts": {batch["label"]: batch["facts"] for batch in batches},
+        "events": None,
+        "retracted": known.get("retracted", []),
+        "parts": plan.parts,
+    }
+
+
+def _baseline(dataset: Dataset, current: Version, read: Read) -> int | None:
+    """The version that the ledger starts from: the first of a contract.
+
+    A read of some partitions that cannot call anything gone is not one: the rest would follow as
+    thousands of published rows.
+    """
+    known = current.receipt.get("baseline")
+    if current.receipt.get("contract", dataset.version) != dataset.version:
+        return _next_number(current)
+    if known is None and read["covers"] is not None:
+        return _next_number(current)
+    return known
+
+
+def _commit(
+    store: Store,
+    dataset: Dataset,
+    current: Version,
+    plan: Plan,
+    receipt: Receipt,
+) -> int:
+    keys = Keys(dataset.name)
+    new = {name: plan.parts[name] for name in plan.changed if name in plan.parts}
+    stored = store.list(f"{keys.table}/{receipt['read_id']}") if new else {}
+    # Delta does not look whether an added file exists; a missing one breaks every reader.
+    for name, part in new.items():
+        found = stored.get(keys.table_file(part["path"]))
+        if found is None or found.etag != part["etag"]:
+            raise Damaged(
+                f"the candidate file of {name or 'the table'} is missing or not what was written; "
+                "clear the task that wrote it"
+            )
+    files = current.files()
+    removed = [current.parts[name]["path"] for name in plan.changed if name in current.parts]
+    if lost := [path for path in removed if path not in files]:
+        raise Damaged(
+            f"{store.url(keys.table)}: the log does not name {lost[0]}, which its receipt does; "
+            "restore the table from a copy"
+        )
+    return commit(
+        store,
+        current,
+        [DataFile(part["path"], name, part["rows"], part["size"]) for name, part in new.items()],
+        [files[path] for path in removed],
+        receipt,
+    )

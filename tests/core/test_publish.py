@@ -1,0 +1,186 @@
+"""What the next version is, and that it is there in one commit or not at all."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from include.data.checks import ChecksFailed
+from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
+from include.data.events import apply_events
+from include.lake.compare import _rows as compared_rows
+from include.lake.keys import Keys
+from include.lake.ledger import read_events, record
+from include.lake.store import Store
+from include.lake.table import load_version
+from tests.core.places import PLACES, current_rows, moment, publish_rows, stage_read
+
+KEYS = Keys("places")
+FIRST = {"a": (2019, "A"), "b": (2019, "B"), "c": (2020, "C")}
+
+
+def ledger_rows(store: Store) -> list[tuple[object, ...]]:
+    record(store, PLACES)
+    table = DeltaTable(store.url(KEYS.ledger), storage_options=store.options)
+    rows = pa.table(table.to_pyarrow_table()).to_pylist()
+    names = ("version", "id", "event", "field", "old", "new")
+    return sorted(tuple(row[name] for name in names) for row in rows)
+
+
+def test_first_read_becomes_version_1_and_the_baseline(store: Store):
+    receipt = publish_rows(store, FIRST, at=moment(0))
+    assert (receipt["version"], receipt["outcome"]) == (1, "published")
+    assert receipt["counts"]["published"] == 3
+    assert current_rows(store) == FIRST
+    assert record(store, PLACES) == []
+
+
+def test_unchanged_read_commits_nothing(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    receipt = publish_rows(store, FIRST, at=moment(1))
+    assert (receipt["version"], receipt["outcome"]) == (None, "unchanged")
+    assert receipt["counts"] == receipt["counts"] | {"unchanged": 3, "published": 0, "rows": 3}
+    assert load_version(store, KEYS.table).number == 1
+
+
+def test_edit_retraction_and_new_row_are_one_version_and_its_events(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    now = {"a": (2019, "A2"), "c": (2020, "C"), "d": (2021, "D")}
+    receipt = publish_rows(store, now, at=moment(1))
+    assert receipt["counts"] == receipt["counts"] | {"edited": 1, "published": 1, "retracted": 1}
+    assert current_rows(store) == now
+    assert current_rows(store, 1) == FIRST
+    assert ledger_rows(store) == [
+        (2, "a", EDITED, "name", "A", "A2"),
+        (2, "b", RETRACTED, "id", "b", None),
+        (2, "b", RETRACTED, "name", "B", None),
+        (2, "b", RETRACTED, "year", "2019", None),
+        (2, "d", PUBLISHED, "id", None, "d"),
+        (2, "d", PUBLISHED, "name", None, "D"),
+        (2, "d", PUBLISHED, "year", None, "2021"),
+    ]
+
+
+def test_row_that_returns_is_republished(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    publish_rows(store, {k: FIRST[k] for k in "ac"}, at=moment(1))
+    publish_rows(store, FIRST, at=moment(2))
+    events = {(v, key, event) for v, key, event, *_ in ledger_rows(store)}
+    assert events == {(2, "b", RETRACTED), (3, "b", REPUBLISHED)}
+
+
+def test_quarantined_row_keeps_its_published_state(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    receipt = publish_rows(store, {"a": (2019, "A2")}, at=moment(1), bad_keys=["b"])
+    assert receipt["counts"] == receipt["counts"] | {"carried_over": 1, "quarantined": 1}
+    assert current_rows(store) == {"a": (2019, "A2"), "b": (2019, "B")}
+
+
+def test_quarantined_row_without_key_retracts_nothing(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    publish_rows(store, {"a": (2019, "A2")}, at=moment(1), bad_keys=[None])
+    assert current_rows(store) == FIRST | {"a": (2019, "A2")}
+
+
+def test_partial_read_never_retracts_and_takes_what_moved_in(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    publish_rows(store, {"c": (2019, "C")}, at=moment(1), years=[2019])
+    assert current_rows(store) == FIRST | {"c": (2019, "C")}
+    assert ledger_rows(store) == [(2, "c", EDITED, "year", "2020", "2019")]
+
+
+def test_key_that_moves_in_a_full_read_is_one_edit(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    receipt = publish_rows(store, FIRST | {"a": (2020, "A")}, at=moment(1))
+    assert receipt["counts"]["edited"] == 1
+    assert current_rows(store) == FIRST | {"a": (2020, "A")}
+
+
+def test_key_in_two_batches_is_quarantined_in_both(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    second = {"c": (2020, "C"), "a": (2020, "other")}
+    receipt = publish_rows(store, {k: FIRST[k] for k in "ab"}, second, at=moment(1))
+    assert receipt["counts"] == receipt["counts"] | {"quarantined": 2, "valid": 2, "landed": 4}
+    assert current_rows(store) == FIRST
+
+
+def test_read_that_overlaps_a_later_one_is_outdated(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    older = stage_read(store, FIRST | {"a": (2019, "old")}, at=moment(1, took_h=3))
+    publish_rows(store, FIRST | {"a": (2019, "new")}, at=moment(2))
+    receipt = older.publish()
+    assert receipt["outcome"] == "outdated"
+    assert current_rows(store)["a"] == (2019, "new")
+
+
+def test_read_that_began_after_a_future_change_still_wins(store: Store):
+    publish_rows(store, FIRST, at=moment(0, modified=50_000))
+    later = publish_rows(
+        store, FIRST | {"a": (2019, "new")}, at=moment(1), waive={"source went back": "a clock"}
+    )
+    assert later["outcome"] == "published"
+    assert current_rows(store)["a"] == (2019, "new")
+
+
+def test_source_that_went_back_is_refused_until_waived(store: Store):
+    publish_rows(store, FIRST, at=moment(24))
+    with pytest.raises(ChecksFailed, match="source went back"):
+        publish_rows(store, FIRST | {"a": (2019, "old")}, at=moment(30, modified=1))
+    assert current_rows(store) == FIRST
+
+
+def test_losing_a_race_plans_again_on_top_of_the_winner(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    mine = stage_read(store, {"c": (2020, "C2")}, at=moment(1), years=[2020])
+    publish_rows(store, {"a": (2019, "A2")}, at=moment(1), years=[2019])
+    assert mine.publish()["version"] == 3
+    assert current_rows(store) == FIRST | {"a": (2019, "A2"), "c": (2020, "C2")}
+
+
+def test_partition_unchanged_at_staging_but_edited_since_is_written_again(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    mine = stage_read(store, FIRST, at=moment(2, took_h=1))
+    publish_rows(store, FIRST | {"a": (2019, "slip")}, at=moment(1))
+    assert mine.publish()["version"] == 3
+    assert current_rows(store) == FIRST
+
+
+def test_too_many_lost_rows_are_refused(store: Store):
+    many = {f"{n}": (2019, "x") for n in range(300)}
+    publish_rows(store, many, at=moment(0))
+    with pytest.raises(ChecksFailed, match="rows in total"):
+        publish_rows(store, {"0": (2019, "x")}, at=moment(1))
+    waive = {"rows in total": "meant"}
+    assert publish_rows(store, {"0": (2019, "x")}, at=moment(1), waive=waive)["version"] == 2
+
+
+def test_publishing_twice_commits_once(store: Store):
+    reading = stage_read(store, FIRST, at=moment(0))
+    assert reading.publish()["version"] == reading.publish()["version"] == 1
+    assert load_version(store, KEYS.table).number == 1
+
+
+def test_dry_run_says_what_would_change_and_commits_nothing(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    receipt = publish_rows(store, FIRST | {"d": (2021, "D")}, at=moment(1), dry_run=True)
+    assert (receipt["outcome"], receipt["version"]) == ("dry run", None)
+    assert receipt["counts"]["published"] == 1
+    assert current_rows(store) == FIRST
+
+
+def test_ledger_replayed_onto_the_baseline_is_the_current_version(store: Store):
+    steps = [
+        FIRST,
+        FIRST | {"a": (2020, "A"), "d": (2018, "D")},
+        {"a": (2020, "A3"), "d": (2018, "D")},
+        FIRST | {"e": (2020, "E")},
+    ]
+    for hour, rows in enumerate(steps):
+        publish_rows(store, rows, at=moment(hour))
+    versions = [load_version(store, KEYS.table, number) for number in range(1, 5)]
+    rows = compared_rows(store, PLACES, versions[0].parts, list(versions[0].parts))
+    for version in versions[1:]:
+        rows = apply_events(PLACES, rows, read_events(store, PLACES, version.receipt))
+    expected = compared_rows(store, PLACES, versions[-1].parts, list(versions[-1].parts))
+    assert rows.sort_by("id").equals(expected.sort_by("id"))
