@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.first.masking import Mask, mask_urls
+from include.http.masking import Mask, mask_urls
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,13 @@ from typing import NamedTuple, Self
 
 import pytest
 
-from include.first.rest import (
-    Answer,
+from include.http.client import HttpClient, Response
+from include.http.errors import (
     AuthError,
     BadRequest,
+    HttpError,
     NotFound,
     RateLimited,
-    RestClient,
-    RestError,
     SourceUnavailable,
     UnexpectedBody,
     WrongHost,
@@ -157,7 +156,7 @@ def other_host() -> Iterator[Script]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that would have been made; none is."""
     waits: list[float] = []
-    monkeypatch.setattr("include.first.rest.sleep", waits.append)
+    monkeypatch.setattr("include.http.client.sleep", waits.append)
     return waits
 
 
@@ -165,7 +164,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_what_fails_for_now_is_asked_again(api: Script, waits: list[float], trouble: str) -> None:
     """A GET that fails for now is repeated whole, and the caller sees only the good answer."""
     api.answers = [FOR_NOW[trouble], FOR_NOW[trouble], reply()]
-    assert RestClient(api.url).get("/rows").json() == {"ok": True}
+    assert HttpClient(api.url).get("/rows").json() == {"ok": True}
     assert len(api.asked) == 3
     assert len(waits) == 2
 
@@ -175,7 +174,7 @@ def test_what_stays_broken_has_a_name(api: Script, waits: list[float], trouble: 
     """After the last attempt the error is named, and one line says what, where and what to do."""
     api.answers = [FOR_NOW[trouble]]
     with pytest.raises(NAMES.get(trouble, SourceUnavailable)) as caught:
-        RestClient(api.url, attempts=3).get("/rows", params={"a": "b"})
+        HttpClient(api.url, attempts=3).get("/rows", params={"a": "b"})
     assert re.fullmatch(rf"{api.host}/rows .+[;,] .+ \(after 3 attempts\)", str(caught.value))
     assert len(api.asked) == 3
     assert len(waits) == 2
@@ -194,14 +193,14 @@ def test_what_stays_broken_has_a_name(api: Script, waits: list[float], trouble: 
     ],
 )
 def test_what_is_hopeless_fails_at_once(
-    api: Script, waits: list[float], status: int, error: type[RestError]
+    api: Script, waits: list[float], status: int, error: type[HttpError]
 ) -> None:
     """A refusal is not repeated, and carries the reason that the API gave."""
     api.answers = [reply(status, b'{"code": "some.code", "message": "because  of\\nthis"}')]
     if status == 304:
         api.answers = [reply(304, b"")]
     with pytest.raises(error) as caught:
-        RestClient(api.url).get("/rows")
+        HttpClient(api.url).get("/rows")
     assert len(api.asked) == 1
     assert waits == []
     if status != 304:
@@ -211,7 +210,7 @@ def test_what_is_hopeless_fails_at_once(
 def test_a_post_is_sent_once_unless_it_may_be_repeated(api: Script, waits: list[float]) -> None:
     """Only a caller who says that twice does no harm has a POST repeated."""
     api.answers = [FOR_NOW["500"]]
-    client = RestClient(api.url, attempts=3)
+    client = HttpClient(api.url, attempts=3)
     with pytest.raises(SourceUnavailable):
         client.request("POST", "/outages", json=[{"id": 1}])
     assert [asked.body for asked in api.asked] == [b'[{"id": 1}]']
@@ -224,7 +223,7 @@ def test_a_post_is_sent_once_unless_it_may_be_repeated(api: Script, waits: list[
 def test_retry_after_in_seconds_is_honoured(api: Script, waits: list[float]) -> None:
     """The pause is at least as long as the API asks for."""
     api.answers = [reply(429, Retry_After="7"), reply()]
-    RestClient(api.url).get("/rows")
+    HttpClient(api.url).get("/rows")
     assert 7 <= waits[0] <= 8
 
 
@@ -240,7 +239,7 @@ def test_retry_after_as_a_date_is_read_by_the_clock_of_the_server(
         ),
         reply(),
     ]
-    RestClient(api.url).get("/rows")
+    HttpClient(api.url).get("/rows")
     assert 20 <= waits[0] <= 21
 
 
@@ -248,7 +247,7 @@ def test_retry_after_as_a_date_is_read_by_the_clock_of_the_server(
 def test_an_odd_retry_after_does_no_harm(api: Script, waits: list[float], value: str) -> None:
     """What cannot be read is ignored, and nothing makes a client wait for more than a minute."""
     api.answers = [reply(429, Retry_After=value), reply()]
-    RestClient(api.url).get("/rows")
+    HttpClient(api.url).get("/rows")
     assert 0 <= waits[0] <= 60
 
 
@@ -256,7 +255,7 @@ def test_the_pauses_grow_within_bounds(api: Script, waits: list[float]) -> None:
     """Without advice the pauses are random, under a limit that doubles and ends at 30 seconds."""
     api.answers = [FOR_NOW["503"]]
     with pytest.raises(SourceUnavailable):
-        RestClient(api.url, attempts=9).get("/rows")
+        HttpClient(api.url, attempts=9).get("/rows")
     limits = [1, 2, 4, 8, 16, 30, 30, 30]
     assert all(wait <= limit for wait, limit in zip(waits, limits, strict=True))
     assert len(set(waits)) > 1
@@ -266,7 +265,7 @@ def test_no_pause_goes_past_the_total_time(api: Script, waits: list[float]) -> N
     """Where waiting would take longer than the exchange may, it fails instead."""
     api.answers = [reply(429, Retry_After="50")]
     with pytest.raises(RateLimited):
-        RestClient(api.url, total_s=30).get("/rows")
+        HttpClient(api.url, total_s=30).get("/rows")
     assert len(api.asked) == 1
     assert waits == []
 
@@ -275,7 +274,7 @@ def test_a_body_that_never_ends_is_given_up(api: Script, waits: list[float]) -> 
     """A body that goes on and on ends with the total time, whatever the read timeout."""
     api.answers = [stream_for_ever]
     with pytest.raises(SourceUnavailable, match="took too long"):
-        RestClient(api.url, total_s=0.1).get("/rows")
+        HttpClient(api.url, total_s=0.1).get("/rows")
     assert waits == []
 
 
@@ -289,7 +288,7 @@ def test_a_body_has_a_limit_where_one_is_set(
     api.answers = [
         reply(body=gzip.compress(body), Content_Encoding="gzip") if packed else reply(body=body)
     ]
-    client = RestClient(api.url, attempts=1, most_bytes=1_000)
+    client = HttpClient(api.url, attempts=1, max_bytes=1_000)
     if fits:
         assert client.get("/rows").content == body
     else:
@@ -302,7 +301,7 @@ def test_json_without_end_is_no_json(api: Script, waits: list[float]) -> None:
     """A body that is nested too deeply is an unexpected body, not a broken stack."""
     api.answers = [reply(body=b"[" * 200_000)]
     with pytest.raises(UnexpectedBody, match="not JSON"):
-        RestClient(api.url, attempts=1).get("/rows").json()
+        HttpClient(api.url, attempts=1).get("/rows").json()
     assert waits == []
 
 
@@ -310,12 +309,12 @@ def test_each_exchange_is_paced(api: Script, waits: list[float]) -> None:
     """A client with a pace waits for it before each exchange, the repeated ones too."""
     api.answers = [reply(503), reply(503), reply()]
     paced: list[int] = []
-    RestClient(api.url, pace=lambda: paced.append(len(api.asked))).get("/rows")
+    HttpClient(api.url, wait_turn=lambda: paced.append(len(api.asked))).get("/rows")
     assert paced == [0, 1, 2]
     assert len(waits) == 2
 
 
-def _everything_told(caught: pytest.ExceptionInfo[RestError], logged: str) -> str:
+def _everything_told(caught: pytest.ExceptionInfo[HttpError], logged: str) -> str:
     return "".join(traceback.format_exception(caught.value)) + repr(caught.value) + logged
 
 
@@ -339,8 +338,8 @@ def test_no_secret_is_told(
     """Tokens show in no log line, at any level, and nowhere in an exception."""
     caplog.set_level(logging.DEBUG)
     api.answers = [answer]
-    client = RestClient(api.url, headers={"X-App-Token": TOKEN}, attempts=2)
-    with pytest.raises(RestError) as caught:
+    client = HttpClient(api.url, headers={"X-App-Token": TOKEN}, attempts=2)
+    with pytest.raises(HttpError) as caught:
         client.get("/rows", params={"$$app_token": IN_QUERY}, headers=PER_CALL)
     assert api.asked[0].headers["X-App-Token"] == TOKEN
     told = _everything_told(caught, caplog.text)
@@ -353,7 +352,7 @@ def test_no_secret_is_told_when_nobody_answers(
 ) -> None:
     """A refused connection tells host and path, and neither password nor query."""
     caplog.set_level(logging.DEBUG)
-    client = RestClient(WITH_PASSWORD, headers={"X-Api-Key": TOKEN}, attempts=2)
+    client = HttpClient(WITH_PASSWORD, headers={"X-Api-Key": TOKEN}, attempts=2)
     with pytest.raises(SourceUnavailable, match=r"^127\.0\.0\.1:9/rows could not be") as caught:
         client.get("/rows", params={"api_key": IN_QUERY})
     told = _everything_told(caught, caplog.text)
@@ -365,14 +364,14 @@ def test_no_secret_is_told_when_nobody_answers(
 def test_a_token_that_no_header_can_carry_is_one_clear_line(token: str) -> None:
     """A token with a line end or a curly quote is refused before anything is sent, untold."""
     with pytest.raises(BadRequest, match="enter it again") as caught:
-        RestClient("http://127.0.0.1:9", headers={"X-App-Token": token}).get("/rows")
+        HttpClient("http://127.0.0.1:9", headers={"X-App-Token": token}).get("/rows")
     assert token not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_redirect_within_the_host_is_followed(api: Script) -> None:
     """A page that moved within its host is found, with all headers."""
     api.answers = [reply(301, b"", Location="/elsewhere"), reply()]
-    RestClient(api.url, headers={"X-Api-Key": TOKEN}).get("/rows")
+    HttpClient(api.url, headers={"X-Api-Key": TOKEN}).get("/rows")
     assert [asked.path for asked in api.asked] == ["/rows", "/elsewhere"]
     assert api.asked[1].headers["X-Api-Key"] == TOKEN
 
@@ -381,37 +380,37 @@ def test_a_redirect_to_another_host_is_not_followed(api: Script, other_host: Scr
     """Another host gets nothing, so no header of ours; the error names it."""
     api.answers = [reply(302, b"", Location=f"{other_host.url}/rows?secret=x")]
     with pytest.raises(WrongHost, match=f"redirects to {other_host.host}/rows, another host"):
-        RestClient(api.url, headers={"X-Api-Key": TOKEN}).get("/rows")
+        HttpClient(api.url, headers={"X-Api-Key": TOKEN}).get("/rows")
     assert other_host.asked == []
 
 
 def test_a_post_follows_no_redirect(api: Script) -> None:
     """What changes something is sent to the address that was given, or not at all."""
     api.answers = [reply(307, b"", Location="/elsewhere")]
-    with pytest.raises(WrongHost, match="sends on to /elsewhere"):
-        RestClient(api.url).request("POST", "/rows", json={})
+    with pytest.raises(WrongHost, match="redirects to /elsewhere"):
+        HttpClient(api.url).request("POST", "/rows", json={})
     assert len(api.asked) == 1
 
 
 def test_a_redirect_in_circles_ends(api: Script) -> None:
     """Endless redirects are an error at once."""
     api.answers = [reply(302, b"", Location="/rows")]
-    with pytest.raises(WrongHost, match="circles"):
-        RestClient(api.url).get("/rows")
+    with pytest.raises(WrongHost, match="more than 3 times"):
+        HttpClient(api.url).get("/rows")
 
 
 @pytest.mark.parametrize("host", ["", "http://", "http://[bad", "ht tp://x", "ftp://127.0.0.1"])
 def test_what_is_no_address_fails_at_once(host: str, waits: list[float]) -> None:
     """A host that cannot be one is an error that says so."""
     with pytest.raises(WrongHost, match="is not a valid address"):
-        RestClient(host).get("/rows")
+        HttpClient(host).get("/rows")
     assert waits == []
 
 
 def test_without_a_scheme_https_is_meant(api: Script, waits: list[float]) -> None:
     """A plain host is asked by https; where that is not spoken, the error says what to write."""
     with pytest.raises(WrongHost, match="write http://"):
-        RestClient(api.host).get("/rows")
+        HttpClient(api.host).get("/rows")
     assert waits == []
 
 
@@ -419,7 +418,7 @@ def test_the_body_is_kept_as_it_travelled(api: Script) -> None:
     """A gzipped body is there twice: byte for byte as it came, and unpacked."""
     packed = gzip.compress(b'{"ok": true}', mtime=77)
     api.answers = [reply(200, packed, Content_Encoding="gzip")]
-    answer = RestClient(api.url).get("/rows")
+    answer = HttpClient(api.url).get("/rows")
     assert answer.is_gzipped
     assert (answer.wire, answer.content) == (packed, b'{"ok": true}')
     assert api.asked[0].headers["Accept-Encoding"] == "gzip"
@@ -428,20 +427,20 @@ def test_the_body_is_kept_as_it_travelled(api: Script) -> None:
 def test_a_body_that_is_not_json_has_a_name(api: Script) -> None:
     """Asking a text for its JSON is an error that names where it came from."""
     api.answers = [reply(200, b"KEY,FREQ", Content_Type="text/csv")]
-    answer = RestClient(api.url).get("/rates")
+    answer = HttpClient(api.url).get("/rates")
     assert answer.content == b"KEY,FREQ"
-    with pytest.raises(UnexpectedBody, match=f"{api.host}/rates answered with a body that"):
+    with pytest.raises(UnexpectedBody, match=f"{api.host}/rates sent a body that is not JSON"):
         answer.json()
 
 
 def test_a_status_may_be_an_answer(api: Script) -> None:
     """A status that the caller accepts is handed over, and others are refused as ever."""
     api.answers = [reply(400, b'{"results": []}'), reply(404)]
-    client = RestClient(api.url)
-    answer = client.get("/recalls", accept={400})
-    assert (answer.status_code, answer.json()) == (400, {"results": []})
+    client = HttpClient(api.url)
+    answer = client.get("/recalls", ok_statuses={400})
+    assert (answer.status, answer.json()) == (400, {"results": []})
     with pytest.raises(NotFound):
-        client.get("/recalls", accept={400})
+        client.get("/recalls", ok_statuses={400})
 
 
 @pytest.mark.usefixtures("waits")
@@ -449,11 +448,11 @@ def test_a_check_of_the_caller_is_part_of_the_exchange(api: Script) -> None:
     """An answer that the caller's check refuses is asked for again."""
     api.answers = [reply(200, b"[1]"), reply(200, b"[1, 2]")]
 
-    def is_long_enough(answer: Answer) -> None:
+    def is_long_enough(answer: Response) -> None:
         if len(answer.json()) < 2:
             raise UnexpectedBody("too short")
 
-    assert RestClient(api.url).get("/rows", check=is_long_enough).json() == [1, 2]
+    assert HttpClient(api.url).get("/rows", check=is_long_enough).json() == [1, 2]
 
 
 def test_the_user_agent_names_project_and_contact(
@@ -461,8 +460,8 @@ def test_the_user_agent_names_project_and_contact(
 ) -> None:
     """Publishers can see who asks; the contact is the operator's own."""
     monkeypatch.setenv("HEADWATERS_CONTACT", "mailto:me@example.org")
-    RestClient(api.url).get("/rows")
-    RestClient(api.url, contact="https://example.net").get("/rows")
+    HttpClient(api.url).get("/rows")
+    HttpClient(api.url, contact="https://example.net").get("/rows")
     assert [asked.headers["User-Agent"] for asked in api.asked] == [
         "headwaters/0.1 (+mailto:me@example.org)",
         "headwaters/0.1 (+https://example.net)",
@@ -476,5 +475,5 @@ def test_a_netrc_does_not_replace_our_credentials(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password other\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    RestClient(api.url, headers={"Authorization": "Bearer mine"}).get("/rows")
+    HttpClient(api.url, headers={"Authorization": "Bearer mine"}).get("/rows")
     assert api.asked[0].headers["Authorization"] == "Bearer mine"

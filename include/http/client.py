@@ -1,0 +1,203 @@
+"""`HttpClient` asks one API: it repeats what is worth repeating and never shows a credential."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Collection, Mapping
+from time import monotonic, sleep
+from typing import cast
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from include.data.formatting import printable
+from include.errors import PermanentError
+from include.http.errors import (
+    BadRequest,
+    HttpError,
+    UnexpectedBody,
+    WrongHost,
+    error_for_status,
+    host_and_path,
+    reason_in,
+)
+from include.http.masking import Mask, mask_record
+from include.http.response import Response, unpack
+from include.http.transport import Transport
+
+__all__ = ["HttpClient", "Response"]
+
+log = logging.getLogger(__name__)
+
+# Publishers ask for a way to reach their callers: set HEADWATERS_CONTACT to yours.
+CONTACT = "https://headwaters.example"
+MAX_BYTES = 64_000_000
+MAX_REASON = 300
+MAX_WAIT_S = 60.0
+BACKOFF = wait_random_exponential(multiplier=1, max=30)
+
+
+class HttpClient:
+    """One API at one base URL; https unless the URL says otherwise. Threads may share it."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: Collection[str] = (),
+        attempts: int = 5,
+        connect_timeout_s: float = 10,
+        read_timeout_s: float = 120,
+        total_s: float = 600,
+        max_bytes: int = MAX_BYTES,
+        contact: str | None = None,
+        wait_turn: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`read_timeout_s` limits a silence, `total_s` a call with all its attempts.
+
+        `max_bytes` limits a body, packed and unpacked. `wait_turn` runs before each attempt.
+        """
+        self._base_url = (base_url if "://" in base_url else f"https://{base_url}").rstrip("/")
+        self._attempts, self._total_s, self._max_bytes = attempts, total_s, max_bytes
+        self._wait_turn = wait_turn
+        self._mask = Mask(secrets)
+        self._mask.learn(headers or {})
+        contact = contact or os.environ.get("HEADWATERS_CONTACT") or CONTACT
+        self._headers = {
+            "User-Agent": f"headwaters/0.1 (+{contact})",
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip",
+            **(headers or {}),
+        }
+        self._transport = Transport(connect_timeout_s, read_timeout_s, max_bytes)
+        for name in ("urllib3.connection", "urllib3.connectionpool"):
+            logging.getLogger(name).addFilter(mask_record)
+
+    def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        ok_statuses: Collection[int] = (),
+        check: Callable[[Response], object] | None = None,
+    ) -> Response:
+        return self.request(
+            "GET", path, params=params, headers=headers, ok_statuses=ok_statuses, check=check
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        ok_statuses: Collection[int] = (),
+        check: Callable[[Response], object] | None = None,
+    ) -> Response:
+        """Ask, and ask again after a failure that may pass.
+
+        Only a GET is repeated, unless `repeatable` says otherwise. `ok_statuses` are answers of
+        this API although they look like errors. `check` looks at each answer; when it raises an
+        HttpError, the client asks again too.
+        """
+        self._mask.learn(headers or {})
+        url = self._base_url + path
+        where = printable(self._mask(host_and_path(url)))
+        all_headers = CaseInsensitiveDict({**self._headers, **(headers or {})})
+        prepared = _prepare(
+            requests.Request(method, url, all_headers, data=form, params=params, json=json), where
+        )
+        deadline = monotonic() + self._total_s
+
+        def ask() -> Response:
+            self._wait_turn()
+            answer = self._transport.exchange(prepared, where, deadline)
+            response = unpack(where, *answer, self._max_bytes)
+            if response.status not in ok_statuses:
+                self.raise_for_status(response)
+            if response.is_html:
+                raise UnexpectedBody(
+                    f"{where} answered with an HTML page instead of data; "
+                    "it may be down for maintenance, or the host is wrong"
+                )
+            if check is not None:
+                check(response)
+            return response
+
+        may_repeat = method == "GET" if repeatable is None else repeatable
+        return Retrying(
+            retry=retry_if_exception(
+                lambda error: isinstance(error, HttpError) and not isinstance(error, PermanentError)
+            ),
+            stop=stop_after_attempt(self._attempts if may_repeat else 1)
+            | stop_before_delay(self._total_s),
+            wait=_wait_s,
+            sleep=sleep,
+            before_sleep=_log_repetition,
+            retry_error_callback=_give_up,
+        )(ask)
+
+    def raise_for_status(self, response: Response) -> None:
+        """Raise the error that a status means; for a `check` that has accepted it so far."""
+        # An API may quote our request, token included: mask its words before they are cut.
+        reason = self._mask(reason_in(response.headers, response.content))[:MAX_REASON]
+        error = error_for_status(response.status, response.where, response.headers, reason)
+        if error is not None:
+            error.args = (self._mask(str(error)),)
+            raise error
+
+
+def _prepare(request: requests.Request, where: str) -> requests.PreparedRequest:
+    try:
+        prepared = request.prepare()
+        for value in prepared.headers.values():
+            value.encode("latin-1")
+    except (UnicodeError, requests.exceptions.InvalidHeader):
+        raise BadRequest(
+            f"{where} was not asked: a header, most likely the token, holds a character that "
+            "headers cannot carry; enter it again"
+        ) from None
+    except requests.RequestException:
+        raise WrongHost(f"{where} is not a valid address; correct the host") from None
+    if not (prepared.url or "").startswith(("http://", "https://")):
+        raise WrongHost(f"{where} is not a valid address of the web; correct the host")
+    return prepared
+
+
+def _wait_s(state: RetryCallState) -> float:
+    return min(MAX_WAIT_S, (_error_of(state).retry_after_s or 0) + BACKOFF(state))
+
+
+def _log_repetition(state: RetryCallState) -> None:
+    log.warning(
+        "%s (attempt %d; again in %.1f s)",
+        _error_of(state),
+        state.attempt_number,
+        state.upcoming_sleep,
+    )
+
+
+def _give_up(state: RetryCallState) -> Response:
+    error = _error_of(state)
+    if state.attempt_number > 1:
+        error.args = (f"{error} (after {state.attempt_number} attempts)",)
+    raise error
+
+
+def _error_of(state: RetryCallState) -> HttpError:
+    return cast("HttpError", state.outcome and state.outcome.exception())

@@ -1,0 +1,89 @@
+"""A server on a real socket that may break every rule of HTTP."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Self
+
+Handler = Callable[[socket.socket], None]
+OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"ok": true}'
+
+
+class RawServer:
+    """Hands each connection to `handle`, whose return closes it.
+
+    `closed_by_client` is set when a send fails because the client has gone.
+    """
+
+    def __init__(self, handle: Handler, tls: ssl.SSLContext | None = None) -> None:
+        self._handle, self._tls = handle, tls
+        self.closed_by_client = threading.Event()
+        self.connections = 0
+        self._ended = threading.Event()
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+
+    def drip(self, connection: socket.socket, text: bytes, pause_s: float = 0.02) -> None:
+        """Send byte by byte, over and over, until the client goes or the test ends."""
+        while not self._ended.is_set():
+            for byte in text:
+                connection.sendall(bytes([byte]))
+                self._ended.wait(pause_s)
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        self._open.append(connection)
+        try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
+            self._handle(connection)
+        except OSError:
+            self.closed_by_client.set()
+        finally:
+            connection.close()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Everything up to the empty line; nothing when the client has gone."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        if not byte:
+            return b""
+        head += byte
+    return head
+
+
+def answering(answer: bytes) -> Handler:
+    """Give the same answer to each request of a connection."""
+
+    def handle(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(answer)
+
+    return handle
