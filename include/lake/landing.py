@@ -51,9 +51,27 @@ def land_page(
     return Page(key=key, sha256=digest, rows=rows, facts=dict(facts or {}))
 
 
-def finish_landing(store: Store, dataset: Dataset, raw: RawPages) -> RawPages:
+def finish_landing(
+    store: Store,
+    dataset: Dataset,
+    read: Read,
+    pages: list[Page],
+    moment: Moment,
+    *,
+    label: str = "all",
+    partitions: Iterable[str] = ("",),
+    facts: Mapping[str, Any] | None = None,
+) -> RawPages:
     """Write the manifest: all pages of the batch are there."""
-    key = Keys(dataset.name).manifest(raw["read"]["read_id"], raw["label"])
+    raw = RawPages(
+        read=read,
+        label=label,
+        moment=moment,
+        partitions=sorted(partitions),
+        pages=pages,
+        facts=dict(facts or {}),
+    )
+    key = Keys(dataset.name).manifest(read["read_id"], label)
     store.put(key, json.dumps(raw, sort_keys=True).encode())
     return raw
 

@@ -90,7 +90,10 @@ def stage_read(
         covered = years if years is not None else ([] if number else current.parts)
         raw = land(store, read, f"{number}", rows, [str(y) for y in covered], at)
         quarantined = pa.Table.from_pylist(
-            [{"key": key, "reasons": "broken", "raw": "{}"} for key in ([] if number else bad_keys)],
+            [
+                {"key": key, "reasons": "broken", "raw": "{}"}
+                for key in ([] if number else bad_keys)
+            ],
             schema=QUARANTINE,
         )
         table = rows_of(store, read["read_id"], raw)
@@ -106,10 +109,7 @@ def land(
 ) -> RawPages:
     body = gzip.compress(json.dumps([[key, *value] for key, value in rows.items()]).encode())
     page = land_page(store, PLACES, read, label, 0, body, rows=len(rows))
-    raw = RawPages(
-        read=read, label=label, moment=at, partitions=partitions, pages=[page], facts={}
-    )
-    return finish_landing(store, PLACES, raw)
+    return finish_landing(store, PLACES, read, [page], at, label=label, partitions=partitions)
 
 
 def rows_of(store: Store, read_id: str, raw: RawPages) -> pa.Table:

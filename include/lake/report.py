@@ -1,0 +1,125 @@
+"""The screen of one run: what was read, what changed, where the files are, and a few rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from include.data.contract import Dataset
+from include.data.formatting import check_lines, count, printable
+from include.lake.keys import Keys
+from include.lake.publish import DRY_RUN, OUTDATED, PUBLISHED
+from include.lake.store import Store
+
+MAX_ROWS, MAX_WIDTH = 10, 40
+LOCAL_FOLDER = "HEADWATERS_LOCAL_FOLDER"  # where a laptop mirrors the bucket
+
+
+class Preview(NamedTuple):
+    """The first rows of a table, as people see it."""
+
+    title: str
+    rows: pa.Table
+
+
+def render(
+    store: Store,
+    dataset: Dataset,
+    receipt: Mapping[str, Any],
+    *,
+    noun: str,
+    files: Sequence[str] = (),
+    facts: Sequence[str] = (),
+    previews: Sequence[Preview] = (),
+) -> str:
+    """A screen in Markdown; `files` are names below the dataset's folder, `facts` list items."""
+    title = dataset.name.replace("_", " ").capitalize()
+    lines = [
+        f"# {title}: {headline(receipt, noun)}",
+        "",
+        *made_up_lines(receipt),
+        f"- read: {receipt['read_id']}, {_source(receipt)}, at {receipt['observed_at']}",
+        f"- rows: {_changes(receipt)}",
+        *_quarantine_lines(store, dataset, receipt),
+        *facts,
+        *(f"- file: {where(store, Keys(dataset.name).plain(name))}" for name in files),
+        *check_lines(receipt["checks"]),
+        "",
+    ]
+    for preview in previews:
+        lines += [f"{preview.title}:", "", *table_lines(preview.rows), ""]
+    if receipt["outcome"] == PUBLISHED:
+        lines += [f"See what changed: `{command(f'changes --dataset {dataset.name}')}`", ""]
+    return "\n".join(lines)
+
+
+def headline(receipt: Mapping[str, Any], noun: str) -> str:
+    rows = count(receipt["counts"]["rows"], noun)
+    if receipt["outcome"] == PUBLISHED:
+        return f"version {receipt['version']}, {rows}"
+    if receipt["outcome"] == DRY_RUN:
+        return f"dry run, {rows}; nothing was committed"
+    if receipt["outcome"] == OUTDATED:
+        return "the table has a later read; nothing was committed"
+    return f"unchanged, {rows}; nothing was committed"
+
+
+def made_up_lines(receipt: Mapping[str, Any]) -> list[str]:
+    if receipt["source"]["publisher"].startswith("made-up"):
+        return ["**This data is MADE UP.**", ""]
+    return []
+
+
+def where(store: Store, key: str) -> str:
+    """Where a file lies: in the bucket, and on this laptop if the bucket is mirrored."""
+    folder = os.environ.get(LOCAL_FOLDER)
+    return f"{folder.rstrip('/')}/{key} ({store.url(key)})" if folder else store.url(key)
+
+
+def command(arguments: str) -> str:
+    """A command that works when it is pasted."""
+    if os.environ.get(LOCAL_FOLDER):
+        return f"make lake ARGS='{arguments}'"
+    return f"python -m include.cli {arguments}"
+
+
+def table_lines(rows: pa.Table, max_rows: int = MAX_ROWS) -> list[str]:
+    """The first rows as an aligned table; long texts are cut."""
+    if not rows.num_rows:
+        return ["    (no rows)"]
+    shown = rows.slice(0, max_rows).to_pandas(types_mapper=None)
+    texts = shown.map(lambda value: _cut(printable(None if value is None else value)))
+    lines = texts.to_string(index=False).splitlines()
+    more = rows.num_rows - max_rows
+    return [f"    {line}" for line in lines] + ([f"    ... and {more:,} more"] if more > 0 else [])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_WIDTH else text[: MAX_WIDTH - 1] + "…"
+
+
+def _source(receipt: Mapping[str, Any]) -> str:
+    return f"{receipt['source']['dataset']} ({receipt['source']['publisher']})"
+
+
+def _changes(receipt: Mapping[str, Any]) -> str:
+    counts = receipt["counts"]
+    names = ("published", "edited", "retracted", "unchanged", "carried_over")
+    shown = [
+        f"{counts[name]:,} {name.replace('_', ' ')}"
+        for name in names
+        if counts[name] or name in {"published", "edited"}
+    ]
+    would = "would be " if receipt["outcome"] == DRY_RUN else ""
+    return f"{counts['landed']:,} read; {would}{', '.join(shown)}"
+
+
+def _quarantine_lines(store: Store, dataset: Dataset, receipt: Mapping[str, Any]) -> list[str]:
+    number = receipt["counts"]["quarantined"]
+    if not number:
+        return []
+    key = Keys(dataset.name).quarantine(receipt["read_id"])
+    return [f"- quarantine: {count(number, 'row')}, with the reasons in {where(store, key)}"]
