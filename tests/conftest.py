@@ -26,6 +26,7 @@ from fakes.app import create_app
 from fakes.control import Control
 from fakes.serve import serving
 from include.first.lake import Lake
+from include.lake.store import Store
 from local.localstack import running_localstack
 from tests.faulty_s3 import FaultyS3, faulty_s3
 
@@ -78,6 +79,28 @@ def shaky(proxy: FaultyS3, bucket: str) -> Lake:
     return Lake.connect(
         bucket, endpoint_url=proxy.url, region="us-east-1", access_key="test", secret_key="test"
     )
+
+
+def open_store(url: str, bucket: str) -> Store:
+    return Store(
+        bucket,
+        AWS_ENDPOINT_URL=url,
+        AWS_ALLOW_HTTP="true",
+        AWS_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+    )
+
+
+@pytest.fixture
+def store(s3_url: str, bucket: str) -> Store:
+    return open_store(s3_url, bucket)
+
+
+@pytest.fixture
+def shaky_store(proxy: FaultyS3, bucket: str) -> Store:
+    """The bucket of `store`, behind a proxy that a test can make fail."""
+    return open_store(proxy.url, bucket)
 
 
 @pytest.fixture(scope="session")
