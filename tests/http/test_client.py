@@ -27,6 +27,8 @@ from include.http.errors import (
 from tests.http.raw_server import OK, Api, RawServer, message
 
 TOKEN = "s3cret/token+of=mine"
+IN_QUERY = "inquery"
+PASSWORD = "passw0rd"
 HTML = b"<!DOCTYPE html><html><h1>Down for maintenance</h1></html>"
 PASSING = {
     "503": (message(HTML, 503, Content_Type="text/html"), SourceUnavailable),
@@ -199,23 +201,25 @@ def test_failure_shows_no_secret(
     with pytest.raises(HttpError) as caught:
         client.get(
             "/rows",
-            params={"$$app_token": "inquery"},
+            params={"$$app_token": IN_QUERY},
             headers={"Authorization": "Bearer perCall"},
             check=lambda response: pytest.fail(f"not refused: {response}"),
         )
     assert api.requests[0][1]["X-App-Token"] == TOKEN
     shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caplog.text
     assert api.host in shown
-    assert not [part for part in (TOKEN[:8], "inquery", "perCall") if part in shown]
+    assert not [part for part in (TOKEN[:8], IN_QUERY, "perCall") if part in shown]
 
 
 def test_refused_connection_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    client = HttpClient("http://me:passw0rd@127.0.0.1:9", headers={"X-Api-Key": TOKEN}, attempts=2)
+    client = HttpClient(
+        f"http://me:{PASSWORD}@127.0.0.1:9", headers={"X-Api-Key": TOKEN}, attempts=2
+    )
     with pytest.raises(SourceUnavailable, match=r"^127\.0\.0\.1:9/rows could not be") as caught:
-        client.get("/rows", params={"api_key": "inquery"})
+        client.get("/rows", params={"api_key": IN_QUERY})
     shown = "".join(traceback.format_exception(caught.value)) + caplog.text
-    assert not [secret for secret in (TOKEN, "inquery", "passw0rd") if secret in shown]
+    assert not [secret for secret in (TOKEN, IN_QUERY, PASSWORD) if secret in shown]
 
 
 @pytest.mark.parametrize("token", ["to\nken", "t\u00f6k\u2019en"])
