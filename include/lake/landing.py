@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypedDict, cast
 
 from include.data.contract import Dataset
@@ -93,13 +93,21 @@ def read_page(store: Store, page: Page) -> bytes:
         raise Damaged(f"{store.url(page['key'])} was not sent as valid gzip") from None
 
 
-def landed_batches(store: Store, dataset: Dataset, read_id: str) -> list[RawPages]:
-    """Every batch of a read, all of one state of the source; refused when one is missing."""
+def landed_batches(
+    store: Store, dataset: Dataset, read_id: str, labels: Collection[str] = ()
+) -> list[RawPages]:
+    """Every batch of a read, all of one state of the source; refused when one is missing.
+
+    A batch may have been landed twice: `labels` name the landings that were published, otherwise
+    the newest is taken.
+    """
     folder = Keys(dataset.name).raw_folder(read_id).rstrip("/")
     manifests = [key for key in store.list(folder) if key.endswith("/manifest.json")]
     found: dict[str, dict[str, RawPages]] = {}  # by state of the source, and batch
     planned = 0
     for raw in parallel_map(lambda key: _manifest(store, key), manifests):
+        if labels and raw["label"] not in labels:
+            continue
         planned = raw["read"]["batches"]
         state = found.setdefault(raw["moment"]["modified_at"], {})
         known = state.get(raw["batch"])

@@ -63,7 +63,7 @@ def render(
         checks=check_lines(receipt["checks"]),
         previews=[(preview.title, table_lines(preview.rows)) for preview in previews],
         command=command(f"changes --dataset {dataset.name} --version {receipt['version']}")
-        if receipt["outcome"] == PUBLISHED
+        if receipt["outcome"] == PUBLISHED and receipt["events"]
         else "",
     )
 
