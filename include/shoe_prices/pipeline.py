@@ -9,33 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Generic, TypedDict, TypeVar
-
-import pyarrow as pa
+from typing import Generic, TypedDict, TypeVar
 
 from include.data.checks import Check, examples
-from include.data.tables import concat, is_in
+from include.data.tables import concat
 from include.data.validate import QUARANTINE
 from include.errors import PermanentError
 from include.lake import publish as core
 from include.lake.copies import refresh_copies
-from include.lake.keys import Keys
-from include.lake.landing import RawPages, finish_landing, land_page, read_page
+from include.lake.landing import RawPages, finish_landing, land_page, landed_batches, read_page
 from include.lake.ledger import record
 from include.lake.plan import Plan, plan_for
 from include.lake.publish import OUTDATED, Receipt
 from include.lake.reads import Source, SourceMismatch, start_read
 from include.lake.staging import StagedBatch, read_table_file, stage, write_candidates
 from include.lake.store import Store, parallel_map
-from include.lake.table import Version, load_version
+from include.shoe_prices.categories import category_ids, of_category, products_version
 from include.shoe_prices.checks import euros_match, products_stayed, rate_is_recent
 from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
 from include.shoe_prices.ecb import Days, Ecb, choose_rates, rates_in
 from include.shoe_prices.plain_files import plain_files
-from include.shoe_prices.shop import Category, Shop
+from include.shoe_prices.shop import Shop
 from include.shoe_prices.transform import price_rows, read_products
 
 CATEGORY = "Shoes"
+PRODUCTS_READ = "products_read_id"  # a fact of the raw pages of prices
 Each = TypeVar("Each")
 
 
@@ -59,7 +57,7 @@ def extract(
             f"the shop's products are {publisher} and the ECB's rates {rates.publisher}; "
             "nothing was published. Correct the connections"
         )
-    covers = {"category_id": _category_ids(store, listing.category)}
+    covers = {"category_id": category_ids(store, listing.category)}
     source = Source(dataset="shop", publisher=publisher)
     of_products, _ = start_read(store, SHOE_PRODUCTS, source, run_id, covers=covers)
     source = Source(dataset="shop and ECB", publisher=publisher)
@@ -74,6 +72,7 @@ def extract(
         store, SHOE_PRODUCTS, of_products, [page], listing.moment, facts=facts
     )
     page = land_page(store, SHOE_PRICES, of_prices, "all", 0, rates.gzipped)
+    facts[PRODUCTS_READ] = of_products["read_id"]
     days_with_rate = map(str, chosen)
     prices = finish_landing(
         store,
@@ -87,27 +86,35 @@ def extract(
     return Two(products=products, prices=prices)
 
 
-def transform(store: Store, raw: Two[RawPages]) -> Two[StagedBatch]:
-    """Validate the products, price them, and write the candidate files."""
-    of_products, of_prices = raw["products"], raw["prices"]
-    found = read_products(read_page(store, of_products["pages"][0]))
+def transform(store: Store, raw: RawPages) -> StagedBatch:
+    """Validate and stage the products of a read, or the prices of a read at their rates."""
+    return _prices(store, raw) if PRODUCTS_READ in raw["facts"] else _products(store, raw)
+
+
+def _products(store: Store, raw: RawPages) -> StagedBatch:
+    found = read_products(read_page(store, raw["pages"][0]))
     if not found.rows.num_rows:
         raise PermanentError(
-            f"the category {of_products['facts']['category']} has {found.listed} products and no "
-            "valid one; nothing was published. Look at the shop. "
+            f"the category {raw['facts']['category']} has {found.listed} products and no valid "
+            "one; nothing was published. Look at the shop. "
             + examples(found.quarantined["reasons"].to_pylist())
         )
     facts = {"listed": found.listed, "repeated": found.repeated}
-    batch = stage(store, SHOE_PRODUCTS, of_products, found.rows, found.quarantined, facts)
-    products = write_candidates(store, SHOE_PRODUCTS, of_products["read"]["read_id"], batch)
-    plan = plan_for(store, SHOE_PRODUCTS, _current(store), of_products["read"], [products])
-    for_sale = _of_category(store, raw, plan)
-    rates = rates_in(read_page(store, of_prices["pages"][0]))
-    days = map(date.fromisoformat, of_prices["partitions"])
+    batch = stage(store, SHOE_PRODUCTS, raw, found.rows, found.quarantined, facts)
+    return write_candidates(store, SHOE_PRODUCTS, raw["read"]["read_id"], batch)
+
+
+def _prices(store: Store, raw: RawPages) -> StagedBatch:
+    """Of the products as the next version has them, so those that are carried over too."""
+    (products,) = landed_batches(store, SHOE_PRODUCTS, raw["facts"][PRODUCTS_READ])
+    before = products_version(store, products["read"]["since_version"])
+    plan = plan_for(store, SHOE_PRODUCTS, before, products["read"], [_products(store, products)])
+    for_sale = of_category(store, products["read"], plan)
+    rates = rates_in(read_page(store, raw["pages"][0]))
+    days = map(date.fromisoformat, raw["partitions"])
     rows = concat(price_rows(for_sale, day, rates[day]) for day in days)
-    batch = stage(store, SHOE_PRICES, of_prices, rows, QUARANTINE.empty_table())
-    prices = write_candidates(store, SHOE_PRICES, of_prices["read"]["read_id"], batch)
-    return Two(products=products, prices=prices)
+    batch = stage(store, SHOE_PRICES, raw, rows, QUARANTINE.empty_table())
+    return write_candidates(store, SHOE_PRICES, raw["read"]["read_id"], batch)
 
 
 def publish(
@@ -125,7 +132,8 @@ def publish(
     """
 
     def check_products(plan: Plan) -> list[Check]:
-        before, after = (_of_category(store, raw, parts) for parts in (_current(store), plan))
+        read = raw["products"]["read"]
+        before, after = (of_category(store, read, of) for of in (products_version(store), plan))
         return [products_stayed(before, after)]
 
     def check_prices(plan: Plan) -> list[Check]:
@@ -179,34 +187,10 @@ def run(
 ) -> Two[Receipt]:
     """The whole path in one process, in the order of the DAG."""
     raw = extract(shop, ecb, store, run_id, days, category)
-    return publish(store, raw, transform(store, raw), dry_run=dry_run, waive=waive)
-
-
-def _current(store: Store) -> Version:
-    return load_version(store, Keys(SHOE_PRODUCTS.name).table)
-
-
-def _products(store: Store, parts: Mapping[str, Any]) -> pa.Table:
-    if not parts:
-        return SHOE_PRODUCTS.schema.empty_table()
-    return read_table_file(store, SHOE_PRODUCTS, parts[""]["path"])
-
-
-def _of_category(store: Store, raw: Two[RawPages], version: Version | Plan) -> pa.Table:
-    """The products that the read covers, those that are carried over too."""
-    rows, covers = _products(store, version.parts), raw["products"]["read"]["covers"]
-    return rows.filter(is_in(rows["category_id"], (covers or {})["category_id"]))
-
-
-def _category_ids(store: Store, category: Category) -> list[int]:
-    """The category's number, and those that it had before the shop made it anew."""
-    rows = _products(store, _current(store).parts).select(["category_id", "category_name"])
-    ids = {
-        row["category_id"]
-        for row in rows.to_pylist()
-        if (row["category_name"] or "").casefold() == category.name.casefold()
-    }
-    return sorted({category.id, *ids})
+    batches = Two(
+        products=transform(store, raw["products"]), prices=transform(store, raw["prices"])
+    )
+    return publish(store, raw, batches, dry_run=dry_run, waive=waive)
 
 
 def _for_report(receipt: Receipt, days: list[str]) -> Receipt:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from include.data.diff import EDITED
 from include.data.formatting import count, printable
@@ -30,71 +29,68 @@ def report(store: Store, receipts: Two[Receipt]) -> str:
     days = prices["changed"] if prices["outcome"] == PUBLISHED else prices["days"]
     files = [name for day in days for name in names_of(day)]
     files += names_of(LATEST) if prices["newest"] in days else ()
-    is_dry_run = prices["outcome"] == DRY_RUN
-    parts = [part for _, part in sorted(prices["parts"].items(), reverse=True)]
-    rows = read_table_file(store, SHOE_PRICES, parts[0]["path"]) if parts else None
+    facts = [_rates(store, prices), *_products(store, products), _shop(store, products)]
+    if prices["outcome"] == DRY_RUN:
+        keys = Keys(SHOE_PRICES.name)
+        facts += [f"would write: {where(store, keys.plain(name))}" for name in files]
+        files = []
     return render(
         store,
         SHOE_PRICES,
         prices | {"checks": [*products["checks"], *prices["checks"]]},
         noun="price",
-        files=() if is_dry_run else files,
-        facts=[
-            *_rate_lines(prices, rows),
-            *_product_lines(store, products),
-            *_shop_lines(store, products),
-            *(
-                f"- would write: {where(store, Keys(SHOE_PRICES.name).plain(name))}"
-                for name in files
-                if is_dry_run
-            ),
+        facts=facts,
+        files=files,
+        previews=[
+            Preview("The first prices", _rows(store, prices, day).select(SHOWN))
+            for day in sorted(prices["parts"])[-1:]
         ],
-        previews=[Preview("The first prices", rows.select(SHOWN))] if rows else [],
     )
 
 
-def _rate_lines(prices: Receipt, rows: pa.Table | None) -> Iterator[str]:
-    asked = prices["facts"]["all"]
-    days = prices["days"]
-    if asked["first"]:
-        yield f"- rates: {count(len(days), 'day')} from {asked['first']} to {asked['last']}"
-    elif rows:
-        rate, (day,) = rows["rate"][0].as_py().normalize(), days
-        late = "" if day == asked["last"] else f", the last one up to {asked['last']}"
-        yield f"- rate: {rate:f} US dollars for one euro on {day}{late}"
+def _rows(store: Store, prices: Receipt, day: str) -> pa.Table:
+    return read_table_file(store, SHOE_PRICES, prices["parts"][day]["path"])
 
 
-def _product_lines(store: Store, products: Receipt) -> Iterator[str]:
+def _rates(store: Store, prices: Receipt) -> str:
+    asked, days = prices["facts"]["all"], prices["days"]
+    if asked["first"] or not prices["parts"]:
+        return f"rates: {count(len(days), 'day')} from {days[0]} to {days[-1]}"
+    rate = _rows(store, prices, days[0])["rate"][0].as_py().normalize()
+    late = "" if days == [asked["last"]] else f", the last one up to {asked['last']}"
+    return f"rate: {rate:f} US dollars for one euro on {days[0]}{late}"
+
+
+def _products(store: Store, products: Receipt) -> Iterator[str]:
     facts, counts = products["facts"]["all"], products["counts"]
     yield (
-        f"- products of {printable(facts['category'])}: {facts['listed']:,} listed = "
+        f"products of {printable(facts['category'])}: {facts['listed']:,} listed = "
         f"{facts['repeated']:,} repeated + {counts['quarantined']:,} quarantined + "
         f"{counts['valid']:,} valid"
     )
     if counts["quarantined"]:
         key = Keys(SHOE_PRODUCTS.name).quarantine(products["read_id"])
-        yield f"- quarantine: {where(store, key)}; what is published of these products stays"
+        yield f"quarantine: {where(store, key)}; what is published of these products stays"
         for row in from_parquet(store.get(key)).to_pylist()[:MAX_REASONS]:
-            yield f"  - product {printable(row['key'])}: {printable(row['reasons'])}"
+            yield f"quarantined: product {printable(row['key'])}: {printable(row['reasons'])}"
 
 
-def _shop_lines(store: Store, products: Receipt) -> Iterator[str]:
+def _shop(store: Store, products: Receipt) -> str:
     """What the shop changed since the read before, as the ledger has it."""
-    if products["version"] == products["baseline"]:
-        yield "- shop: the first read, which later reads are compared with"
-        return
-    counts = products["counts"]
+    version, counts = products["version"], products["counts"]
+    if version == products["baseline"]:
+        return "shop: the first read, which later reads are compared with"
     names = [name for name in ("published", "edited", "retracted") if counts[name]]
     changes = ", ".join(f"{counts[name]:,} {name}" for name in names) or "no change"
-    yield f"- shop: {changes} since the read before"
-    if products["version"] is None:
-        return
-    yield f"  - see `{command(f'changes --dataset {SHOE_PRODUCTS.name}')}`"
-    events = read_events(store, SHOE_PRODUCTS, products)
-    of_price = pc.and_(pc.equal(events["event"], EDITED), pc.equal(events["field"], "price_usd"))
-    moves = events.filter(of_price).to_pylist()
+    lines = [f"shop: {changes} since the read before"]
+    if version is None:
+        return lines[0]
+    lines[0] += f": `{command(f'changes --dataset {SHOE_PRODUCTS.name} --version {version}')}`"
+    events = read_events(store, SHOE_PRODUCTS, products).to_pylist()
+    moves = [e for e in events if (e["event"], e["field"]) == (EDITED, "price_usd")]
     for move in moves[:MAX_ROWS]:
         by = Decimal(move["new"]) - Decimal(move["old"])
-        yield f"  - product {move['id']}: {move['old']} -> {move['new']} US dollars ({by:+})"
+        lines.append(f"product {move['id']}: {move['old']} -> {move['new']} US dollars ({by:+})")
     if len(moves) > MAX_ROWS:
-        yield f"  - and {len(moves) - MAX_ROWS:,} more prices"
+        lines.append(f"and {len(moves) - MAX_ROWS:,} more prices")
+    return "\n  - ".join(lines)

@@ -56,18 +56,21 @@ class Shop:
         return Listing(category, page, moment)
 
     def check_access(self) -> str:
-        """One sentence on our user; creates none, and leaves the stored tokens as they are."""
-        if log_in(self._client, self._account, self._url):
+        """One sentence on our user; creates none, and neither reads nor writes stored tokens."""
+        client = self._open()
+        if log_in(client, self._account, self._url):
             return "the shop lets the user sign in"
-        if has_user(self._client, self._account.email):
+        if has_user(client, self._account.email):
             raise WrongPassword
         return "the shop has no such user yet; the first run creates it"
+
+    def _open(self, *tokens: str) -> HttpClient:
+        return HttpClient(self._url, secrets=[self._account.password, *tokens], **self._limits)
 
     @cached_property
     def _client(self) -> HttpClient:
         stored = self._tokens.load()
-        tokens = [stored.access_token, stored.refresh_token] if stored else []
-        return HttpClient(self._url, secrets=[self._account.password, *tokens], **self._limits)
+        return self._open(*([stored.access_token, stored.refresh_token] if stored else []))
 
     @cached_property
     def _headers(self) -> dict[str, str]:
