@@ -168,12 +168,17 @@ def publish(
         more_checks=lambda plan: _checks(plans, batches, plan),
     )
     if not dry_run:
-        refresh_copies(
-            store,
-            RECALLS,
-            lambda version: [copy_of(f"{y}.parquet", part) for y, part in version.parts.items()],
-        )
+        refresh_years(store)
     return receipt
+
+
+def refresh_years(store: Store) -> list[str]:
+    """Bring the year files up to date; returns the files it wrote."""
+    return refresh_copies(
+        store,
+        RECALLS,
+        lambda version: [copy_of(f"{y}.parquet", part) for y, part in version.parts.items()],
+    )
 
 
 def _checks(
@@ -204,6 +209,12 @@ def aggregate(store: Store) -> list[str]:
 def ledger(store: Store) -> list[int]:
     """Bring the ledger up to date; returns the versions that it added."""
     return record(store, RECALLS)
+
+
+def refresh(store: Store) -> list[str]:
+    """Everything that follows from the table; a run does the same in its tasks."""
+    ledger(store)
+    return [*refresh_years(store), *aggregate(store)]
 
 
 def run(
