@@ -24,16 +24,17 @@ from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, News, Recal
 KEYS = Keys(RECALLS.name)
 # Lines of a section on a screen, which has 60 for everything.
 MAX_LINES = {
-    "Do not drive": 6,
-    "Park outside": 4,
+    "Do not drive": 5,
+    "Park outside": 3,
     "Warnings lifted": 2,
-    "New recalls": 5,
+    "New recalls": 4,
     "Returned": 2,
-    "Retracted": 3,
+    "Retracted": 2,
 }
 MAX_WARNING_LINES = 50  # where it is not a screen; the rest are named in the last line
 MAX_SUBJECT = 70
 MAX_HEADLINE = 99  # Amazon SNS takes no longer subject, and only ASCII
+PREVIEW_ROWS = 3
 PREVIEW = ["nhtsa_id", "report_received_date", "manufacturer", "component"]
 
 
@@ -231,7 +232,7 @@ def _aggregation_facts(store: Store) -> list[str]:
 def _preview(store: Store, files: list[str]) -> list[Preview]:
     bodies = {name: store.get_if_exists(KEYS.plain(name)) for name in files}
     return [
-        Preview(f"The first rows of {name}", from_parquet(body, PREVIEW).slice(0, 5))
+        Preview(f"The first rows of {name}", from_parquet(body, PREVIEW).slice(0, PREVIEW_ROWS))
         for name, body in bodies.items()
         if body
     ]
