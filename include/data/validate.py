@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.data.contract import MONEY, TIMESTAMP, Column, Dataset
-from include.data.formatting import printable
+from include.data.formatting import escaped
 
 QUARANTINE = pa.schema([("key", pa.string()), ("reasons", pa.string()), ("raw", pa.string())])
 Reasons = dict[int, list[str]]  # by row
@@ -106,7 +106,7 @@ def _canonical(
     changed = pc.and_kleene(pc.is_valid(keys), pc.not_equal(keys, texts)).fill_null(False)
     what = "has blanks around it, or lower-case letters" if column.upper else "has blanks around it"
     rows = np.flatnonzero(changed.to_numpy(zero_copy_only=False))
-    return keys, [(int(row), f"{printable(texts[int(row)].as_py())!r} {what}") for row in rows]
+    return keys, [(int(row), f"{escaped(texts[int(row)].as_py())!r} {what}") for row in rows]
 
 
 def _typed(column: Column, texts: pa.StringArray) -> tuple[pa.Array, list[tuple[int, str]]]:
@@ -152,7 +152,7 @@ def _parser(pattern: str, what: str, convert: Callable[[str], object]) -> Callab
                 return convert(text)
         except (ValueError, OverflowError):
             pass
-        raise ValueError(f"{printable(text[:60])!r} is not {what}")
+        raise ValueError(f"{escaped(text[:60])!r} is not {what}")
 
     return parse_text
 
