@@ -49,7 +49,7 @@ def _table(folder: str, grain: str, schema: pa.Schema) -> dict[str, Any]:
 def glue_type(of: pa.DataType) -> str:
     if pa.types.is_decimal(of):
         return f"decimal({of.precision},{of.scale})"
-    return GLUE[of]
+    return str(GLUE[of])
 
 
 def _comment(field: pa.Field) -> str:

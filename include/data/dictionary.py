@@ -16,10 +16,8 @@ Each dataset is a Delta table in `<dataset>/table` and a ledger of its changes i
 
 
 def dictionary() -> str:
-    sections = [INTRODUCTION]
-    for dataset in datasets().values():
-        sections.append("\n".join(_section(dataset)))
-    return "\n\n".join(sections) + "\n"
+    sections = ["\n".join(_section(dataset)) for dataset in datasets().values()]
+    return "\n\n".join([INTRODUCTION, *sections]) + "\n"
 
 
 def _section(dataset: Dataset) -> Iterator[str]:
