@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -43,7 +43,11 @@ COLUMNS = {
     "do_not_drive": "text",
     "completion_rate": "number",
 }
-SYSTEM = {":id": "row_identifier", ":created_at": "fixed_timestamp", ":updated_at": "fixed_timestamp"}
+SYSTEM = {
+    ":id": "row_identifier",
+    ":created_at": "fixed_timestamp",
+    ":updated_at": "fixed_timestamp",
+}
 A_DAY = re.compile(r"\d{4}-\d\d-\d\dT")
 SYSTEM_NAME = re.compile(r"(?<![\w\"]):(\w+)")
 Row = dict[str, Any]
@@ -188,3 +192,38 @@ def recalls_source(rows: Sequence[Row | RawRow] = (), **dials: Any) -> Iterator[
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def a_row(number: int, year: int = 2019, **changes: Any) -> Row:
+    """A valid row as the API sends it; None leaves a field out."""
+    key = f"{year % 100:02}V{number:06}"
+    row = {
+        DATE: f"{year}-03-04T00:00:00.000",
+        "nhtsa_id": key,
+        "recall_link": {"url": f"https://www.nhtsa.gov/recalls?nhtsaId={key}"},
+        "manufacturer": "Ford Motor Company",
+        "subject": "Brake hose may crack",
+        "component": "SERVICE BRAKES, HYDRAULIC",
+        "mfr_campaign_number": "19S01",
+        "recall_type": "Vehicle",
+        "potentially_affected": "100",
+        "defect_summary": "It cracks.  It leaks.",
+        "consequence_summary": "A crash.",
+        "corrective_action": "A new hose.",
+        "fire_risk_when_parked": "No",
+        "do_not_drive": "Yes",
+        "completion_rate": "61.5",
+    }
+    return {name: value for name, value in (row | changes).items() if value is not None}
+
+
+def business_row(raw: Row) -> Row:
+    """A valid row as readers find it, typed by code of the tests' own."""
+    row = {name: raw.get(name) for name in COLUMNS}
+    row[DATE] = date.fromisoformat(raw[DATE][:10])
+    row["recall_link"] = raw["recall_link"]["url"] if "recall_link" in raw else None
+    for name, kind in (("potentially_affected", int), ("completion_rate", float)):
+        row[name] = None if row[name] is None else kind(row[name])
+    for name in ("fire_risk_when_parked", "do_not_drive"):
+        row[name] = {"Yes": True, "No": False, None: None}[row[name]]
+    return row

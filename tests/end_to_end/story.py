@@ -37,6 +37,7 @@ SMALL = {"rows per year": "a small source", "rows in total": "a small source"}
 DIRTY = SMALL | {"quarantine": "a small source"}
 ABSENT = "absent"
 Rows = list[Row]
+SetDay = Callable[[int, Sequence[dict[str, Any]]], None]
 # Where the facts are not those of the first recording on purpose: the step and the reason.
 DECISIONS: dict[str, str] = {}
 
@@ -115,39 +116,84 @@ STEPS = [
     Step("day 4 as a dry run", 4, dry_run=True),
     Step("some years of day 4", 4, years=(2014, 2019, 2020, 2021)),
     Step("day 4", 4),
-    Step("bad and missing dates", 5, [_dirt("bad_date", 2019), _dirt("missing_date", 2004)], waive=DIRTY),
-    Step("the same dirt the day after", 6, [_dirt("bad_date", 2019), _dirt("missing_date", 2004)], waive=DIRTY),
-    Step("a missing key: nothing can be called gone", 7, [_dirt("missing_key", 2020, 1)], waive=DIRTY),
+    Step(
+        "bad and missing dates",
+        5,
+        [_dirt("bad_date", 2019), _dirt("missing_date", 2004)],
+        waive=DIRTY,
+    ),
+    Step(
+        "the same dirt the day after",
+        6,
+        [_dirt("bad_date", 2019), _dirt("missing_date", 2004)],
+        waive=DIRTY,
+    ),
+    Step(
+        "a missing key: nothing can be called gone", 7, [_dirt("missing_key", 2020, 1)], waive=DIRTY
+    ),
     Step(
         "values of wrong types and out of range",
         8,
-        [_dirt("wrong_type", 2021), _dirt("negative_number", 2011), _dirt("completion_over_100", 2022)],
+        [
+            _dirt("wrong_type", 2021),
+            _dirt("negative_number", 2011),
+            _dirt("completion_over_100", 2022),
+        ],
         waive=DIRTY,
     ),
-    Step("other spellings that are right", 9, [_dirt("link_as_string", 2008, 3), _dirt("json_number", 2023, 3)]),
+    Step(
+        "other spellings that are right",
+        9,
+        [_dirt("link_as_string", 2008, 3), _dirt("json_number", 2023, 3)],
+    ),
     Step("a duplicate in one batch", 10, [_dirt("duplicate_key", 2015)], waive=DIRTY),
     Step("duplicates in two batches", 11, script=copied_to_another_year, waive=DIRTY),
-    Step("the duplicates of one year in a partial read", 11, script=copied_to_another_year, years=(2003, 2021), waive=DIRTY),
-    Step("a move that a partial read sees one end of", 12, script=moved_from_2012_to_2017, years=(2017,)),
+    Step(
+        "the duplicates of one year in a partial read",
+        11,
+        script=copied_to_another_year,
+        years=(2003, 2021),
+        waive=DIRTY,
+    ),
+    Step(
+        "a move that a partial read sees one end of",
+        12,
+        script=moved_from_2012_to_2017,
+        years=(2017,),
+    ),
     Step("the end that it left", 12, script=moved_from_2012_to_2017, years=(2012,)),
     Step("the move in a full read", 12, script=moved_from_2012_to_2017),
-    Step("moved, gone and broken in a partial read", 13, script=one_moved_and_broken, years=(2013, 2018), waive=DIRTY),
+    Step(
+        "moved, gone and broken in a partial read",
+        13,
+        script=one_moved_and_broken,
+        years=(2013, 2018),
+        waive=DIRTY,
+    ),
     Step("moved, gone and broken", 13, script=one_moved_and_broken, waive=DIRTY),
     Step("a year that vanishes", 14, script=without_2001),
     Step("the year is back", 14),
     Step("a twentieth is gone", 15, script=without_a_twentieth, waive={}),
     Step("a twentieth is gone and that is right", 15, script=without_a_twentieth),
     Step("it is back", 15),
-    Step("too much dirt", 16, [_dirt("wrong_type", 2021, 40)], waive={"rows per year": "a small source"}),
+    Step(
+        "too much dirt",
+        16,
+        [_dirt("wrong_type", 2021, 40)],
+        waive={"rows per year": "a small source"},
+    ),
     Step("the newest read once more", replay="it is back"),
     Step("an old read once more", replay="day 2"),
     Step("a part under another contract", 16, years=(2020,), contract="2"),
     Step("another contract", 16, contract="2"),
     Step("a day under the other contract", 17, contract="2"),
-]  # fmt: skip
+]
 
 
-def play(api_url: str, set_day: Callable[[int, Sequence[dict[str, Any]]], None], bucket: Bucket) -> Iterator[tuple[Step, dict[str, Any]]]:  # fmt: skip
+Told = Iterator[tuple[Step, dict[str, Any]]]
+
+
+def play(api_url: str, set_day: SetDay, bucket: Bucket) -> Told:
     """Every step in turn, and what it changed in the bucket."""
     reads: dict[str, str] = {}
     before: dict[str, dict[str, str]] = {}
@@ -165,17 +211,22 @@ def play(api_url: str, set_day: Callable[[int, Sequence[dict[str, Any]]], None],
                 told = _run(source, bucket, step, reads)
             reads[step.name] = told.pop("read_id", "")
             state = _state(bucket)
-            yield step, {
-                "source": _hash(json.dumps(rows, sort_keys=True)),
-                **told,
-                **_differences(before, state),
-                "ledger": _ledger(bucket, known),
-                "quarantine": _quarantine(bucket, reads[step.name]),
-            }
+            yield (
+                step,
+                {
+                    "source": _hash(json.dumps(rows, sort_keys=True)),
+                    **told,
+                    **_differences(before, state),
+                    "ledger": _ledger(bucket, known),
+                    "quarantine": _quarantine(bucket, reads[step.name]),
+                },
+            )
             before = state
 
 
-def _run(source: RecallsSource, bucket: Bucket, step: Step, reads: dict[str, str]) -> dict[str, Any]:
+def _run(
+    source: RecallsSource, bucket: Bucket, step: Step, reads: dict[str, str]
+) -> dict[str, Any]:
     replayed = f"raw:{reads[step.replay]}" if step.replay else "api"
     try:
         told = house.run(
@@ -246,7 +297,10 @@ def _ledger(bucket: Bucket, known: int) -> dict[str, Any]:
     ]
     events = {(row["event"], row["nhtsa_id"]) for row in rows}
     texts = [[row[name] for name in house.LEDGER_COLUMNS] for row in rows]
-    return {"recalls": dict(sorted(Counter(e for e, _ in events).items())), "rows": _hash(json.dumps(texts))}
+    return {
+        "recalls": dict(sorted(Counter(e for e, _ in events).items())),
+        "rows": _hash(json.dumps(texts)),
+    }
 
 
 def _quarantine(bucket: Bucket, read_id: str) -> list[list[Any]]:
@@ -257,7 +311,7 @@ def _quarantine(bucket: Bucket, read_id: str) -> list[list[Any]]:
 
 
 @contextmanager
-def playing(s3_url: str) -> Iterator[tuple[Bucket, Iterator[tuple[Step, dict[str, Any]]]]]:
+def playing(s3_url: str) -> Iterator[tuple[Bucket, Told]]:
     """The story in a bucket of its own, told by the step."""
     app = create_app(rows=ROWS, seed=SEED)
     control = app.state.control

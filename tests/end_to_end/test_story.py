@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-
 from tests.end_to_end import house, invariants
 from tests.end_to_end.bucket import Bucket
 from tests.end_to_end.story import DECISIONS, FACTS, STEPS, playing
@@ -47,5 +46,3 @@ def test_recording_has_every_step_and_every_kind_of_change() -> None:
     counts = [facts["counts"] for facts in RECORDED.values() if "counts" in facts]
     assert all(any(count[name] for count in counts) for name in house.COUNTS)
     assert any("absent" in facts["years"].values() for facts in RECORDED.values())
-
-
