@@ -57,6 +57,11 @@ class Bucket:
     def put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=self.name, Key=key, Body=body)
 
+    def put_parquet(self, key: str, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        self.put(key, sink.getvalue().to_pybytes())
+
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             self.s3.delete_object(Bucket=self.name, Key=key)
