@@ -1,4 +1,4 @@
-"""Who is told of news and failures, and that nothing of it can hurt a run."""
+"""News and alerts reach the notifiers that the environment names, and never hurt a run."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from include.vehicle_recalls import report
-from include.vehicle_recalls.report import Notice
-from plugins.notifying import notify
-from plugins.notifying.notify import ALERTS_TO, NEWS_TO, alert, tell
+import plugins
+from plugins import notifications
+from plugins.notifications import ALERTS_TO, NEWS_TO, send_alert, send_news
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "news.md"
-FILE = "tests.notifying.file_notifier.FileNotifier"
+FILE = "tests.plugins.file_notifier.FileNotifier"
 RUN = {"version": 7}
 pytestmark = pytest.mark.usefixtures("state")
-NEWS = Notice("Vehicle recalls: 1 new & loud", "# Vehicle recalls\n\n- Ford: <b>1</b>\n")
+HEADLINE = "Vehicle recalls: 1 new & loud"
+NEWS = "# Vehicle recalls\n\n- Ford: <b>1</b>\n"
 
 
 class State(dict[str, Any]):
@@ -41,77 +41,64 @@ class State(dict[str, Any]):
 
 @pytest.fixture
 def state(monkeypatch) -> State:
-    """A task is running whose run has news."""
+    """The state of the task that is running."""
     kept = State()
     context = {"run_id": "manual 1", "task_state_store": kept}
-    monkeypatch.setattr(notify, "get_current_context", lambda: context)
-    monkeypatch.setattr(report, "notice", lambda *_: NEWS)
+    monkeypatch.setattr(notifications, "get_current_context", lambda: context)
     monkeypatch.delenv(NEWS_TO, raising=False)
     monkeypatch.delenv(ALERTS_TO, raising=False)
     return kept
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Path:
-    return tmp_path / "told.txt"
+def sent(tmp_path: Path) -> Path:
+    return tmp_path / "sent.txt"
 
 
-def entry(told: Path, text: str = "{{ headline }}", **more: str) -> dict[str, str]:
-    return {"notifier": FILE, "path": str(told), "text": text, **more}
+def entry(sent: Path, text: str = "{{ headline }}", **more: str) -> dict[str, str]:
+    return {"notifier": FILE, "path": str(sent), "text": text, **more}
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Ours; notifiers have log lines of their own."""
-    records = [record for record in caplog.records if record.name == notify.__name__]
+    records = [record for record in caplog.records if record.name == notifications.__name__]
     return [r.getMessage() for r in records if r.levelno >= logging.ERROR]
 
 
-def test_by_default_nobody_is_told(state: State, monkeypatch) -> None:
-    """Without the setting neither the lake nor the news is looked at."""
-    monkeypatch.setattr(report, "notice", None)
-    tell(object(), RUN)
-    assert state == {}
+def test_send_news_without_setting_sends_nothing(state: State, caplog) -> None:
+    send_news(HEADLINE, NEWS, RUN)
+    assert (state, errors(caplog)) == ({}, [])
 
 
-def test_news_is_rendered_for_each_who_is_named(told: Path, monkeypatch) -> None:
-    """Texts have the headline, the news, what the run did, and the task's own context."""
+def test_send_news_renders_headline_news_run_and_context(sent: Path, monkeypatch) -> None:
     texts = ["{{ headline }}|{{ run_id }}", "v{{ run.version }} {{ news | e }}"]
-    monkeypatch.setenv(NEWS_TO, json.dumps([entry(told, text) for text in texts]))
-    tell(object(), RUN)
-    escaped = NEWS.text.replace("<", "&lt;").replace(">", "&gt;")
-    assert told.read_text() == f"{NEWS.headline}|manual 1\nv7 {escaped}\n"
+    monkeypatch.setenv(NEWS_TO, json.dumps([entry(sent, text) for text in texts]))
+    send_news(HEADLINE, NEWS, RUN)
+    escaped = NEWS.replace("<", "&lt;").replace(">", "&gt;")
+    assert sent.read_text() == f"{HEADLINE}|manual 1\nv7 {escaped}\n"
 
 
-def test_without_news_nothing_is_sent(told: Path, monkeypatch) -> None:
-    """A run that has none to tell leaves everybody alone."""
-    monkeypatch.setattr(report, "notice", lambda *_: None)
-    monkeypatch.setenv(NEWS_TO, json.dumps([entry(told)]))
-    tell(object(), RUN)
-    assert not told.exists()
-
-
-def test_a_retry_leaves_out_who_was_told(told: Path, monkeypatch) -> None:
-    """Those who have the news do not get it again; those whom it did not reach do."""
-    monkeypatch.setenv(NEWS_TO, json.dumps([entry(told, "one"), entry(told, "two", raises="no")]))
-    tell(object(), RUN)
-    assert told.read_text() == "one\n"
-    monkeypatch.setenv(NEWS_TO, json.dumps([entry(told, "one"), entry(told, "two")]))
-    tell(object(), RUN)
-    assert told.read_text() == "one\ntwo\n"
+def test_send_news_in_a_retry_skips_the_notifiers_that_succeeded(sent: Path, monkeypatch) -> None:
+    monkeypatch.setenv(NEWS_TO, json.dumps([entry(sent, "one"), entry(sent, "two", raises="no")]))
+    send_news(HEADLINE, NEWS, RUN)
+    assert sent.read_text() == "one\n"
+    monkeypatch.setenv(NEWS_TO, json.dumps([entry(sent, "one"), entry(sent, "two")]))
+    send_news(HEADLINE, NEWS, RUN)
+    assert sent.read_text() == "one\ntwo\n"
 
 
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("[{", "nothing was sent: it is no JSON"),
-        ('{"notifier": "x"}', "nothing was sent: it is no JSON list"),
+        ("[{", "nothing was sent: it is not JSON"),
+        ('{"notifier": "x"}', "nothing was sent: it is not a JSON list"),
     ],
 )
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
-def test_a_setting_that_cannot_be_read(
+def test_setting_that_is_not_a_json_list_is_one_line(
     monkeypatch, caplog, variable: str, setting: str, said: str
 ) -> None:
-    """It is one line that names the variable and the cure, and does not show the setting."""
+    """The line names the variable and the page to read, and does not show the setting."""
     monkeypatch.setenv(variable, setting)
     send(variable)
     (line,) = [line for line in errors(caplog) if line.startswith(variable)]
@@ -123,13 +110,13 @@ def test_a_setting_that_cannot_be_read(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (7, "it is no object that names a `notifier`"),
-        ({"to": "x"}, "it is no object that names a `notifier`"),
-        ({"notifier": "no.such.Notifier"}, "there is no no.such.Notifier; install its provider"),
-        ({"notifier": "pathlib.NoPath"}, "there is no pathlib.NoPath; install its provider"),
-        ({"notifier": "Notifier"}, "there is no Notifier; install its provider"),
-        ({"notifier": "pathlib.Path"}, "pathlib.Path is no Airflow notifier"),
-        ({"notifier": "json.loads", "s": "[]"}, "json.loads is no Airflow notifier"),
+        (7, "it is not an object that names a `notifier`"),
+        ({"to": "x"}, "it is not an object that names a `notifier`"),
+        ({"notifier": "no.such.Notifier"}, "no.such.Notifier does not exist; install its provider"),
+        ({"notifier": "pathlib.NoPath"}, "pathlib.NoPath does not exist; install its provider"),
+        ({"notifier": "Notifier"}, "Notifier does not exist; install its provider"),
+        ({"notifier": "pathlib.Path"}, "pathlib.Path is not an Airflow notifier"),
+        ({"notifier": "json.loads", "s": "[]"}, "json.loads is not an Airflow notifier"),
         ({"notifier": FILE, "password": "hunter2"}, "missing 2 required keyword-only arguments"),
         (
             {"notifier": FILE, "path": "x", "text": "{{ nothing.like_it }}"},
@@ -155,29 +142,29 @@ def test_a_setting_that_cannot_be_read(
     ids=str,
 )
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
-def test_a_notifier_that_fails_is_a_line(
-    told: Path, monkeypatch, caplog, variable: str, wrong: Any, said: str
+def test_notifier_that_fails_is_one_line_and_the_next_is_called(
+    sent: Path, monkeypatch, caplog, variable: str, wrong: Any, said: str
 ) -> None:
-    """The line names variable and entry and shows no secret; who comes after is told."""
-    monkeypatch.setenv(variable, json.dumps([wrong, entry(told)]))
+    """The line names variable and entry, and shows no secret."""
+    monkeypatch.setenv(variable, json.dumps([wrong, entry(sent)]))
     send(variable)
     (line,) = [line for line in errors(caplog) if line.startswith(variable)]
     assert line.startswith(f"{variable}, entry 1: not sent: ")
     assert said in line
     assert "hunter2" not in line
     assert "\n" not in line
-    assert told.read_text().count("\n") == 1
+    assert sent.read_text().count("\n") == 1
 
 
 def send(variable: str) -> None:
     if variable == NEWS_TO:
-        tell(object(), RUN)
+        send_news(HEADLINE, NEWS, RUN)
     else:
-        alert(FAILED)
+        send_alert(FAILED)
 
 
 class Dag:
-    """A DAG as the DAG processor hands it over."""
+    """A DAG as the DAG processor passes it."""
 
     dag_id = "vehicle_recalls"
     render_template_as_native_obj = False
@@ -196,19 +183,17 @@ FAILED = {
 }
 
 
-def test_a_failure_is_a_line_in_the_log(caplog) -> None:
-    """Without a setting it says which DAG failed, and at which task."""
-    alert(FAILED)
+def test_send_alert_without_setting_is_a_line_in_the_log(caplog) -> None:
+    send_alert(FAILED)
     assert errors(caplog) == ["vehicle_recalls failed at publish"]
 
 
-def test_a_failure_is_sent(told: Path, monkeypatch) -> None:
-    """The alert has run, reason and the task's log, and goes to those named for alerts only."""
+def test_send_alert_goes_to_the_notifiers_for_alerts(sent: Path, monkeypatch) -> None:
     text = "{{ headline }} {{ dag.dag_id }} {{ run_id }}\n{{ alert }}"
-    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(told, text)]))
-    monkeypatch.setenv(NEWS_TO, json.dumps([entry(told, "news")]))
-    alert(FAILED)
-    lines = told.read_text().splitlines()
+    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(sent, text)]))
+    monkeypatch.setenv(NEWS_TO, json.dumps([entry(sent, "news")]))
+    send_alert(FAILED)
+    lines = sent.read_text().splitlines()
     assert lines[0] == "vehicle_recalls failed at publish vehicle_recalls scheduled 1"
     assert {"- run: scheduled 1", "- reason: task_failure", "- log: http://127.0.0.1/log"} <= set(
         lines
@@ -225,13 +210,12 @@ def test_a_failure_is_sent(told: Path, monkeypatch) -> None:
         (None, []),
     ],
 )
-def test_an_alert_says_what_was_raised(
-    told: Path, monkeypatch, raised: object, lines: list[str]
+def test_send_alert_shows_the_error_in_one_line(
+    sent: Path, monkeypatch, raised: object, lines: list[str]
 ) -> None:
-    """Where Airflow hands it over, in one short line without secrets; else nothing."""
-    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(told, "{{ alert }}")]))
-    alert({**FAILED, "exception": raised})
-    assert [line for line in told.read_text().splitlines() if line.startswith("- error")] == lines
+    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(sent, "{{ alert }}")]))
+    send_alert({**FAILED, "exception": raised})
+    assert [line for line in sent.read_text().splitlines() if line.startswith("- error")] == lines
 
 
 @pytest.mark.parametrize(
@@ -246,13 +230,12 @@ def test_an_alert_says_what_was_raised(
         (None, False),
     ],
 )
-def test_a_link_to_the_log_leads_somewhere(
-    told: Path, monkeypatch, url: str | None, shown: bool
+def test_send_alert_shows_a_link_that_leads_somewhere(
+    sent: Path, monkeypatch, url: str | None, shown: bool
 ) -> None:
-    """Without a web server there is none, and the alert has no line for it."""
-    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(told, "{{ alert }}")]))
-    alert({**FAILED, "ti": SimpleNamespace(task_id="publish", log_url=url)})
-    links = [line for line in told.read_text().splitlines() if line.startswith("- log: ")]
+    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(sent, "{{ alert }}")]))
+    send_alert({**FAILED, "ti": SimpleNamespace(task_id="publish", log_url=url)})
+    links = [line for line in sent.read_text().splitlines() if line.startswith("- log: ")]
     assert links == ([f"- log: {url}"] if shown else [])
 
 
@@ -264,18 +247,16 @@ def test_a_link_to_the_log_leads_somewhere(
         ({"dag": Dag(), "ti": None}, "vehicle_recalls failed"),
     ],
 )
-def test_an_alert_needs_little(
-    told: Path, monkeypatch, context: dict[str, Any], headline: str
+def test_send_alert_with_little_context_sends_what_there_is(
+    sent: Path, monkeypatch, context: dict[str, Any], headline: str
 ) -> None:
-    """Airflow does not always know the task, or the DAG in full: what there is is sent."""
-    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(told)]))
-    alert(context)
-    assert told.read_text() == f"{headline}\n"
+    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(sent)]))
+    send_alert(context)
+    assert sent.read_text() == f"{headline}\n"
 
 
-def test_an_alert_never_raises(caplog) -> None:
-    """Whatever Airflow hands over, the failure itself is what people see."""
-    alert(None)  # type: ignore[arg-type]
+def test_send_alert_never_raises(caplog) -> None:
+    send_alert(None)  # type: ignore[arg-type]
     (line,) = errors(caplog)
     assert line.startswith(f"{ALERTS_TO}: no alert was sent: ")
 
@@ -288,8 +269,7 @@ def examples(variable: str, notifier: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
-def test_the_documented_mail_is_sent(monkeypatch, caplog, variable: str) -> None:
-    """SmtpNotifier, set as docs/news.md shows, hands a mail server subject and text."""
+def test_documented_mail_is_sent(monkeypatch, caplog, variable: str) -> None:
     (shown,) = examples(variable, "SmtpNotifier")
     with mail_server() as (port, mails):
         extra = {"disable_ssl": True, "disable_tls": True}
@@ -302,7 +282,7 @@ def test_the_documented_mail_is_sent(monkeypatch, caplog, variable: str) -> None
     (body,) = mail.get_payload()
     text = body.get_payload(decode=True).decode()
     if variable == NEWS_TO:
-        assert mail["Subject"] == NEWS.headline
+        assert mail["Subject"] == HEADLINE
         assert "\n- Ford: &lt;b&gt;1&lt;/b&gt;\n" in text
     else:
         assert mail["Subject"] == "vehicle_recalls failed at publish"
@@ -312,7 +292,7 @@ def test_the_documented_mail_is_sent(monkeypatch, caplog, variable: str) -> None
 
 @contextmanager
 def mail_server() -> Iterator[tuple[int, list[Message]]]:
-    """Takes every mail, and keeps it."""
+    """Keeps every mail."""
     mails: list[Message] = []
 
     class Session(socketserver.StreamRequestHandler):
@@ -331,8 +311,7 @@ def mail_server() -> Iterator[tuple[int, list[Message]]]:
 
 
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
-def test_the_documented_topic_is_told(monkeypatch, caplog, variable: str) -> None:
-    """SnsNotifier, set as docs/news.md shows, publishes subject and text to the topic."""
+def test_documented_topic_is_sent_to(monkeypatch, caplog, variable: str) -> None:
     (shown,) = examples(variable, "SnsNotifier")
     with topic_server() as (port, asked):
         connection = {
@@ -348,7 +327,7 @@ def test_the_documented_topic_is_told(monkeypatch, caplog, variable: str) -> Non
     (question,) = asked
     assert question["TargetArn"] == [shown["target_arn"]]
     if variable == NEWS_TO:
-        assert (question["Subject"], question["Message"]) == ([NEWS.headline], [json_of(NEWS.text)])
+        assert (question["Subject"], question["Message"]) == ([HEADLINE], [json_of(NEWS)])
     else:
         assert question["Subject"] == ["vehicle_recalls failed at publish"]
         assert "- run: scheduled 1" in question["Message"][0]
@@ -360,7 +339,7 @@ def json_of(text: str) -> str:
 
 @contextmanager
 def topic_server() -> Iterator[tuple[int, list[dict[str, list[str]]]]]:
-    """Says yes as Amazon SNS does, and keeps what it was asked."""
+    """Answers as Amazon SNS does, and keeps what it was asked."""
     asked: list[dict[str, list[str]]] = []
 
     class Topic(BaseHTTPRequestHandler):
@@ -393,15 +372,11 @@ def running(server: socketserver.TCPServer) -> Iterator[int]:
         thread.join()
 
 
-def test_the_documented_notifier_of_your_own(tmp_path: Path, monkeypatch, capsys) -> None:
-    """A module beside our own in plugins/notifying/ is found by the name that docs/news.md says."""
+def test_documented_notifier_of_your_own_is_called(tmp_path: Path, monkeypatch, capsys) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "mine.py").write_text(code, encoding="utf-8")
-    import plugins.notifying
-
-    monkeypatch.setattr(plugins.notifying, "__path__", [*plugins.notifying.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "plugins.notifying.mine", raising=False)
+    monkeypatch.setattr(plugins, "__path__", [*plugins.__path__, str(tmp_path)])
     monkeypatch.setenv(NEWS_TO, json.dumps(examples(NEWS_TO, "Mine")))
-    tell(object(), RUN)
-    monkeypatch.delitem(sys.modules, "plugins.notifying.mine")
-    assert NEWS.headline in capsys.readouterr().out
+    send_news(HEADLINE, NEWS, RUN)
+    monkeypatch.delitem(sys.modules, "plugins.mine")
+    assert HEADLINE in capsys.readouterr().out

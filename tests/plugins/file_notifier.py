@@ -1,4 +1,4 @@
-"""A notifier that Airflow finds by its path, and that leaves what it is told in a file."""
+"""A notifier that Airflow finds by its path, and that writes to a file."""
 
 from __future__ import annotations
 
