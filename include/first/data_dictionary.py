@@ -11,13 +11,14 @@ from dataclasses import fields
 
 import pyarrow as pa
 
+from include.data import contract as data
 from include.first.contract import Column, Contract
-from include.first.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, VinKeys
+from include.first.keys import Keys, OutageKeys, PriceKeys, VinKeys
 from include.shoe_prices.accept import QUARANTINE_SCHEMA as PRODUCTS_SET_ASIDE
 from include.shoe_prices.contract import CONTRACT as PRICES
 from include.shoe_prices.ledger import LEDGER_SCHEMA as PRICES_LEDGER
 from include.site_outages.contract import CONTRACT as OUTAGES
-from include.subject_books import tables as books
+from include.subject_books.contract import SUBJECT_BOOKS
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA
 from include.vehicle_recalls.contract import CONTRACT as RECALLS
 from include.vehicle_recalls.ledger import LEDGER_SCHEMA as RECALLS_LEDGER
@@ -104,33 +105,37 @@ def _prices(contract: Contract) -> Iterable[str]:
 
 
 def _books() -> Iterable[str]:
-    keys = SubjectKeys("subject_books")
-    yield "## subject_books"
+    yield f"## {SUBJECT_BOOKS.name}"
     yield (
-        "Three tables of one subject, each as CSV and as Parquet, sorted by key, and in the "
-        "database of the connection `books_db`. "
-        f"`{keys.current('{subject}')}` names the folder in which the three of one read lie; the "
-        "same files have plain names, such as "
-        f"`{keys.plain('data_mining', 'books', 'csv')}`. Contract version {books.VERSION}."
+        f"{SUBJECT_BOOKS.grain} The table is `{SUBJECT_BOOKS.name}/table` (Delta Lake, partitioned "
+        f"by `{SUBJECT_BOOKS.partition_by}`). The key is `{SUBJECT_BOOKS.key}`. "
+        f"Contract version {SUBJECT_BOOKS.version}."
     )
-    for table in books.MODEL.sorted_tables:
-        schema = books.arrow_schema(table)
-        key = books.key_of(table)
-        where = "" if table in books.PUBLISHED else " It is in the database only."
+    yield _book_columns(SUBJECT_BOOKS.columns)
+    yield (
+        "People get the same facts as three tables, each as CSV and as Parquet, such as "
+        f"`{SUBJECT_BOOKS.name}/data_mining/books.csv`, and in the database of the connection "
+        "`books_db`."
+    )
+    for table in SUBJECT_BOOKS.derived:
         yield f"### {table.name}"
-        yield f"{table.comment}{where} The key is {_listed(key)}."
-        yield _table(
-            ["Column", "Type", "Limits", "What it says"],
+        yield f"{table.grain} The key is {_listed(table.key)}."
+        yield _book_columns(table.columns)
+
+
+def _book_columns(columns: Iterable[data.Column]) -> str:
+    return _table(
+        ["Column", "Type", "Limits", "What it says"],
+        [
             [
-                [
-                    f"`{field.name}`",
-                    _type(field.type),
-                    "" if field.nullable else "never null",
-                    field.metadata[b"comment"].decode(),
-                ]
-                for field in schema
-            ],
-        )
+                f"`{column.name}`",
+                _type(column.type),
+                "never null" if column.required else "",
+                column.sentence,
+            ]
+            for column in columns
+        ],
+    )
 
 
 def _vehicles(contract: Contract) -> Iterable[str]:
