@@ -9,7 +9,6 @@ from typing import Any
 
 import include.shoe_prices.run as shoe_prices
 import include.site_outages.run as site_outages
-import include.subject_books.run as subject_books
 import include.vehicle_recalls.run as vehicle_recalls
 import include.vin_snapshots.run as vin_snapshots
 from fakes.app import create_app
@@ -22,10 +21,11 @@ from include.shoe_prices.ecb import Ecb
 from include.shoe_prices.shop import Shop
 from include.shoe_prices.sign_in import Account, Tokens
 from include.site_outages.krakenflex import Krakenflex
-from include.subject_books.open_library import OpenLibrary
-from include.subject_books.pace import Pace
+from include.subject_books.client import OpenLibrary
+from include.subject_books.pipeline import run as run_books
 from include.vehicle_recalls.source import RecallsApi
 from include.vin_snapshots.vin_api import VinApi
+from tests.conftest import open_store
 from tests.vehicle_recalls.days import ROWS, SEED, turn_to
 from tests.vin_snapshots.stub import Stub, stub_service, vehicle
 
@@ -72,8 +72,9 @@ class World:
         return shoe_prices.run(shop, Ecb(self.url), lake, today)
 
     def _books(self, lake: Lake) -> Any:
-        api = OpenLibrary(self.url, pace=Pace(3, sleep=lambda _: None))
-        return subject_books.run(api, lake, None, BIG, 100)[0]
+        api = OpenLibrary(self.url, wait_turn=lambda: None)
+        store = open_store(lake.s3.meta.endpoint_url, lake.bucket)
+        return run_books(api, store, None, BIG, 100)[0]
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from local.localstack import s3_runs, start_localstack
 from local.processes import LocalError, clean_environment, free_port, tail
 from tests.distributed.airflow_api import AirflowApi
 from tests.distributed.parts import Parts
-from tests.subject_books import postgres
+from tests.pipelines.subject_books import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = "vehicle_recalls"

@@ -1,35 +1,34 @@
-"""Authors who were merged into others: whose record counts, and what when there is none."""
+"""Merged authors: whose record counts, and what is wrong when there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from include.subject_books.open_library import AUTHOR_KEY, BATCH, Record
+from include.subject_books.client import AUTHOR_KEY, MAX_AUTHORS, Record
 
-MOST_HOPS = 10
-REDIRECT, AUTHOR = "/type/redirect", "/type/author"
-STATES = {"/type/delete": "deleted"}
+MAX_HOPS = 10
+REDIRECT, AUTHOR, DELETED = "/type/redirect", "/type/author", "/type/delete"
 
 
 class Person(NamedTuple):
-    """Who an author's key leads to. Without a record the key stays, and `trouble` says why."""
+    """Where an author's key leads. Without a record the key stays, and `problem` says why."""
 
     key: str
     record: Record | None
-    trouble: str | None
+    problem: str | None
 
 
-def records_of(
+def read_records(
     keys: Iterable[str], ask: Callable[[Sequence[str]], Mapping[str, Record]]
 ) -> dict[str, Record]:
-    """The records of these authors, and of whoever they were merged into, batch by batch."""
+    """The records of these authors and of those that they were merged into, batch by batch."""
     records: dict[str, Record] = {}
     asked: set[str] = set()
     wanted = sorted(set(keys))
-    for _ in range(MOST_HOPS):
-        for start in range(0, len(wanted), BATCH):
-            records |= ask(wanted[start : start + BATCH])
+    for _ in range(MAX_HOPS):
+        for start in range(0, len(wanted), MAX_AUTHORS):
+            records |= ask(wanted[start : start + MAX_AUTHORS])
         asked.update(wanted)
         targets = {_target(records[key]) for key in wanted if key in records}
         wanted = sorted(target for target in targets - asked if AUTHOR_KEY.fullmatch(target))
@@ -46,11 +45,12 @@ def follow(key: str, records: Mapping[str, Record]) -> Person:
         if target in seen:
             return Person(key, None, "merged in a circle")
         if not AUTHOR_KEY.fullmatch(target):
-            return Person(key, None, f"merged into {target or 'nothing'}, which is no author")
+            return Person(key, None, f"merged into {target or 'nothing'}, which is not an author")
         seen.append(target)
     if record is not None and _kind(record) == AUTHOR:
         return Person(seen[-1], record, None)
-    what = "not known" if record is None else STATES.get(_kind(record), "no author")
+    kind = _kind(record)
+    what = "not known" if record is None else "deleted" if kind == DELETED else "not an author"
     return Person(key, None, what if len(seen) == 1 else f"merged into {seen[-1]}, which is {what}")
 
 

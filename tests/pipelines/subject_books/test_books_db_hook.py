@@ -1,5 +1,3 @@
-"""The connection `books_db`: PostgreSQL or a file, and what testing it answers."""
-
 from __future__ import annotations
 
 import json
@@ -32,8 +30,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     return connect
 
 
-def test_postgresql(connect: Connect) -> None:
-    """Each field of the connection goes where it belongs, whatever stands in a password."""
+def test_get_conn_postgresql_has_every_part(connect: Connect) -> None:
     url = connect(**POSTGRES).get_conn().url
     assert url.get_backend_name() == "postgresql"
     assert (url.username, url.password) == ("me", "a/b@c:d")
@@ -41,8 +38,7 @@ def test_postgresql(connect: Connect) -> None:
     assert dict(url.query) == {}
 
 
-def test_postgresql_as_a_uri(connect: Connect) -> None:
-    """The other way to write a connection means the same."""
+def test_get_conn_uri_means_the_same(connect: Connect) -> None:
     written = "postgres://me:a%2Fb%40c%3Ad@db.example.org:5433/books?sslmode=require"
     url = connect(written).get_conn().url
     assert url == connect(**POSTGRES, extra={"sslmode": "require"}).get_conn().url
@@ -50,16 +46,14 @@ def test_postgresql_as_a_uri(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("written", ["sqlite:///{}", ""])
-def test_sqlite(connect: Connect, tmp_path: Path, written: str) -> None:
-    """The host is the path; of a URI it is what follows the slashes."""
+def test_get_conn_sqlite_host_is_the_path(connect: Connect, tmp_path: Path, written: str) -> None:
     path = str(tmp_path / "books.db")
     hook = connect(written.format(path), conn_type="sqlite", host=path)
     assert hook.get_conn().url.database == path
     assert hook.test_connection() == (True, f"the SQLite file {path} can be loaded into")
 
 
-def test_the_connection_is_opened_on_first_use_and_once(connect: Connect) -> None:
-    """Making a hook asks for no connection; then one database serves."""
+def test_get_conn_opens_on_first_use_and_once(connect: Connect) -> None:
     hook = BooksDbHook("books_db_of_tomorrow")
     with pytest.raises(Exception, match="books_db_of_tomorrow"):
         hook.get_conn()
@@ -70,15 +64,17 @@ def test_the_connection_is_opened_on_first_use_and_once(connect: Connect) -> Non
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ({"conn_type": "mysql", "host": "x", "schema": "y"}, "type mysql; postgres and sqlite"),
-        ({"conn_type": "sqlite"}, "names no file"),
+        (
+            {"conn_type": "mysql", "host": "x", "schema": "y"},
+            "type mysql; choose postgres or sqlite",
+        ),
+        ({"conn_type": "sqlite"}, "has no file"),
         ({"conn_type": "postgres", "schema": "books"}, "has no host;"),
         ({"conn_type": "postgres"}, "has no host and no schema;"),
     ],
     ids=lambda part: str(part)[:40],
 )
-def test_what_is_missing_is_named(connect: Connect, parts: dict[str, str], says: str) -> None:
-    """One line that names the connection and what it lacks."""
+def test_get_conn_missing_part_is_named(connect: Connect, parts: dict[str, str], says: str) -> None:
     hook = connect(**parts)
     with pytest.raises(PermanentError, match=f"the connection `books_db`.*{says}"):
         hook.get_conn()
@@ -87,16 +83,14 @@ def test_what_is_missing_is_named(connect: Connect, parts: dict[str, str], says:
     assert says in told
 
 
-def test_testing_what_does_not_answer(connect: Connect) -> None:
-    """Where it was looked for is told, and never the password."""
+def test_test_connection_unreachable_shows_no_password(connect: Connect) -> None:
     good, told = connect(**POSTGRES | {"host": "127.0.0.1", "port": 1}).test_connection()
     assert not good
     assert "PostgreSQL at 127.0.0.1:1/books" in told
     assert "a/b@c:d" not in told
 
 
-def test_testing_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No connection of this name is one line."""
+def test_test_connection_unknown_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_BOOKS_DB", raising=False)
     good, told = BooksDbHook().test_connection()
     assert not good

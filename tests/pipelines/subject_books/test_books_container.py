@@ -11,15 +11,15 @@ import pytest
 import yaml
 from sqlalchemy import URL, create_engine, text
 
-from include.subject_books.database import BooksDb, DatabaseRefuses
-from tests.subject_books.postgres import programs
+from include.subject_books.database import BooksDatabase, DatabaseRefused
+from tests.pipelines.subject_books.postgres import programs
 
-COMPOSE = Path(__file__).resolve().parents[2] / "docker-compose.yaml"
+COMPOSE = Path(__file__).resolve().parents[3] / "docker-compose.yaml"
 PASSWORD = 'pass\'word "of" $books'
 
 
 @pytest.mark.parametrize("profile", ["local", "live"])
-def test_the_one_shot_makes_a_database_that_can_be_loaded_into(postgres: URL, profile: str) -> None:
+def test_one_shot_makes_a_database_for_books_alone(postgres: URL, profile: str) -> None:
     """Run twice it changes nothing; its user may load books, and not enter Airflow's database."""
     service = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"][f"{profile}-books-db"]
     engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
@@ -44,9 +44,9 @@ def test_the_one_shot_makes_a_database_that_can_be_loaded_into(postgres: URL, pr
             capture_output=True,
         )
     theirs = postgres.set(username="books", password=PASSWORD, database="books")
-    BooksDb(theirs).try_out()
-    with pytest.raises(DatabaseRefuses, match="permission denied"):
-        BooksDb(theirs.set(database="airflow")).try_out()
+    BooksDatabase(theirs).check_access()
+    with pytest.raises(DatabaseRefused, match="permission denied"):
+        BooksDatabase(theirs.set(database="airflow")).check_access()
     with engine.connect() as connection:
         for statement in [*made, "DROP DATABASE airflow"]:
             connection.execute(text(statement))
