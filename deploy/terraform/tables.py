@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from include.data.diff import ledger_schema
 from include.first.keys import Keys
-from include.shoe_prices.contract import CONTRACT as PRICES
-from include.shoe_prices.ledger import LEDGER_SCHEMA as PRICES_LEDGER
+from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
 from include.site_outages.contract import CONTRACT as OUTAGES
 from include.vehicle_recalls.contract import CONTRACT as RECALLS
 from include.vehicle_recalls.extract import TABLE_SCHEMA
@@ -37,10 +37,12 @@ GLUE = {
 def tables() -> dict[str, Any]:
     """Each Delta table of the lake, by its name in Glue."""
     found = {}
-    for contract in (RECALLS, VEHICLES, OUTAGES, PRICES):
+    for contract in (RECALLS, VEHICLES, OUTAGES, SHOE_PRODUCTS, SHOE_PRICES):
         schema = TABLE_SCHEMA if contract is RECALLS else contract.schema
         found[contract.name] = _table(Keys(contract.name).table, contract.grain, schema)
-    for contract, schema in ((RECALLS, RECALLS_LEDGER), (PRICES, PRICES_LEDGER)):
+    ledgers = [(RECALLS, RECALLS_LEDGER)]
+    ledgers += [(dataset, ledger_schema(dataset)) for dataset in (SHOE_PRODUCTS, SHOE_PRICES)]
+    for contract, schema in ledgers:
         found[f"{contract.name}_ledger"] = _table(Keys(contract.name).ledger, LEDGER, schema)
     return found
 

@@ -12,10 +12,7 @@ from dataclasses import fields
 import pyarrow as pa
 
 from include.first.contract import Column, Contract
-from include.first.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, VinKeys
-from include.shoe_prices.accept import QUARANTINE_SCHEMA as PRODUCTS_SET_ASIDE
-from include.shoe_prices.contract import CONTRACT as PRICES
-from include.shoe_prices.ledger import LEDGER_SCHEMA as PRICES_LEDGER
+from include.first.keys import Keys, OutageKeys, SubjectKeys, VinKeys
 from include.site_outages.contract import CONTRACT as OUTAGES
 from include.subject_books import tables as books
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA
@@ -46,9 +43,6 @@ def dictionary() -> str:
             *_ledger(RECALLS, RECALLS_LEDGER, "campaign"),
             *_quarantine(RECALLS, QUARANTINE_SCHEMA, "campaign"),
             *_outages(OUTAGES),
-            *_prices(PRICES),
-            *_ledger(PRICES, PRICES_LEDGER, "product"),
-            *_quarantine(PRICES, PRODUCTS_SET_ASIDE, "product"),
             *_books(),
             *_vehicles(VEHICLES),
         ]
@@ -84,23 +78,6 @@ def _outages(contract: Contract) -> Iterable[str]:
         f"`begin` and `end` together. Contract version {contract.version}."
     )
     yield _columns(contract)
-
-
-def _prices(contract: Contract) -> Iterable[str]:
-    keys = PriceKeys(contract.name)
-    day = "2023-02-10"
-    yield f"## {contract.name}"
-    yield contract.grain
-    yield (
-        f"The table is `{keys.table}` (Delta Lake, partitioned by `rate_date`). The same rows are "
-        f"two files a day, such as `{keys.day(day, 'parquet')}` and `{keys.day(day, 'csv')}`, "
-        f"sorted by {_listed(contract.sort_by)}; those of the newest day are also "
-        f"`{keys.latest('parquet')}` and `{keys.latest('csv')}`. The key is `{contract.key}` "
-        f"within a `rate_date`. Contract version {contract.version}."
-    )
-    yield _columns(contract)
-    passing = [column.name for column in contract.columns if not column.business]
-    yield f"A change of {_listed(passing)} alone is published, and makes no row in the ledger."
 
 
 def _books() -> Iterable[str]:

@@ -14,10 +14,6 @@ import pytest
 import include.first.lake
 from fakes.control import Control
 from include.first.lake import Lake
-from include.shoe_prices.ecb import Ecb
-from include.shoe_prices.run import run as run_prices
-from include.shoe_prices.shop import Shop
-from include.shoe_prices.sign_in import Tokens
 from include.site_outages.krakenflex import Krakenflex
 from include.site_outages.run import run as run_outages
 from include.subject_books.database import BooksDb
@@ -33,7 +29,6 @@ from include.vehicle_recalls.source import RecallsApi
 from include.vin_service.lake_facts import LakeFacts
 from include.vin_snapshots.run import run as run_vehicles
 from include.vin_snapshots.vin_api import VinApi
-from tests.every_pipeline import ACCOUNT
 from tests.vehicle_recalls.evidence import KEYS
 from tests.vehicle_recalls.three_days import finish, in_year, publish_day
 from tests.vin_snapshots.stub import stub_service, vehicle
@@ -41,21 +36,8 @@ from tests.vin_snapshots.stub import stub_service, vehicle
 EVENING = datetime(2026, 11, 20, 17, tzinfo=UTC)
 
 
-class Memory:
-    """The shop's tokens, as Airflow's Variable keeps them."""
-
-    tokens: Tokens | None = None
-
-    def load(self) -> Tokens | None:
-        return self.tokens
-
-    def save(self, tokens: Tokens) -> None:
-        self.tokens = tokens
-
-
 def run_every_pipeline(lake: Lake, url: str, control: Control, database: BooksDb) -> None:
     """Two days of each, so that all is made, changed, found unchanged, set aside and mended."""
-    tokens = Memory()
     with stub_service() as vehicles:
         for day in (1, 2):
             control.rows, control.day = 12, day
@@ -63,12 +45,10 @@ def run_every_pipeline(lake: Lake, url: str, control: Control, database: BooksDb
             accept = dict.fromkeys(("rows per year", "rows in total"), "a small lake")
             published = run_recalls(RecallsApi(url), lake, accept=accept)
             run_outages(Krakenflex(url, "local-key"), lake)
-            run_prices(Shop(url, ACCOUNT, tokens), Ecb(url), lake, f"{control.date:%Y-%m-%d}")
             books = OpenLibrary(url, pace=Pace(3, sleep=lambda _: None))
             run_books(books, lake, database, "curiosities")
             run_vehicles(VinApi(vehicles.url), lake)
             vehicles.has([vehicle(number) for number in range(1, 6)])
-            control.shop.dials.price = "missing"  # of one product, which is set aside
     run_recalls(RecallsApi(url), lake, source=f"{RAW}{published['token']}")
 
 
