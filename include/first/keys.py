@@ -122,36 +122,6 @@ class OutageKeys(Keys):
         return int(number), step
 
 
-class PriceKeys(Keys):
-    """Those of prices: two files a day, the same of the newest day, and products by content."""
-
-    def day(self, day: str, kind: str) -> str:
-        return f"{self.folder}{day}.{kind}"
-
-    def latest(self, kind: str) -> str:
-        return f"{self.folder}latest.{kind}"
-
-    def day_of(self, key: str) -> str | None:
-        """The day whose file lies under this key; None when the key is of something else."""
-        pattern = re.escape(self.folder) + r"(\d{4}-\d\d-\d\d)\.(parquet|csv)"
-        found = re.fullmatch(pattern, key)
-        return found[1] if found else None
-
-    def sha256_of(self, candidate: str) -> str:
-        """The content of a data file, as its path in the table has it."""
-        return candidate.rpartition("-")[2].removesuffix(".parquet")
-
-    def products(self, sha256: str) -> str:
-        """What the shop sold, as a version of the table and its ledger know it."""
-        return f"{self.folder}products/{sha256}.parquet"
-
-    def sound_products(self, token: str) -> str:
-        return self.staging(token, "products.parquet")
-
-    def rates(self, token: str, landing: str) -> str:
-        return f"{self.raw_folder}{token}/{landing}/rates.csv.gz"
-
-
 class SubjectKeys(Keys):
     """Those of subject books: a folder a subject, with snapshots, versions and plain names."""
 

@@ -110,10 +110,6 @@ def test_the_reader_sees_what_is_published(lived: Lived) -> None:
         "site_outages/raw",
         "site_outages/staging",
         "site_outages/deliveries",
-        "shoe_prices/raw",
-        "shoe_prices/staging",
-        "shoe_prices/quarantine",
-        "shoe_prices/products",
     }
 
 
