@@ -11,13 +11,14 @@ from pathlib import Path
 
 from local.processes import LocalError, Misuse
 
-POOL = re.compile(r'pool="(\w+)"')  # a task that asks an API is in the pool of its connection
+HOOK = re.compile(r"\bplugins\.hooks\.(\w+_hook) import")
+CONNECTION = re.compile(r'default_conn_name\b.*= "(\w+)"')
 
 
 @dataclass(frozen=True)
 class DagFile:
     params: frozenset[str] | None  # None where they are not written out as a dict
-    connections: frozenset[str]  # to APIs, as variables of the environment
+    connections: frozenset[str]  # those of the hooks that it imports, as environment variables
 
 
 def declared_dags(root: Path) -> dict[str, DagFile]:
@@ -33,7 +34,9 @@ def declared_dags(root: Path) -> dict[str, DagFile]:
             for node in tree.body
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
         }
-        connections = frozenset(f"AIRFLOW_CONN_{pool.upper()}" for pool in POOL.findall(text))
+        hooks = [root / "plugins" / "hooks" / f"{hook}.py" for hook in HOOK.findall(text)]
+        names = [name for hook in hooks for name in CONNECTION.findall(hook.read_text())]
+        connections = frozenset(f"AIRFLOW_CONN_{name.upper()}" for name in names)
         for function in tree.body:
             for call in getattr(function, "decorator_list", []):
                 if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "dag":

@@ -21,8 +21,8 @@ from local.environment import (
 from local.processes import LocalError, Misuse, stopwatch, tell
 from local.stack import LOCALSTACK, Stack
 
-COMMANDS = "include.vehicle_recalls"  # the module behind `make lake ARGS=...`
-CHANGES = "changes"  # the command that people are sent to
+COMMANDS = "include.cli"  # the module behind `make lake ARGS=...`
+CHANGES = "changes --limit 20"  # the command that people are sent to
 PATIENCE_S = 5
 # What make says to its own children; a make that is called in the shell is none of them.
 OF_MAKE = re.compile(r"ARGS|LIVE|MFLAGS|MAKE(FLAGS|LEVEL|OVERRIDES|_TERM.*)")
