@@ -70,7 +70,7 @@ class Checkout:
             clean_environment(),
             bucket=lake.bucket,
             localstack_url=s3_url,
-            recalls_url=recalls_url,
+            fakes_url=recalls_url,
         )
         migrate(root, RUNS, self.settings)
         self.database = root / ".local" / "airflow" / f"{RUNS}.db"
@@ -99,8 +99,7 @@ class Checkout:
             json.dumps(conf or {}),
             environment,
             log,
-            progress.follow,
-            told.append,
+            progress,
         )
         asked = Counter(asked.purpose for asked in self.control.requests)
         self.control.reset()
