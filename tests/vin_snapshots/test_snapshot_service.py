@@ -41,11 +41,11 @@ def dated(app: FastAPI) -> FastAPI:
 def service(recalls_url: str, replica: Control, tmp_path: Path) -> Iterator[str]:
     assert not replica.faults
     settings = Settings(
-        db=tmp_path / "vins.db",
+        vin_db=tmp_path / "vins.db",
         vpic_url=f"{recalls_url}/api",
         recalls_api_url=recalls_url,
-        api_key=KEY,
-        calls_per_minute=60_000,
+        vin_api_key=KEY,
+        vin_upstream_per_minute=60_000,
     )
     with serving(dated(create_app(settings))) as url:
         yield url
