@@ -1,44 +1,46 @@
 """Shoe prices: what a shop asks for its shoes in dollars, and in euros at the ECB's rate, daily.
 
-Makes `shoe_prices/{rate_date}.parquet` and `.csv`, `shoe_prices/latest.parquet` and `.csv`, from
-the Delta table `shoe_prices/table`, and a ledger of what the shop changed from read to read. It
-runs at 17:00 UTC, when the ECB has published the day's rate. On a day without one, such as a
-Sunday, the last rate before it counts, and the file has that rate's date.
+Makes `shoe_prices/{rate_date}.parquet` and `.csv`, and `shoe_prices/latest.parquet` and `.csv`,
+from the Delta table `shoe_prices/table`; and the Delta table `shoe_products/table` with the ledger
+of what the shop changed from read to read. The DAG runs at 17:00 UTC, after the ECB has published
+the rate of the day. On a day without a rate, such as a Sunday, the last rate before it is used,
+and the file has the date of that rate.
 
 **Backfill**: trigger with a `rate_date`, or with `start_date` and `end_date` for every rate in
-between. The shop only tells today's prices: those of past days are today's at the rate of then.
+between. The shop gives only the prices of today, so the prices of a past day are those of today at
+the rate of that day.
 
-**The user of the shop**: the first run creates the one that the connection `shop_api` names, if
-there is none with its login. Later runs use the tokens of the Variable `shop_tokens`.
+**The user of the shop**: the first run creates the user that the connection `shop_api` names, if
+the shop does not have it. Later runs use the tokens in the Variable `shop_tokens`.
 
-**When it is red**: the failed task's last line says what, where and what to do. Nothing was
-published, readers see the version before. A run can always be cleared or triggered again: what
-was interrupted is mended by the next run.
+**When a check fails although the data is right**: trigger again with `waive`, the name of the
+check and the reason, such as `{"products that stayed": "the shop was emptied"}`.
+
+**When it is red**: the last line of the failed task says what happened, where, and what to do.
+Clear the task or trigger the DAG again: a commit is done once, and the next run finishes what was
+interrupted.
 """
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from plugins.notifying.notify import alert
-from plugins.policy.every_dag import (
+from plugins.dag_defaults import (
     DEFAULTS,
-    lake,
-    may_accept,
-    may_dry_run,
+    dry_run_param,
     measure,
     refuse_unknown_conf,
     show,
+    store,
+    waive_param,
 )
+from plugins.notifications import send_alert
 
-log = logging.getLogger(__name__)
 
-
-def _day(title: str, description: str) -> Param:
+def day_param(title: str, description: str) -> Param:
     return Param(None, type=["null", "string"], format="date", title=title, description=description)
 
 
@@ -50,89 +52,60 @@ PARAMS = {
         maxLength=200,
         pattern=r"\S",
         title="Category",
-        description="A category of the shop by its name, in any case.",
+        description="The name of a category of the shop; upper and lower case are alike.",
     ),
-    "rate_date": _day(
+    "rate_date": day_param(
         "Rate date",
-        "The last rate on or before this day, such as 2023-02-10. Empty means the run's day.",
+        "Use the last rate up to this day, such as 2023-02-10. Empty: the day of the run.",
     ),
-    "start_date": _day("Start date", "With an end date: every rate from this day on."),
-    "end_date": _day("End date", "With a start date: every rate up to this day, which counts too."),
-    "dry_run": may_dry_run(),
-    "accept": may_accept('{"products that stayed": "the shop was emptied"}'),
+    "start_date": day_param("Start date", "With an end date: every rate from this day on."),
+    "end_date": day_param("End date", "With a start date: every rate up to and on this day."),
+    "dry_run": dry_run_param(),
+    "waive": waive_param('{"products that stayed": "the shop was emptied"}'),
 }
 
 
-@task
-def begin() -> Any:
-    """Say which days are asked for, and under which token."""
-    from include.shoe_prices import read
+@task(pool="shop_api")
+def extract() -> Any:
+    """Sign in to the shop; land the products of the category and the rates as they came."""
+    from include.shoe_prices import pipeline
+    from include.shoe_prices.ecb import asked_days
+    from plugins.hooks.ecb_hook import EcbHook
+    from plugins.hooks.shop_hook import ShopHook
 
     context = get_current_context()
     run, params = context["dag_run"], context["params"]
     refuse_unknown_conf(run.conf, PARAMS)
-    days = (params["rate_date"], params["start_date"], params["end_date"])
     run_day = (run.logical_date or run.run_after).astimezone(UTC).date().isoformat()
-    return read.begin(lake(), params["category"], run_day, *days, context["run_id"])
-
-
-@task(pool="shop_api")
-def products(asked: Any) -> Any:
-    """Sign in to the shop; land every page of the category as it came."""
-    from include.shoe_prices.read import land_products
-    from plugins.hooks.shop_hook import ShopHook
-
-    return land_products(ShopHook().get_conn(), lake(), asked)
-
-
-@task(pool="ecb_api")
-def rates(asked: Any) -> Any:
-    """Land the ECB's rates as they came."""
-    from include.shoe_prices.read import land_rates
-    from plugins.hooks.ecb_hook import EcbHook
-
-    return land_rates(EcbHook().get_conn(), lake(), asked)
+    days = asked_days(run_day, params["rate_date"], params["start_date"], params["end_date"])
+    shop, ecb = ShopHook().get_conn(), EcbHook().get_conn()
+    return pipeline.extract(shop, ecb, store(), context["run_id"], days, params["category"])
 
 
 @task
-def accept(asked: Any, landed_products: Any, landed_rates: Any) -> Any:
-    """Hold the products against the contract, set aside what breaks it; choose the rates."""
-    from include.shoe_prices.price import stage
+def transform(raw: Any) -> Any:
+    """Validate the products, quarantine those that break the contract, and price the others."""
+    from include.shoe_prices import pipeline
 
-    return stage(lake(), asked, landed_products, landed_rates)
-
-
-@task
-def publish(staged: Any) -> Any:
-    """Price the products, commit the days that changed; then bring the plain files in line."""
-    from include.shoe_prices import project, publish
-
-    here, params = lake(), get_current_context()["params"]
-    published = publish.publish(here, staged, dry_run=params["dry_run"], accept=params["accept"])
-    if not published["dry_run"]:
-        project.project(here)
-    return published
+    return {table: pipeline.transform(store(), raw[table]) for table in ("products", "prices")}
 
 
 @task
-def ledger(published: Any) -> Any:
-    """Record what the shop changed, one row a field, exactly once a version."""
-    from include.shoe_prices.ledger import bring_to_head
+def publish(raw: Any, batches: Any) -> Any:
+    """Check and commit products and prices; then bring the plain files and ledgers up to date."""
+    from include.shoe_prices import pipeline
 
-    if not published["dry_run"]:
-        bring_to_head(lake())
-    return published
+    params = get_current_context()["params"]
+    return pipeline.publish(store(), raw, batches, dry_run=params["dry_run"], waive=params["waive"])
 
 
 @task
-def report(published: Any) -> None:
-    """One readable screen in this log."""
-    from include.shoe_prices.publish import OVERTAKEN
-    from include.shoe_prices.report import render
+def report(receipts: Any) -> None:
+    """Show the run on one screen, in this log."""
+    from include.shoe_prices.report import report
 
-    show(render(lake(), published), log)
-    if not published["dry_run"] and published["state"] != OVERTAKEN:
-        measure("shoe_prices", published, published["counts"]["set_aside"])
+    show(report(store(), receipts))
+    measure("shoe_prices", receipts["products"])
 
 
 @dag(
@@ -142,14 +115,14 @@ def report(published: Any) -> None:
     max_active_runs=1,
     params=PARAMS,
     default_args=DEFAULTS,
-    on_failure_callback=alert,
+    on_failure_callback=send_alert,
     description=(__doc__ or "").partition("\n")[0],
     doc_md=__doc__,
     tags=["prices"],
 )
 def shoe_prices() -> None:
-    asked = begin()
-    report(ledger(publish(accept(asked, products(asked), rates(asked)))))
+    raw = extract()
+    report(publish(raw, transform(raw)))
 
 
 shoe_prices()

@@ -5,20 +5,19 @@ and a report for each version, all from the Delta table `vehicle_recalls/table`.
 replaces the whole dataset daily and edits old years all the time, so every year is read every
 day; years that did not change cost nothing.
 
-**Backfill**: trigger with `years`, or use `vehicle_recalls_by_year`, whose backfill form speaks
+**Backfill**: trigger with `years`, or use `vehicle_recalls_by_year`, whose backfill form takes
 report years (2015-01-01 to 2019-12-31 is five runs).
 
-**When a check stops a change that is real**: trigger again with `accept`, the check's name and
+**When a check stops a change that is real**: trigger again with `waive`, the check's name and
 the reason, such as `{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}`.
 
-**When it is red**: the failed task's last line says what, where and what to do. Nothing was
-published, readers see the version before. A run can always be cleared or triggered again:
-a commit is done once, and whatever was interrupted after it is mended by the next run.
+**When it is red**: the last line of the failed task's log says what happened, where, and what to
+do. Nothing was published; readers see the version before. Clear the task or trigger a new run at
+any time: a commit is made once, and the next run finishes what was interrupted after it.
 """
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,18 +32,17 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from plugins.notifying.notify import alert, tell
-from plugins.policy.every_dag import (
+from plugins.dag_defaults import (
     DEFAULTS,
-    lake,
-    may_accept,
-    may_dry_run,
+    dry_run_param,
     measure,
     refuse_unknown_conf,
     show,
+    store,
+    waive_param,
 )
+from plugins.notifications import send_alert, send_news
 
-log = logging.getLogger(__name__)
 RECALLS = Asset("vehicle_recalls")
 THIS_YEAR = datetime.now(UTC).year
 FIRST_YEAR = 1966  # NHTSA's first; a test holds it to the contract's
@@ -57,8 +55,8 @@ PARAMS = {
         title="Report years",
         description=f"A list such as [2019, 2024]; {FIRST_YEAR} to {THIS_YEAR}. Empty means all.",
     ),
-    "dry_run": may_dry_run(),
-    "accept": may_accept('{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}'),
+    "dry_run": dry_run_param(),
+    "waive": waive_param('{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}'),
 }
 ALL_YEARS = PARAMS | {
     "source": Param(
@@ -67,8 +65,8 @@ ALL_YEARS = PARAMS | {
         pattern=r"^(api|raw:[A-Za-z0-9-]+)$(?!\n)",
         title="Source",
         description=(
-            "api; or a read's token from its report, such as raw:20261121T104304-d9c96462, to make "
-            "it again from what it landed. One that the table did not come from is only compared."
+            "api; or a read id from a report, such as raw:20261121T104304-d9c96462, to publish "
+            "again what that read landed. It never replaces what a later read published."
         ),
     )
 }
@@ -91,150 +89,145 @@ def recalls_api() -> Any:
 
 
 @task(pool="recalls_api")
-def census(*, one_year: bool) -> Any:
-    """Ask the source for its rows per year; plan which years are read together."""
-    from include.vehicle_recalls.run import begin
+def plan(*, one_year: bool) -> Any:
+    """Count the source's rows per year; plan which years are read together."""
+    from include.vehicle_recalls.pipeline import plan
 
     context = get_current_context()
-    params = context["params"]
-    refuse_unknown_conf(context["dag_run"].conf, ONE_YEAR if one_year else ALL_YEARS)
-    key = context["dag_run"].partition_key
-    years = params["years"]
-    if one_year and key:
-        years = [_report_year(key)]
-    if one_year and len(set(years)) != 1:
+    params, run = context["params"], context["dag_run"]
+    refuse_unknown_conf(run.conf, ONE_YEAR if one_year else ALL_YEARS)
+    if not one_year:
+        return plan(recalls_api, store(), params["years"], context["run_id"], params["source"])
+    years = [_report_year(run.partition_key)] if run.partition_key else params["years"]
+    if len(set(years)) != 1:
         raise AirflowFailException(
             f"vehicle_recalls_by_year reads one report year, not {years or 'all'}: "
             'start it from the backfill form, or with {"years": [2019]}'
         )
-    source = "api" if one_year else params["source"]
-    return begin(recalls_api, lake(), years, source, context["run_id"])
+    return plan(recalls_api, store(), years, context["run_id"])
 
 
 def _report_year(key: str) -> int:
     if not key.isdecimal() or not FIRST_YEAR <= int(key) <= THIS_YEAR:
         raise AirflowFailException(
-            f"the partition key {key!r} is no report year; {FIRST_YEAR} to {THIS_YEAR} are"
+            f"the partition key {key!r} is not a report year; use {FIRST_YEAR} to {THIS_YEAR}"
         )
     return int(key)
 
 
 @task(pool="recalls_api", map_index_template=BY_BATCH)
-def extract(part: Any) -> Any:
-    """Land every page of the batch as it came; shake hands on the count."""
-    from include.vehicle_recalls.run import fetch
+def extract(batch_plan: Any) -> Any:
+    """Land every page of the batch as it came, and check that the counts agree."""
+    from include.vehicle_recalls.pipeline import extract
 
-    get_current_context()["batch_label"] = part["batch"]["label"]
-    return fetch(recalls_api, lake(), part)
-
-
-@task(map_index_template=BY_BATCH)
-def partition(landed: Any) -> Any:
-    """Type the rows, set aside what breaks the contract, stage the years that changed."""
-    from include.vehicle_recalls import partition
-
-    get_current_context()["batch_label"] = landed["batch"]["label"]
-    return partition.partition(lake(), landed)
+    get_current_context()["batch_label"] = batch_plan["years"]["label"]
+    return extract(recalls_api, store(), batch_plan)
 
 
 @task(map_index_template=BY_BATCH)
-def write_parquet(staged: Any) -> Any:
+def partition(raw: Any) -> Any:
+    """Type the rows, quarantine what breaks the contract, stage the years that changed."""
+    from include.vehicle_recalls.pipeline import partition
+
+    get_current_context()["batch_label"] = raw["batch"]
+    return partition(store(), raw)
+
+
+@task(map_index_template=BY_BATCH)
+def write_parquet(raw: Any, staged: Any) -> Any:
     """Write the candidate file of each changed year."""
-    from include.vehicle_recalls import write
+    from include.vehicle_recalls.pipeline import write_parquet
 
-    get_current_context()["batch_label"] = staged["label"]
-    return write.write_parquet(lake(), staged)
+    get_current_context()["batch_label"] = raw["batch"]
+    return write_parquet(store(), raw, staged)
 
 
 @task_group
-def batch(part: Any) -> Any:
-    return write_parquet(partition(extract(part)))
+def batch(batch_plan: Any) -> Any:
+    raw = extract(batch_plan)
+    return write_parquet(raw, partition(raw))
 
 
 @task
-def publish(parts: Any, written: Any) -> Any:
-    """Compare with the head, check, commit; then bring the year files in line."""
-    from include.vehicle_recalls.project import project_years
-    from include.vehicle_recalls.publish import publish
+def publish(plans: Any, batches: Any) -> Any:
+    """Compare with the current version, check, commit; then refresh the year files."""
+    from include.vehicle_recalls.pipeline import publish
 
     # A mapped group that ran once hands over its bare value.
-    written = [written] if isinstance(written, dict) else list(written)
+    batches = [batches] if isinstance(batches, dict) else list(batches)
     params = get_current_context()["params"]
-    dry_run, accept = params["dry_run"], params["accept"]
-    here = lake()
-    published = publish(here, list(parts), written, dry_run=dry_run, accept=accept)
-    if not dry_run:
-        project_years(here)
-    return published
+    return publish(store(), list(plans), batches, dry_run=params["dry_run"], waive=params["waive"])
 
 
 @task
-def aggregate(published: Any) -> Any:
-    """Recount all committed years, unless the aggregations are the head's already."""
-    from include.vehicle_recalls.project import project_aggregates
+def aggregate(receipt: Any) -> Any:
+    """Refresh the three aggregations, unless they are up to date."""
+    from include.vehicle_recalls.pipeline import aggregate
 
-    if not published["dry_run"]:
-        project_aggregates(lake())
-    return published
-
-
-@task
-def ledger(published: Any) -> Any:
-    """Record what each version changed, one row a field, exactly once a version."""
-    from include.vehicle_recalls.ledger import bring_to_head
-
-    if not published["dry_run"]:
-        bring_to_head(lake())
-    return published
+    if not get_current_context()["params"]["dry_run"]:
+        aggregate(store())
+    return receipt
 
 
 @task
-def report(published: Any) -> None:
-    """One readable screen, in this log and beside the data; news to who is configured."""
-    from include.vehicle_recalls.report import project_reports, render
+def ledger(receipt: Any) -> Any:
+    """Add the events of each new version to the ledger, exactly once."""
+    from include.vehicle_recalls.pipeline import ledger
 
-    here = lake()
-    screen = render(here, published)
-    if not published["dry_run"]:
-        project_reports(here)
-    show(screen, log)
-    tell(here, published)
-    is_whole = not (published["years_read"] or published["replay_of"])
-    if is_whole and not published["dry_run"]:
-        measure("vehicle_recalls", published, published["counts"]["quarantined"])
+    if not get_current_context()["params"]["dry_run"]:
+        ledger(store())
+    return receipt
+
+
+@task
+def report(receipt: Any) -> None:
+    """One readable screen, in this log and beside the data; the news for its subscribers."""
+    from include.vehicle_recalls.report import notice, report, write_reports
+
+    bucket = store()
+    show(report(bucket, receipt))
+    if not get_current_context()["params"]["dry_run"]:
+        write_reports(bucket)
+    if news := notice(bucket, receipt):
+        send_news(news.headline, news.text, receipt)
+    measure("vehicle_recalls", receipt)
 
 
 @task(outlets=[RECALLS])
-def announce(published: Any) -> None:
-    """Tell who waits for recalls which years changed; skipped when none did."""
-    if published["version"] is None or not published["changed"]:
-        raise AirflowSkipException("no year was changed")
+def announce(receipt: Any) -> None:
+    """Tell the consumers of the asset which years changed; skipped when none did."""
+    if receipt["version"] is None or not receipt["changed"]:
+        raise AirflowSkipException("no year changed, so there is nothing to announce")
     event = get_current_context()["outlet_events"][RECALLS]
-    event.extra = {
-        name: published[name] for name in ("version", "token", "source", "observed_at", "counts")
-    }
-    event.add_partitions(sorted(published["changed"]))
+    names = ("version", "read_id", "source", "observed_at", "counts")
+    event.extra = {name: receipt[name] for name in names}
+    event.add_partitions(sorted(receipt["changed"]))
 
 
 def pipeline(*, one_year: bool) -> None:
-    parts = census(one_year=one_year)
-    written = batch.expand(part=parts)
-    aggregated = aggregate(publish(parts, written))
+    plans = plan(one_year=one_year)
+    batches = batch.expand(batch_plan=plans)
+    aggregated = aggregate(publish(plans, batches))
     report(ledger(aggregated))
     announce(aggregated)
+
+
+SHARED: dict[str, Any] = {
+    "catchup": False,
+    "default_args": DEFAULTS,
+    "on_failure_callback": send_alert,
+    "description": (__doc__ or "").partition("\n")[0],
+    "doc_md": __doc__,
+    "tags": ["recalls"],
+}
 
 
 @dag(
     schedule="@daily",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
     max_active_runs=1,
     params=ALL_YEARS,
-    default_args=DEFAULTS,
-    on_failure_callback=alert,
-    description=(__doc__ or "").partition("\n")[0],
-    doc_md=__doc__,
-    tags=["recalls"],
+    **SHARED,
 )
 def vehicle_recalls() -> None:
     pipeline(one_year=False)
@@ -243,14 +236,9 @@ def vehicle_recalls() -> None:
 @dag(
     schedule=CronPartitionTimetable("0 0 1 1 *", timezone="UTC", key_format="%Y"),
     start_date=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC),
-    catchup=False,
     max_active_runs=4,
     params=ONE_YEAR,
-    default_args=DEFAULTS,
-    on_failure_callback=alert,
-    description=(__doc__ or "").partition("\n")[0],
-    doc_md=__doc__,
-    tags=["recalls"],
+    **SHARED,
 )
 def vehicle_recalls_by_year() -> None:
     pipeline(one_year=True)

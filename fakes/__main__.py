@@ -1,4 +1,4 @@
-"""Serve the local APIs: `python -m fakes --rows 30000 --seed 1 --day 1`."""
+"""Serve the fakes: `python -m fakes --rows 30000 --seed 1 --day 1`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 
 from fakes.app import create_app
 from fakes.made_up_plan import LAST
+from fakes.recalls import source_of
 from fakes.serve import serving
 
 
@@ -31,6 +32,11 @@ def main() -> None:
         with contextlib.ExitStack() as stack:
             app = create_app(rows=asked.rows, seed=asked.seed, day=asked.day)
             url = stack.enter_context(serving(app, asked.port, host=asked.host))
+            # 3,000,000 rows take minutes to make; the line comes when they are there.
+            making = threading.Thread(target=source_of(app.state.control).table, daemon=True)
+            making.start()
+            while making.is_alive() and not done.wait(0.05):
+                pass
             print(f"ready {url}", flush=True)
             done.wait()
     except OSError as error:

@@ -3,103 +3,97 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from fakes.control import Control
-from fakes.krakenflex_state import KrakenflexDials
+from fakes.faults import World
 from fakes.made_up_outages import SINCE, Outage, Site, outages, sites
 
 _SINCE = datetime.fromisoformat(SINCE)
-Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class _Guarded(APIRoute):
-    """Fails now and then, and lets nobody in without a key."""
+class KrakenflexDials(BaseModel):
+    """How it differs from its usual self; made anew by a reset."""
 
-    def get_route_handler(self) -> Answering:
-        answer = super().get_route_handler()
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
-        async def checked(request: Request) -> Response:
-            state = _control(request).krakenflex
-            state.calls += 1
-            if state.dials.fails_every and state.calls % state.dials.fails_every == 0:
-                return _error(500, "Internal Server Error")
-            if request.headers.get("x-api-key") not in state.dials.keys:
-                return _error(403, "Forbidden")
-            return await answer(request)
-
-        return checked
+    keys: set[str] = {"local-key"}
+    # Every so many calls, of any kind, one is answered with 500.
+    fails_every: PositiveInt | None = None
+    # Whether there are also the sites that show an oddity each.
+    odd_sites: bool = False
 
 
-router = APIRouter()
-guarded = APIRouter(prefix="/interview-tests-mock-api/v1", route_class=_Guarded)
+@dataclass
+class Krakenflex:
+    """What was posted stands by site, in the order in which it came."""
+
+    dials: KrakenflexDials = field(default_factory=KrakenflexDials)
+    accepted: dict[str, list[Any]] = field(default_factory=dict)
+    refused: dict[str, list[Any]] = field(default_factory=dict)
+    calls: int = 0
+    reads: int = 0  # of all outages
+    read_day: int | None = None  # the day whose outages were read last
 
 
-@router.post("/_control/krakenflex")
-def turn(request: Request, dials: KrakenflexDials) -> KrakenflexDials:
-    """Change the dials that are named; the others stay."""
-    state = _control(request).krakenflex
-    state.dials = state.dials.model_copy(update=dials.model_dump(exclude_unset=True))
-    return state.dials
+# All on the event loop, one after the other: what is counted needs no lock.
+async def _guard(request: Request) -> None:
+    """Fail now and then, and let no call in without a key."""
+    state: Krakenflex = request.app.state.control.krakenflex
+    state.calls += 1
+    if state.dials.fails_every and state.calls % state.dials.fails_every == 0:
+        raise HTTPException(500, "Internal Server Error")
+    if request.headers.get("x-api-key") not in state.dials.keys:
+        raise HTTPException(403, "Forbidden")
 
 
-@router.get("/_control/krakenflex")
-def what_was_posted(request: Request) -> dict[str, Any]:
-    state = _control(request).krakenflex
-    return {"accepted": state.accepted, "refused": state.refused}
+router = APIRouter(prefix="/interview-tests-mock-api/v1", dependencies=[Depends(_guard)])
 
 
-# On the event loop, one after the other: what is counted needs no lock.
-@guarded.get("/outages")
+@router.get("/outages")
 async def all_outages(request: Request) -> Response:
-    control = _control(request)
-    state = control.krakenflex
+    world: World = request.app.state.control
+    state: Krakenflex = request.app.state.control.krakenflex
     state.reads += 1
-    state.read_day = control.day
-    return JSONResponse(outages(control.seed, control.day, state.reads, odd=state.dials.odd_sites))
+    state.read_day = world.day
+    return JSONResponse(outages(world.seed, world.day, state.reads, odd=state.dials.odd_sites))
 
 
-@guarded.get("/site-info/{site_id}")
+@router.get("/site-info/{site_id}")
 async def site_info(request: Request, site_id: str) -> Response:
-    control = _control(request)
-    site = _site(control, site_id, control.day)
-    if site is None:
-        return _error(404, "Site not found")
+    site = _site(request, site_id, request.app.state.control.day)
     devices = [device._asdict() for device in site.devices]
     return JSONResponse({"id": site.id, "name": site.name, "devices": devices})
 
 
-@guarded.post("/site-outages/{site_id}")
+@router.post("/site-outages/{site_id}")
 async def site_outages(request: Request, site_id: str) -> Response:
-    control = _control(request)
-    state = control.krakenflex
-    # Who read before midnight is right about that day.
-    site = _site(control, site_id, state.read_day or control.day)
-    if site is None:
-        return _error(404, "Site not found")
+    state: Krakenflex = request.app.state.control.krakenflex
+    # A client that read before midnight is right about that day.
+    site = _site(request, site_id, state.read_day or request.app.state.control.day)
     try:
         payload = json.loads(await request.body())
     except ValueError:
-        return _error(400, "Bad Request")
+        raise HTTPException(400, "Bad Request") from None
     right = is_right(payload, site)
     (state.accepted if right else state.refused).setdefault(site_id, []).append(payload)
-    return JSONResponse({}) if right else _error(400, "Bad Request")
+    if not right:
+        raise HTTPException(400, "Bad Request")
+    return JSONResponse({})
 
 
-router.include_router(guarded)
-
-
-class _Wanted(NamedTuple):
-    """An outage as it may be posted; what is odd may as well be left out."""
-
-    rows: list[dict[str, str | None]]
-    is_odd: bool
+def _site(request: Request, site_id: str, day: int) -> Site:
+    control = request.app.state.control
+    known = sites(control.seed, day, odd=control.krakenflex.dials.odd_sites)
+    if site_id not in known:
+        raise HTTPException(404, "Site not found")
+    return known[site_id]
 
 
 def is_right(posted: object, site: Site) -> bool:
@@ -110,16 +104,16 @@ def is_right(posted: object, site: Site) -> bool:
     if not isinstance(posted, list):
         return False
     at = 0
-    for wanted in _wanted(site):
-        if at < len(posted) and posted[at] in wanted.rows:
+    for rows, is_odd in _wanted(site):
+        if at < len(posted) and posted[at] in rows:
             at += 1
-        elif not wanted.is_odd:
+        elif not is_odd:
             return False
     return at == len(posted)
 
 
-def _wanted(site: Site) -> list[_Wanted]:
-    found: list[_Wanted] = []
+def _wanted(site: Site) -> Iterator[tuple[list[dict[str, str | None]], bool]]:
+    """Each outage as it may be posted, and whether it is odd."""
     seen: list[Outage] = []
     for outage in site.outages:
         names = {device.name: None for device in site.devices if device.id == outage["id"]}
@@ -129,10 +123,7 @@ def _wanted(site: Site) -> list[_Wanted]:
         is_odd = begin is None or end is None or end < begin or outage in seen
         seen.append(outage)
         rows = [outage | {"name": name} for name in names]
-        if "end" not in outage:
-            rows += [row | {"end": None} for row in rows]
-        found.append(_Wanted(rows, is_odd))
-    return found
+        yield (rows if "end" in outage else [*rows, *(r | {"end": None} for r in rows)]), is_odd
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -140,16 +131,3 @@ def _instant(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text or "")
     except ValueError:
         return None
-
-
-def _site(control: Control, site_id: str, day: int) -> Site | None:
-    return sites(control.seed, day, odd=control.krakenflex.dials.odd_sites).get(site_id)
-
-
-def _control(request: Request) -> Control:
-    control: Control = request.app.state.control
-    return control
-
-
-def _error(status: int, message: str) -> Response:
-    return JSONResponse({"message": message}, status)

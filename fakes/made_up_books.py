@@ -10,40 +10,14 @@ from typing import NamedTuple
 
 from fakes import made_up_curiosities as curiosities
 from fakes.made_up_curiosities import Record
+from fakes.made_up_words import words_of
 
 BIG, SMALL = "data_mining", "love"
 BOOKS, PERSONS, SHARED = 620, 900, 2
 FIRST_CHANGE = 2  # the day on which it happens
 MOMENT = {"type": "/type/datetime", "value": "2018-04-11T04:00:00.000000"}
-
-_GIVEN = (
-    *("Ada", "Björn", "Chidi", "Dagny", "Émile", "Fumiko", "Goran", "Hélène", "Íris", "Jun"),
-    *("Katya", "Łukasz", "Mei", "Nuño", "Orla", "Priya", "Quentin", "Rosa", "Søren", "Tomáš"),
-    *("Uche", "Vera", "Wanjiru", "Xenia", "Yusuf", "Zofia"),
-)
-_FAMILY = (
-    *("Ashbeck", "Brondale", "Calder-Moor", "Drumwick", "Eastholt", "Fenstow", "Gravmere"),
-    *("Hollogate", "Ironby", "Jornthorpe", "Kelvcombe", "Lundbeck", "Myrwick", "O'Norl"),
-    *("Pellmoor", "Quillmere", "Ravstow", "Skardale", "Thornby", "Ulmgate", "Vexlholt"),
-    *("Wexcombe", "Yarlthorpe", "Zellbeck", "van der Plim", "de la Tarn"),
-)
-_HOW = (
-    *("Practical", "Advanced", "Scalable", "Visual", "Applied", "Statistical", "Temporal"),
-    *("Fuzzy", "Introduction to", "Foundations of", "Advances in", "Principles of", "Étude de"),
-)
-_WHAT = (
-    *("Data Mining", "Pattern Discovery", "Cluster Analysis", "Web Mining", "Text Mining"),
-    *("Knowledge Discovery", "Association Rules", "Decision Trees", "Outlier Detection"),
-)
-_FOR = (
-    *("", "", "", ", Second Edition", ": Theory and Practice", " for Business", " in R"),
-    *(' ("the hard way")', ": 9th International Conference, Proceedings", " in Bioinformatics"),
-    *(" \u2013 Methoden und Anwendungen", ", Volume 2", " & Beyond", ": データマイニング入門"),
-)
-_LOVE = (
-    *("Love and Other Parts", "The Love of Rivers", "Love, Briefly", '"Love" in Quotation Marks'),
-    "Amour, amor, любовь",
-)
+_WORDS = words_of("books")
+_REDIRECT = {"type": {"key": "/type/redirect"}}
 
 
 class Library(NamedTuple):
@@ -79,27 +53,26 @@ def _first_day(seed: int) -> Library:
     big = list(works)
     few = [
         _book(chance, BOOKS + number, title, [_credited(authors, chance.choice(keys))])
-        for number, title in enumerate(_LOVE, start=1)
+        for number, title in enumerate(_WORDS["love"], start=1)
     ]
-    odd = list(curiosities.WORKS.values())
-    works |= {work["key"]: work for work in (*few, *odd)}
+    works |= {work["key"]: work for work in (*few, *curiosities.WORKS.values())}
     subjects = {
         BIG: big,
         SMALL: [*(work["key"] for work in few), *big[:SHARED]],
-        curiosities.SUBJECT: [work["key"] for work in odd],
+        curiosities.SUBJECT: [work["key"] for work in curiosities.WORKS.values()],
     }
     return Library(subjects, works, authors | curiosities.AUTHORS)
 
 
 def _persons(chance: random.Random) -> Iterator[tuple[str, Record]]:
     """Some share a name; a few were merged into one that came before."""
-    pairs = list(itertools.product(_GIVEN, _FAMILY))
+    pairs = list(itertools.product(_WORDS["given"], _WORDS["family"]))
     chance.shuffle(pairs)
     names = [f"{given} {family}" for given, family in pairs]
     for number in range(PERSONS):
         key = f"/authors/OL{1000 + number}A"
         if number and number % 60 == 0:
-            yield key, {"type": {"key": "/type/redirect"}, "location": _earlier(number)}
+            yield key, _REDIRECT | {"location": f"/authors/OL{1000 + number - 7}A"}
             continue
         record: Record = {"name": names[number % len(names)]}
         if _happens(chance, 3):
@@ -107,14 +80,10 @@ def _persons(chance: random.Random) -> Iterator[tuple[str, Record]]:
         if _happens(chance, 20):
             record["death_date"] = _date(chance, chance.randint(1991, 2025))
         if _happens(chance, 10):
-            text = f"Teaches in {chance.choice(_FAMILY)}.\nWrites, too."
+            text = f"Teaches in {chance.choice(_WORDS['family'])}.\nWrites, too."
             wrapped = _happens(chance, 2)
             record["bio"] = {"type": "/type/text", "value": text} if wrapped else text
         yield key, record
-
-
-def _earlier(number: int) -> str:
-    return f"/authors/OL{1000 + number - 7}A"
 
 
 def _date(chance: random.Random, year: int) -> str:
@@ -135,7 +104,8 @@ def _happens(chance: random.Random, once_in: int) -> bool:
 
 
 def _title(chance: random.Random) -> str:
-    return f"{chance.choice(_HOW)} {chance.choice(_WHAT)}{chance.choice(_FOR)}"
+    how, what, why = (chance.choice(_WORDS[kind]) for kind in ("how", "what", "for"))
+    return f"{how} {what}{why}"
 
 
 def _book(chance: random.Random, number: int, title: str, authors: list[dict[str, str]]) -> Record:
@@ -160,19 +130,16 @@ def _pass_a_day(found: Library, seed: int, day: int) -> None:
         work = found.works[key]
         found.works[key] = work | {"edition_count": work["edition_count"] + 1}
     writer = f"/authors/OL{9_000_000 + day}A"
-    found.authors[writer] = {"name": f"{chance.choice(_GIVEN)} {chance.choice(_FAMILY)}"}
+    given, family = (chance.choice(_WORDS[kind]) for kind in ("given", "family"))
+    found.authors[writer] = {"name": f"{given} {family}"}
     for number in (1, 2):
         credit = [_credited(found.authors, writer)]
         work = _book(chance, 100_000 + 10 * day + number, _title(chance), credit)
         found.works[work["key"]] = work
         big.append(work["key"])
-    merged, into = chance.sample(_named(found), 2)
-    found.authors[merged] = {"type": {"key": "/type/redirect"}, "location": into}
-
-
-def _named(found: Library) -> list[str]:
     own = found.authors.keys() - curiosities.AUTHORS.keys()
-    return sorted(key for key in own if "name" in found.authors[key])
+    merged, into = chance.sample(sorted(key for key in own if "name" in found.authors[key]), 2)
+    found.authors[merged] = _REDIRECT | {"location": into}
 
 
 def complete_author(key: str, record: Record) -> Record:

@@ -7,32 +7,54 @@ rows need no more memory than 30,000.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import date
-from functools import partial
+from threading import RLock
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fakes import made_up_recalls as recalls
-from fakes.made_up_edits import EDITS
 from fakes.made_up_ids import campaign_id, first_free_number
-from fakes.made_up_plan import Plan, plan, reported_on
-from fakes.memory import Remembered
+from fakes.made_up_plan import EDITS, Plan, plan, reported_on
 
-_TABLES = Remembered[pa.Table](320_000_000, lambda table: table.nbytes)
+MEMORY_BYTES = 320_000_000
+Key = tuple[int, int, int, int]  # rows, seed, day, year
+_making = RLock()
+
+
+class Years(OrderedDict[Key, pa.Table]):
+    """The years that were made, the last used last; each can be made again."""
+
+    bytes = 0
+
+    def remember(self, key: Key, table: pa.Table) -> None:
+        self[key] = table
+        self.bytes += table.nbytes
+        while self.bytes > MEMORY_BYTES and len(self) > 1:
+            self.bytes -= self.popitem(last=False)[1].nbytes
+
+
+_made = Years()
 
 
 def year_of_day(rows: int, seed: int, day: int, year: int) -> pa.Table:
-    """The rows of one report year as that day has them."""
-    days = [1, *(d for d in range(2, day + 1) if year in plan(rows, seed, d).years)]
-    known = (n for n in reversed(range(len(days))) if (rows, seed, days[n], year) in _TABLES)
-    # From the latest day that is still known, one day after the other.
-    for changed in days[next(known, 0) :]:
-        table = _TABLES.get(
-            (rows, seed, changed, year), partial(_changed, rows, seed, changed, year)
-        )
-    return table
+    """The rows of one report year as that day has them: the columns as text, and `number`."""
+    with _making:
+        days = [1, *(d for d in range(2, day + 1) if year in plan(rows, seed, d).years)]
+        known = (n for n in reversed(range(len(days))) if (rows, seed, days[n], year) in _made)
+        # From the latest day that is still known, one day after the other.
+        for changed in days[next(known, 0) :]:
+            table = _remembered((rows, seed, changed, year))
+        return table
+
+
+def _remembered(key: Key) -> pa.Table:
+    if key not in _made:
+        _made.remember(key, _changed(*key))
+    _made.move_to_end(key)
+    return _made[key]
 
 
 def _changed(rows: int, seed: int, day: int, year: int) -> pa.Table:
@@ -40,25 +62,21 @@ def _changed(rows: int, seed: int, day: int, year: int) -> pa.Table:
         return recalls.recalls_of(rows, seed, year)
     today = plan(rows, seed, day)
     stay, _, _ = _parted(rows, seed, day, year)
-    chance = np.random.default_rng([seed, day, year, 1])
-    parts = [_edited(stay, year, today, chance)]
+    parts = [_edited(stay, year, today, np.random.default_rng([seed, day, year, 1]))]
     if today.returned[year]:
         _, retracted, _ = _parted(rows, seed, day - 1, year)
         parts.append(retracted.slice(0, today.returned[year]))
     if today.added[year]:
         parts.append(_added(rows, seed, day, year))
-    parts += [
-        _redated(_parted(rows, seed, day, old)[2][new], new)
-        for old, new in today.moved
-        if new == year
-    ]
+    moved_here = [old for old, new in today.moved if new == year]
+    parts += [_redated(_parted(rows, seed, day, old)[2][year], year) for old in moved_here]
     return pa.concat_tables(parts).combine_chunks()
 
 
 def _parted(
     rows: int, seed: int, day: int, year: int
 ) -> tuple[pa.Table, pa.Table, dict[int, pa.Table]]:
-    """Yesterday's rows of a year: who stays, who is retracted, who moves to which year."""
+    """Yesterday's rows of a year: which stay, which are retracted, which move to which year."""
     today = plan(rows, seed, day)
     table = year_of_day(rows, seed, day - 1, year)
     chance = np.random.default_rng([seed, day, year])
@@ -103,16 +121,15 @@ def _added(rows: int, seed: int, day: int, year: int) -> pa.Table:
         rows,
         seed,
         # Row numbers of their own, far above those of day 1.
-        np.arange(n) + (day * 10_000 + year) * 1_000_000,
-        np.full(n, np.datetime64(day_of)),
-        np.full(n, "V"),
-        [campaign_id(year, "V", first + k) for k in range(n)],
+        numbers=np.arange(n) + (day * 10_000 + year) * 1_000_000,
+        dates=np.full(n, np.datetime64(day_of)),
+        letters=np.full(n, "V"),
+        ids=[campaign_id(year, "V", first + k) for k in range(n)],
     )
 
 
 def _redated(table: pa.Table, year: int) -> pa.Table:
-    dates = pc.binary_join_element_wise(
-        str(year), pc.utf8_slice_codeunits(table["report_received_date"], 4), ""
-    )
+    rest = pc.utf8_slice_codeunits(table["report_received_date"], 4)
+    dates = pc.binary_join_element_wise(str(year), rest, "")
     dates = pc.replace_substring(dates, "-02-29", "-02-28")
     return table.set_column(0, "report_received_date", dates)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 SINCE = "2022-01-01T00:00:00.000Z"
@@ -14,7 +16,6 @@ USUAL = "norwich-pear-tree"
 TOTAL = 108  # outages in an answer, give or take UNSTEADY
 UNSTEADY = 4
 FIRST_DAY = datetime(2026, 6, 28, tzinfo=UTC)
-SHORT = "%Y-%m-%dT%H:%M:%S"
 
 Outage = dict[str, str | None]
 
@@ -31,58 +32,23 @@ class Site(NamedTuple):
     outages: tuple[Outage, ...]  # in the order in which the API lists them
 
 
-def _outage(device: str, begin: str, end: str) -> Outage:
-    return {"id": device, "begin": begin, "end": end}
-
-
-_BATTERY_1 = Device("002b28fc-283c-47ec-9af2-ea287336dc1b", "Battery 1")
-_BATTERY_2 = Device("086b0d53-b311-4441-aaf3-935646f03d4d", "Battery 2")
+_WRITTEN = json.loads((Path(__file__).parent / "words" / "outages.json").read_text("utf-8"))
+# Sites for trying what the publisher has not been seen to do, and the outages that show it.
+ODD: dict[str, list[Outage]] = _WRITTEN["odd"]
 # The publisher's own example. Two of the outages are of devices that the site does not have.
 KINGFISHER = Site(
     "kingfisher",
     "KingFisher",
-    (_BATTERY_1, _BATTERY_2),
-    (
-        _outage(_BATTERY_1.id, "2021-07-26T17:09:31.036Z", "2021-08-29T00:37:42.253Z"),
-        _outage(_BATTERY_1.id, "2022-05-23T12:21:27.377Z", "2022-11-13T02:16:38.905Z"),
-        _outage(_BATTERY_1.id, "2022-12-04T09:59:33.628Z", "2022-12-12T22:35:13.815Z"),
-        _outage(
-            "04ccad00-eb8d-4045-8994-b569cb4b64c1",
-            "2022-07-12T16:31:47.254Z",
-            "2022-10-13T04:05:10.044Z",
-        ),
-        _outage(_BATTERY_2.id, "2022-07-12T16:31:47.254Z", "2022-10-13T04:05:10.044Z"),
-        _outage(
-            "27820d4a-1bc4-4fc1-a5f0-bcb3627e94a1",
-            "2021-07-12T16:31:47.254Z",
-            "2022-10-13T04:05:10.044Z",
-        ),
-    ),
+    tuple(Device(**device) for device in _WRITTEN["kingfisher"]["devices"]),
+    tuple(_WRITTEN["kingfisher"]["outages"]),
 )
-_REPEATED: Outage = {"begin": "2023-08-01T00:00:00.000Z", "end": "2023-08-02T00:00:00.000Z"}
-# Sites for trying what the publisher has not been seen to do, and the outages that show it.
-ODD: dict[str, tuple[Outage, ...]] = {
-    "device-listed-twice": (),
-    "device-listed-under-two-names": (),
-    "outage-without-end": (
-        {"begin": "2023-02-10T00:00:00.000Z"},
-        {"begin": "2023-05-01T00:00:00.000Z", "end": None},
-    ),
-    "end-before-begin": ({"begin": "2023-02-04T18:30:00.250Z", "end": "2023-02-01T06:00:00.000Z"},),
-    "malformed-timestamps": (
-        {"begin": "sometime in spring", "end": "2023-02-04T18:30:00.250Z"},
-        {"begin": "2023-02-01T06:00:00.000Z", "end": "2023-02-30T00:00:00.000Z"},
-        {"begin": "", "end": ""},
-        {"begin": None, "end": "2023-02-04T18:30:00.250Z"},
-    ),
-    "outage-listed-twice": (_REPEATED, _REPEATED),
-}
 
 
 @lru_cache(maxsize=8)
 def sites(seed: int, day: int, *, odd: bool = False) -> dict[str, Site]:
     """The sites that the API knows, by their ids; the odd ones only when they are wanted."""
-    known = (_norwich(seed, day), KINGFISHER, *_empty_sites(seed))
+    empty = Site("no-outages", "No outages", _devices(seed, "no-outages"), ())
+    known = (_norwich(seed, day), KINGFISHER, empty, Site("no-devices", "No devices", (), ()))
     return {site.id: site for site in (*known, *(_odd_sites(seed) if odd else ()))}
 
 
@@ -117,15 +83,9 @@ def _norwich(seed: int, day: int) -> Site:
         found[-1] = found[-1] | {"end": _stamp(FIRST_DAY, chance)}
     for later in range(1, day):
         begin = FIRST_DAY + timedelta(days=later)
-        device = devices[later % len(devices)].id
-        end = begin + timedelta(days=2)
-        found.append(_outage(device, _stamp(begin, chance), _stamp(end, chance)))
+        begins, ends = _stamp(begin, chance), _stamp(begin + timedelta(days=2), chance)
+        found.append(_outage(devices[later % len(devices)].id, begins, ends))
     return Site(USUAL, "Norwich Pear Tree", devices, tuple(found))
-
-
-def _empty_sites(seed: int) -> Iterable[Site]:
-    yield Site("no-outages", "No outages", _devices(seed, "no-outages"), ())
-    yield Site("no-devices", "No devices", (), ())
 
 
 def _odd_sites(seed: int) -> Iterable[Site]:
@@ -153,8 +113,12 @@ def _any_outage(chance: random.Random, device: str) -> Outage:
     return _outage(device, _stamp(begin, chance), _stamp(end, chance))
 
 
+def _outage(device: str, begin: str, end: str) -> Outage:
+    return {"id": device, "begin": begin, "end": end}
+
+
 def _stamp(moment: datetime, chance: random.Random) -> str:
-    return f"{moment.strftime(SHORT)[:-2]}{chance.randrange(60):02}.{chance.randrange(1000):03}Z"
+    return f"{moment:%Y-%m-%dT%H:%M}:{chance.randrange(60):02}.{chance.randrange(1000):03}Z"
 
 
 def _id(chance: random.Random) -> str:

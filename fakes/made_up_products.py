@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from fakes.made_up_plan import reported_on
+from fakes.made_up_words import words_of
 
 Product = dict[str, Any]
 Category = dict[str, Any]
@@ -22,31 +23,13 @@ CATEGORIES = {1: "Clothes", 2: "Electronics", 3: "Furniture", 4: "Shoes", 5: "Mi
 SHOES = 4
 SIZES = {1: 13, 2: 12, 3: 10, SHOES: 14, 5: 11}  # the shoes fill one page of ten, and not two
 NO_SLUG, BROKEN_IMAGES = 9, 7  # one in so many
-
-_KINDS = {
-    1: ("Hoodie", "Shirt", "Joggers", "Cap", "Parka"),
-    2: ("Headphones", "Keyboard", "Speaker", "Charger", "Lamp"),
-    3: ("Armchair", "Desk", "Shelf", "Stool", "Sideboard"),
-    4: ("Sneaker", "Boot", "Loafer", "Sandal", "Trail Runner"),
-    5: ("Mug", "Umbrella", "Notebook", "Puzzle", "Vase"),
-}
-# What breaks a careless CSV file, a careless slug or a careless width of a column.
-_STYLES = (
-    *("Classic {}", "{}, Black", 'The "Original" {}', "Señorita {}", "{} 7½"),
-    *("O'Malley's {}", "{} — Édition Limitée", "{}; second quality", "京都 {}", "Half  Price {}"),
-    *("{} (2-pack)", "Łódź {}", "{} 👟", "Plain {}"),
-)
+_WORDS = words_of("products")
 
 
 def category(number: int, name: str) -> Category:
-    return {
-        "id": number,
-        "name": name,
-        "slug": slug_of(name),
-        "image": f"https://images.example/categories/{number}.jpeg",
-        "creationAt": _moment(1, number),
-        "updatedAt": _moment(1, number),
-    }
+    image = f"https://images.example/categories/{number}.jpeg"
+    moments = {"creationAt": _moment(1, number), "updatedAt": _moment(1, number)}
+    return {"id": number, "name": name, "slug": slug_of(name), "image": image, **moments}
 
 
 def slug_of(title: str) -> str:
@@ -93,10 +76,12 @@ def _first_day(seed: int) -> list[Product]:
 
 
 def _product(chance: Random, number: int, kind: int, place: int, day: int) -> Product:
-    title = _STYLES[place % len(_STYLES)].format(chance.choice(_KINDS[kind]))
+    styles = _WORDS["styles"]
+    title = styles[place % len(styles)].format(chance.choice(_WORDS["kinds"][str(kind)]))
     images = [f"https://images.example/{number}-{n}.jpeg" for n in range(chance.randint(1, 3))]
     if place % BROKEN_IMAGES == BROKEN_IMAGES - 1:
-        images = _broken(images)
+        # A list that was once kept as its own JSON text and then cut at its commas.
+        images = ("[" + ",".join(f'"{url}"' for url in images) + "]").split(",")
     product = {
         "id": number,
         "title": title,
@@ -111,11 +96,6 @@ def _product(chance: Random, number: int, kind: int, place: int, day: int) -> Pr
     if place % NO_SLUG == NO_SLUG - 1:
         del product["slug"]
     return product
-
-
-def _broken(images: list[str]) -> list[str]:
-    """A list that was once kept as its own JSON text and then cut at its commas."""
-    return ("[" + ",".join(f'"{url}"' for url in images) + "]").split(",")
 
 
 def _moment(day: int, number: int) -> str:

@@ -1,4 +1,4 @@
-"""VINs that the local vPIC knows, and one for each way in which it does not know a VIN.
+"""VINs that the fake vPIC knows, and one for each way in which it does not know a VIN.
 
 A VIN says all by itself, as real ones do: characters 1 to 3 the make, 4 the model, 5 the body
 class, 6 the engine, 7 whether the year is before 2010, 8 the series, 9 the check digit, 10 the
@@ -7,11 +7,12 @@ year, 11 the plant, and a number.
 
 from __future__ import annotations
 
+import hashlib
 import random
 from string import ascii_uppercase, digits
+from typing import NamedTuple
 
-from fakes.made_up_makes import MAKES, NAMED, Make
-from fakes.made_up_model_recalls import how_many
+from fakes.made_up_words import words_of
 
 ALPHABET = "".join(c for c in digits + ascii_uppercase if c not in "IOQ")
 YEARS = "ABCDEFGHJKLMNPRSTVWXY123456789"  # 1980 is A, and 2010 again
@@ -30,6 +31,7 @@ GAPS = {
 EXEMPT = "9"  # numbers that begin so were built with a wrong check digit, and vPIC knows it
 MOST = 900_000
 CHECK_DIGIT_AT = 8
+STAND_INS = (0, 0, 0, 1, 1, 1, 2, 3, 5, 8)  # recalls of one of so many models of a year
 _SPREADING_PRIME = 611_953
 _WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _VALUES = dict(
@@ -37,11 +39,27 @@ _VALUES = dict(
 )
 
 
+class Make(NamedTuple):
+    """One manufacturer code (the first three characters of a VIN) and what it builds."""
+
+    code: str
+    name: str  # empty: the manufacturer has filed none, as some foreign ones
+    manufacturer: str
+    vehicle_type: str
+    models: list[str]
+    bodies: list[str]
+    city: str
+    country: str
+    has_check_digit: bool = True  # only North America has one
+
+
+MAKES = {make["code"]: Make(**make) for make in words_of("vpic")["makes"]}
+NAMED = tuple(make for make in MAKES.values() if make.name)
+
+
 def check_digit(vin: str) -> str:
     """What the ninth character of these 17 should be."""
-    total = sum(
-        _VALUES[character] * weight for character, weight in zip(vin, _WEIGHTS, strict=True)
-    )
+    total = sum(_VALUES[c] * weight for c, weight in zip(vin, _WEIGHTS, strict=True))
     return "0123456789X"[total % 11]
 
 
@@ -91,10 +109,20 @@ def examples(seed: int) -> dict[str, str]:
         "8 without a make": _vin(nameless, chance, 2016),
         "11": _vin(sedan, chance, 2020, year="U"),
         "14": _vin(sedan, chance, 2020, engine="Z"),
+        # In a source of few rows, where recalls of any maker stand in.
         "no recalls": _recalled(seed, 0, chance),
         "one recall": _recalled(seed, 1, chance),
         "eight recalls": _recalled(seed, 8, chance),
     }
+
+
+def number_of(text: str) -> int:
+    """A number that is always the same for a text, and looks like chance."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest())
+
+
+def how_many_stand_in(seed: int, make: str, model: str, year: int) -> int:
+    return STAND_INS[number_of(f"{seed}/{make}/{model}/{year}".casefold()) % len(STAND_INS)]
 
 
 def _recalled(seed: int, times: int, chance: random.Random) -> str:
@@ -104,8 +132,14 @@ def _recalled(seed: int, times: int, chance: random.Random) -> str:
         _vin(make, chance, year, model=letter)
         for year in range(2020, FIRST_YEAR, -1)
         for letter, model in zip(ascii_uppercase, make.models, strict=False)
-        if how_many(seed, make.name, model, year) == times
+        if how_many_stand_in(seed, make.name, model, year) == times
     )
+
+
+def vin_of(make: Make, model: str, year: int, number: int) -> str:
+    """A VIN of this model that decodes clean."""
+    letter = ascii_uppercase[make.models.index(model)]
+    return _vin(make, random.Random(number), year, model=letter, number=f"{number:06d}")
 
 
 def _vin(

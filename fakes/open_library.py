@@ -4,144 +4,115 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict
 
-from fakes.control import Control
-from fakes.made_up_books import Library, complete_author, complete_work, library
-from fakes.made_up_curiosities import Record
-from fakes.open_library_state import OpenLibraryDials
+from fakes.made_up_books import SMALL, complete_author, complete_work, library
 
 DEFAULT_LIMIT, MAX_LIMIT = 12, 1000
 LONGEST_URL = 8_000  # about what nginx takes in a request line
-MOST_PROLIFIC = 25
-GOOD_YEARS = range(1001, 2028)
-Answering = Callable[[Request], Coroutine[Any, Any, Response]]
+A_SECOND, A_SECOND_WITH_CONTACT = 1, 3
+# Subjects of other kinds and spellings; each has the books of the small one.
+MORE_SUBJECTS = ("children's_fiction", "person:harry_potter", "place:london", "français")
+CONTACT = re.compile(r"\S@\S|https?://")
 
 
-class _Polite(APIRoute):
-    """Refuses anonymous scripts and whoever asks too fast."""
+class OpenLibraryDials(BaseModel):
+    """How it differs from its usual self; made anew by a reset."""
 
-    def get_route_handler(self) -> Answering:
-        answer = super().get_route_handler()
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
-        async def checked(request: Request) -> Response:
-            agent = request.headers.get("User-Agent", "")
-            if agent.startswith("python-requests"):
-                return _page(403, "403 Forbidden")
-            if len(request.url.path) + len(request.url.query) > LONGEST_URL:
-                return _page(414, "414 Request-URI Too Large")
-            state = _control(request).open_library
-            if state.dials.limited and state.is_too_fast(agent):
-                says = "Too Many Requests. Consider using https://openlibrary.org/developers/dumps."
-                return JSONResponse({"status": 429, "message": says}, 429)
-            return await answer(request)
-
-        return checked
+    # Whether asking too fast is refused.
+    limited: bool = False
+    # Whether books of as many editions change places from page to page.
+    shuffles: bool = True
 
 
-router = APIRouter()
-polite = APIRouter(route_class=_Polite)
+@dataclass
+class OpenLibrary:
+    """Set `clock` to be able to wait without waiting."""
+
+    dials: OpenLibraryDials = field(default_factory=OpenLibraryDials)
+    clock: Callable[[], float] = monotonic
+    pages: int = 0
+    answered_at: deque[float] = field(default_factory=deque)
+
+    def is_too_fast(self, agent: str) -> bool:
+        """Whether this is one too many for the second that ends now; it counts if it is not."""
+        now = self.clock()
+        while self.answered_at and self.answered_at[0] <= now - 1:
+            self.answered_at.popleft()
+        allowed = A_SECOND_WITH_CONTACT if CONTACT.search(agent) else A_SECOND
+        if len(self.answered_at) >= allowed:
+            return True
+        self.answered_at.append(now)
+        return False
 
 
-@router.post("/_control/open_library")
-def turn(request: Request, dials: OpenLibraryDials) -> OpenLibraryDials:
-    """Change the dials that are named; the others stay."""
-    state = _control(request).open_library
-    state.dials = state.dials.model_copy(update=dials.model_dump(exclude_unset=True))
-    return state.dials
+# All on the event loop, one after the other: what is counted needs no lock.
+async def _be_polite(request: Request) -> None:
+    """Refuse anonymous scripts and clients that ask too fast."""
+    state: OpenLibrary = request.app.state.control.open_library
+    agent = request.headers.get("User-Agent", "")
+    if agent.startswith("python-requests"):
+        raise HTTPException(403, "<html><body><h1>403 Forbidden</h1></body></html>")
+    if len(request.url.path) + len(request.url.query) > LONGEST_URL:
+        raise HTTPException(414, "<html><body><h1>414 Request-URI Too Large</h1></body></html>")
+    if state.dials.limited and state.is_too_fast(agent):
+        says = "Too Many Requests. Consider using https://openlibrary.org/developers/dumps."
+        raise HTTPException(429, {"status": 429, "message": says})
 
 
-# On the event loop, one after the other: what is counted needs no lock.
-@polite.get("/subjects/{subject:path}.json")
+router = APIRouter(dependencies=[Depends(_be_polite)])
+
+
+@router.get("/subjects/{subject:path}.json")
 async def books_of_subject(
     request: Request,
     subject: str,
     limit: Annotated[int, Query(ge=0, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     offset: Annotated[int, Query(ge=0)] = 0,
-    details: Literal["true", "false"] = "false",
 ) -> Response:
     if subject != subject.lower():
-        # Without the query, as the real one does it: who follows gets 12 books.
+        # Without the query, as the real one does it: a client that follows gets 12 books.
         return RedirectResponse(f"/subjects/{subject.lower()}.json", 301)
-    control = _control(request)
-    state = control.open_library
+    control = request.app.state.control
+    state: OpenLibrary = control.open_library
     state.pages += 1
     held = library(control.seed, control.day)
-    keys = list(held.subjects.get(subject, ()))
+    known = held.subjects | dict.fromkeys(MORE_SUBJECTS, held.subjects[SMALL])
+    keys = list(known.get(subject, ()))
     if state.dials.shuffles:
         random.Random(f"page {control.seed} {state.pages}").shuffle(keys)
     keys.sort(key=lambda key: -held.works[key]["edition_count"])
-    page = keys[offset : offset + limit]
+    kind, _, name = subject.rpartition(":")
     answer: dict[str, Any] = {
         "key": f"/subjects/{subject}",
-        "name": subject.replace("_", " "),
-        "subject_type": "subject",
+        "name": name.replace("_", " "),
+        "subject_type": kind or "subject",
         "work_count": len(keys),
-        "works": [complete_work(held, key) for key in page],
+        "works": [complete_work(held, key) for key in keys[offset : offset + limit]],
     }
-    return JSONResponse(answer | (_details(held, keys) if details == "true" else {}))
+    return JSONResponse(answer)
 
 
-def _details(held: Library, keys: list[str]) -> dict[str, Any]:
-    works = [held.works[key] for key in sorted(keys)]
-    names = {a["key"]: a.get("name") for work in works for a in work["authors"]}
-    prolific = Counter(a["key"] for work in works for a in work["authors"])
-    years = Counter(work["first_publish_year"] for work in works)
-    return {
-        "ebook_count": 0,
-        "authors": [
-            {"key": key, "name": names[key], "count": count}
-            for key, count in prolific.most_common(MOST_PROLIFIC)
-        ],
-        "publishing_history": [[year, years[year]] for year in GOOD_YEARS if year in years],
-        **{name: [] for name in ("subjects", "places", "people", "times", "publishers")},
-        "languages": [],
-    }
-
-
-@polite.get("/authors/{author}.json")
-async def one_author(request: Request, author: str) -> Response:
-    """A merged author is an answer too: it says into whom."""
-    key = f"/authors/{author}"
-    found = _authors(request).get(key)
-    if found is None:
-        return JSONResponse({"error": "notfound", "key": key}, 404)
-    return JSONResponse(complete_author(key, found))
-
-
-@polite.get("/api/get_many")
+@router.get("/api/get_many")
 async def many_authors(request: Request, keys: str = "[]") -> Response:
-    """Who is not known is not in the answer."""
+    """An unknown author is not in the answer; a merged one says into whom."""
     try:
         asked = json.loads(keys)
     except ValueError as error:
-        return JSONResponse({"status": "fail", "message": str(error)}, 400)
+        raise HTTPException(400, {"status": "fail", "message": str(error)}) from None
     if not isinstance(asked, list) or not all(isinstance(key, str) for key in asked):
-        return JSONResponse({"status": "fail", "message": "keys is not a list of keys"}, 400)
-    known = _authors(request)
+        raise HTTPException(400, {"status": "fail", "message": "keys is not a list of keys"})
+    known = library(request.app.state.control.seed, request.app.state.control.day).authors
     result = {key: complete_author(key, known[key]) for key in asked if key in known}
     return JSONResponse({"result": result, "status": "ok"})
-
-
-router.include_router(polite)
-
-
-def _authors(request: Request) -> dict[str, Record]:
-    control = _control(request)
-    return library(control.seed, control.day).authors
-
-
-def _control(request: Request) -> Control:
-    control: Control = request.app.state.control
-    return control
-
-
-def _page(status: int, title: str) -> Response:
-    text = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return HTMLResponse(text, status)

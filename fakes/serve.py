@@ -37,7 +37,7 @@ def server_of(app: FastAPI) -> uvicorn.Server:
 
 
 def bind(port: int, host: str = "127.0.0.1") -> socket.socket:
-    """A socket that already queues connections: whoever knows its port can connect."""
+    """A socket that already queues connections: a client that knows its port can connect."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,242 +1,185 @@
-"""The part of SoQL that the local recalls API understands; everything else is malformed.
+"""SoQL as far as APIS.md names it, put into the SQL of SQLite; anything else is malformed.
 
 `$select` of columns, `*`, `:*`, `count(*)` and `date_extract_y(column)`, with `AS`; `$where` of
 comparisons, `IN`, `IS [NOT] NULL`, `AND`, `OR` and parentheses; `$group`; `$order`; `$limit`;
-`$offset`; and `column=value` as a filter of its own.
+`$offset`. Whether a condition is well formed is for SQLite to say.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
-from fakes.query import (
-    DEFAULT_LIMIT,
-    Both,
-    Columns,
-    Comparison,
-    Condition,
-    Either,
-    IsNull,
-    Malformed,
-    OneOf,
-    Operand,
-    Query,
-    Selected,
+DEFAULT_LIMIT = 1000
+DATES = ("floating_timestamp", "fixed_timestamp", "calendar_date")
+PARAMETERS = {"$select", "$where", "$group", "$order", "$limit", "$offset", "$$app_token"}
+DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T*"
+SELECTED = (
+    r"(?:(?P<all>:?\*)|(?P<count>count\(\*\))|date_extract_y\((?P<year>\w+)\)|(?P<name>:?\w+))"
 )
-
-WORD = re.compile(
-    r"""\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)|(?P<all>:?\*)
-    |(?P<name>:?[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>>=|<=|!=|<>|[=<>(),]))""",
-    re.VERBOSE,
-)
-PARAMETERS = ("$select", "$where", "$group", "$order", "$limit", "$offset", "$$app_token")
-YEAR = "date_extract_y"
-T = TypeVar("T")
+AS = r"(?:\s+as\s+(?P<alias>\w+))?"
+WORD = r"""(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)|>=|<=|!=|<>|[=<>(),]
+    |(?:and|or|in|is\s+null|is\s+not\s+null)\b|date_extract_y\((?P<year>\w+)\)|(?P<name>:?[a-z_]\w*)"""
+FLAGS = re.IGNORECASE | re.ASCII | re.VERBOSE
 
 
-def parse(given: Sequence[tuple[str, str]], columns: Columns) -> Query:
-    parameters = dict(given)
-    if len(parameters) < len(given):
-        raise Malformed("A parameter is given twice")
-    where: list[Condition] = []
-    for name, value in parameters.items():
-        if name in PARAMETERS:
-            continue
-        if name.startswith("$") or name not in columns.plain:
-            raise Malformed(f"Unrecognized arguments [{name}]")
-        where.append(Comparison(Operand(name), "=", value))
-    if "$where" in parameters:
-        where.append(_Reader(parameters["$where"], columns).condition())
-    select = _Reader(parameters.get("$select", "*"), columns).selected()
-    group = _names(parameters.get("$group"), columns, select)
-    query = Query(
-        select=select,
-        where=Both(tuple(where)) if len(where) > 1 else next(iter(where), None),
-        group=tuple(name for name, _ in group),
-        order=_names(parameters.get("$order"), columns, select, directed=True),
-        limit=_whole(parameters.get("$limit"), DEFAULT_LIMIT, "$limit"),
-        offset=_whole(parameters.get("$offset"), 0, "$offset"),
-    )
-    _check_groups(query)
-    return query
+class Malformed(Exception):
+    """The query is not one that this API understands."""
 
 
-def _check_groups(query: Query) -> None:
-    if not query.counts:
-        return
-    for one in query.select:
-        if one.what is not None and one.name not in query.group:
-            raise Malformed(f"Column {one.name!r} must appear in group by")
-    selected = {one.name for one in query.select}
-    for name in (*query.group, *(name for name, _ in query.order)):
-        if name not in selected:
-            raise Malformed(f"Column {name!r} must appear in select")
+@dataclass(frozen=True)
+class Sql:
+    """A query that answers each row as JSON text, and the types of its columns."""
+
+    text: str
+    values: tuple[str | float, ...]
+    columns: tuple[tuple[str, str], ...]
+    is_ordered: bool  # whether the order tells all rows apart
 
 
-def _names(
-    text: str | None, columns: Columns, select: tuple[Selected, ...], *, directed: bool = False
-) -> tuple[tuple[str, bool], ...]:
-    if text is None:
-        return ()
-    names = _Reader(text, columns).names(directed=directed)
-    known = {*columns.types, *(one.name for one in select)}
-    for name, _ in names:
-        if name not in known:
-            raise Malformed(f"No such column: {name}")
-    return names
+def quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
-def _whole(text: str | None, default: int, name: str) -> int:
-    if text is None:
-        return default
+def typed(column: str, types: Mapping[str, str], *, year: bool = False) -> str:
+    """The value to compare and sort by; what is not of its column's type is null."""
+    name, kind = quoted(column), types[column]
+    if kind in DATES:
+        date = f"CASE WHEN {name} GLOB '{DAY}' THEN {name} END"
+        return f"CAST(substr({date}, 1, 4) AS INTEGER)" if year else f"({date})"
+    if year:
+        raise Malformed(f"date_extract_y needs a date column, not {column}")
+    if kind == "number":
+        number = f"{name} GLOB '[-0-9]*' AND substr({name}, 2) NOT GLOB '*[^.0-9]*'"
+        return f"(CASE WHEN {number} THEN CAST({name} AS REAL) END)"
+    return name
+
+
+def translate(given: Sequence[tuple[str, str]], types: Mapping[str, str]) -> Sql:
+    """`types` are the columns that can be asked for, and what they are declared to be."""
+    asked = dict(given)
+    if len(asked) < len(given) or not asked.keys() <= PARAMETERS:
+        raise Malformed(f"Unrecognized arguments {sorted(asked.keys() - PARAMETERS)}, or one twice")
+    selected = [one for text in asked.get("$select", "*").split(",") for one in _one(text, types)]
+    columns = {name: kind for name, _, kind in selected}
+    if len(columns) < len(selected):
+        raise Malformed("A column is selected twice")
+    group = [name for name, _ in _names(asked.get("$group"), columns)]
+    is_grouped = bool(group) or any(what == "count(*)" for _, what, _ in selected)
+    for name, what, _ in selected:
+        if is_grouped and what != "count(*)" and name not in group:
+            raise Malformed(f"Column {name!r} must appear in group by")
+    order = _names(asked.get("$order"), columns if is_grouped else types)
+    keys = [(quoted(name) if is_grouped else typed(name, types)) + way for name, way in order]
+    is_ordered = is_grouped or ":id" in dict(order)
+    if not is_ordered:
+        keys.append("random()")  # rows that the order does not tell apart come in any order
+    where, values = _condition(asked.get("$where"), types)
+    page = f"WHERE {where}"
+    page += f" GROUP BY {', '.join(map(quoted, group))}" if group else ""
+    page += f" ORDER BY {', '.join(keys)}" if keys else ""
+    page += f" LIMIT {_whole(asked, '$limit', DEFAULT_LIMIT)} OFFSET {_whole(asked, '$offset', 0)}"
+    if is_grouped:
+        what = ", ".join(f"{what} AS {quoted(name)}" for name, what, _ in selected)
+        source = f"(SELECT {what} FROM recalls {page})"
+        members = [_member(name, quoted(name)) for name in columns]
+    else:  # the rows are found first, and only those of the page are read
+        source = f"(SELECT rowid AS place FROM recalls {page}) CROSS JOIN recalls"
+        source += " ON recalls.rowid = place"
+        members = [_member(name, what) for name, what, _ in selected]
+    row = f"'{{' || substr({' || '.join(members)}, 2) || '}}'"
+    return Sql(f"SELECT {row} FROM {source}", tuple(values), tuple(columns.items()), is_ordered)
+
+
+def _member(name: str, value: str) -> str:
+    """`,"name":"value"`, or nothing for null; a blob is JSON already."""
+    key, text = json.dumps(name).replace("'", "''"), f"CAST({value} AS TEXT)"
+    written = f"CASE typeof({value}) WHEN 'blob' THEN {text} ELSE json_quote({text}) END"
+    return f"iif({value} IS NULL, '', ',{key}:' || {written})"
+
+
+def _one(text: str, types: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What one part of `$select` names: columns as name, SQL and type."""
+    found = re.fullmatch(SELECTED + AS, text.strip(), FLAGS)
+    if found is None:
+        raise Malformed(f"Could not parse SoQL query at {text!r}")
+    alias = (found["alias"] or "").lower()
+    if found["all"]:
+        system = found["all"] == ":*"
+        return [(n, quoted(n), kind) for n, kind in types.items() if n.startswith(":") == system]
+    if found["count"]:
+        return [(alias or "count", "count(*)", "number")]
+    column = _known(found["year"] or found["name"], types)
+    if found["year"]:
+        name = alias or f"date_extract_y_{column}"
+        return [(name, typed(column, types, year=True), "number")]
+    return [(alias or column, quoted(column), types[column])]
+
+
+def _known(name: str, columns: Mapping[str, str]) -> str:
+    if name.lower() not in columns:
+        raise Malformed(f"No such column: {name}")
+    return name.lower()
+
+
+def _names(text: str | None, columns: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each column with its direction in SQL."""
+    found = []
+    for item in text.split(",") if text is not None else ():
+        one = re.fullmatch(r"(:?\w+)(?:\s+(asc|desc))?", item.strip(), FLAGS)
+        if one is None:
+            raise Malformed(f"Could not parse SoQL query at {item!r}")
+        found.append((_known(one[1], columns), f" {one[2] or 'ASC'} NULLS LAST"))
+    return found
+
+
+def _condition(text: str | None, types: Mapping[str, str]) -> tuple[str, list[str | float]]:
+    """Word by word; a literal is of the type of the column before it."""
+    sql, values, at, kind = "", list[str | float](), 0, ""
+    while text and text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        word = re.compile(WORD, FLAGS).match(text, at)
+        if word is None:
+            raise Malformed(f"Could not parse SoQL query at {text[at:]!r}")
+        at = word.end()
+        if column := word["year"] or word["name"]:
+            column = _known(column, types)
+            sql += typed(column, types, year=bool(word["year"])) + " "
+            kind = "year" if word["year"] else types[column]
+        elif word["text"] or word["number"]:
+            values.append(_literal(word, kind))
+            sql += "? "
+        else:
+            sql += f"{word[0]} "
+    return f"({sql})" if text is not None else "TRUE", values
+
+
+def _literal(word: re.Match[str], kind: str) -> str | float:
+    text = word["number"] or word["text"][1:-1].replace("''", "'")
+    try:
+        if kind in ("number", "year"):
+            return float(text)
+        if word["text"]:
+            return _moment(text, kind) if kind in DATES else text
+    except ValueError:
+        pass  # told below
+    raise Malformed(f"Type mismatch: {word[0]} is not {kind or 'after a column'}")
+
+
+def _moment(text: str, kind: str) -> str:
+    """A date and time as the publisher spells it."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds") + ("Z" if kind == "fixed_timestamp" else "")
+
+
+def _whole(asked: Mapping[str, Any], name: str, default: int) -> int:
+    text = asked.get(name, str(default))
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise Malformed(f"{name} must be a whole number of 0 or more, not {text!r}")
     return int(text)
-
-
-class _Reader:
-    """Reads one clause from left to right."""
-
-    def __init__(self, text: str, columns: Columns) -> None:
-        self.text = text
-        self.columns = columns
-        self.words: list[tuple[str, str]] = []
-        at = 0
-        while text[at:].strip():
-            match = WORD.match(text, at)
-            if match is None or match.lastgroup is None:
-                raise Malformed(f"Could not parse SoQL query at {text[at:].strip()!r}")
-            self.words.append((match.lastgroup, match[match.lastgroup]))
-            at = match.end()
-        self.words.append(("end", ""))
-        self.at = 0
-
-    def selected(self) -> tuple[Selected, ...]:
-        found = [one for group in self._listed(self._one_selected) for one in group]
-        if len({one.name for one in found}) < len(found):
-            raise Malformed(f"A column is selected twice in {self.text!r}")
-        return tuple(found)
-
-    def names(self, *, directed: bool) -> tuple[tuple[str, bool], ...]:
-        return tuple(self._listed(lambda: (self._name(), directed and self._descending())))
-
-    def condition(self) -> Condition:
-        condition = self._either()
-        self._end()
-        return condition
-
-    def _listed(self, read: Callable[[], T]) -> list[T]:
-        found = [read()]
-        while self._take("sign", ","):
-            found.append(read())
-        self._end()
-        return found
-
-    def _one_selected(self) -> list[Selected]:
-        if everything := self._take("all"):
-            names = self.columns.system if everything == ":*" else self.columns.plain
-            return [Selected(name, Operand(name)) for name in names]
-        if self._follows_call("count"):
-            self._need("all", "*")
-            self._need("sign", ")")
-            return [Selected(self._alias() or "count", None)]
-        operand = self._operand()
-        usual = f"{YEAR}_{operand.column}" if operand.year else operand.column
-        return [Selected(self._alias() or usual, operand)]
-
-    def _either(self) -> Condition:
-        parts = [self._both()]
-        while self._take_word("or"):
-            parts.append(self._both())
-        return parts[0] if len(parts) == 1 else Either(tuple(parts))
-
-    def _both(self) -> Condition:
-        parts = [self._single()]
-        while self._take_word("and"):
-            parts.append(self._single())
-        return parts[0] if len(parts) == 1 else Both(tuple(parts))
-
-    def _single(self) -> Condition:
-        if self._take("sign", "("):
-            condition = self._either()
-            self._need("sign", ")")
-            return condition
-        left = self._operand()
-        if self._take_word("is"):
-            negated = bool(self._take_word("not"))
-            if not self._take_word("null"):
-                self._fail()
-            return IsNull(left, negated)
-        if self._take_word("in"):
-            self._need("sign", "(")
-            values = [self._literal()]
-            while self._take("sign", ","):
-                values.append(self._literal())
-            self._need("sign", ")")
-            return OneOf(left, tuple(values))
-        sign = self._take("sign")
-        if sign not in {"=", "!=", "<>", "<", "<=", ">", ">="}:
-            self._fail()
-        return Comparison(left, "!=" if sign == "<>" else sign, self._literal())
-
-    def _operand(self) -> Operand:
-        if self._follows_call(YEAR):
-            column = self._column()
-            self._need("sign", ")")
-            if not self.columns.types[column].endswith(("_timestamp", "_date")):
-                raise Malformed(f"{YEAR} needs a date column, not {column}")
-            return Operand(column, year=True)
-        return Operand(self._column())
-
-    def _literal(self) -> str | float:
-        if text := self._take("text"):
-            return text[1:-1].replace("''", "'")
-        return float(self._take("number") or self._fail())
-
-    def _column(self) -> str:
-        name = self._name()
-        if name not in self.columns.types:
-            raise Malformed(f"No such column: {name}")
-        return name
-
-    def _name(self) -> str:
-        return (self._take("name") or self._fail()).lower()
-
-    def _alias(self) -> str | None:
-        return self._name() if self._take_word("as") else None
-
-    def _descending(self) -> bool:
-        return not self._take_word("asc") and bool(self._take_word("desc"))
-
-    def _follows_call(self, name: str) -> bool:
-        here, after = self.words[self.at], self.words[min(self.at + 1, len(self.words) - 1)]
-        if here[1].lower() != name or after != ("sign", "("):
-            return False
-        self.at += 2
-        return True
-
-    def _take(self, kind: str, word: str | None = None) -> str:
-        """The next word if it is of this kind, else nothing."""
-        found, text = self.words[self.at]
-        if found != kind or (word is not None and text != word):
-            return ""
-        self.at += 1
-        return text
-
-    def _take_word(self, keyword: str) -> str:
-        _, text = self.words[self.at]
-        return self._take("name", text) if text.lower() == keyword else ""
-
-    def _need(self, kind: str, word: str) -> None:
-        if not self._take(kind, word):
-            self._fail()
-
-    def _end(self) -> None:
-        if self.words[self.at][0] != "end":
-            self._fail()
-
-    def _fail(self) -> NoReturn:
-        unexpected = self.words[self.at][1] or "the end"
-        raise Malformed(f"Could not parse SoQL query {self.text!r}: unexpected {unexpected!r}")

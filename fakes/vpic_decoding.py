@@ -1,11 +1,10 @@
-"""What the local vPIC says of a VIN: everything from its characters, and nothing is an error."""
+"""What the fake vPIC says of a VIN: everything from its characters, and nothing is an error."""
 
 from __future__ import annotations
 
 from string import ascii_uppercase
 from typing import NamedTuple
 
-from fakes.made_up_makes import MAKES, Make
 from fakes.made_up_vins import (
     ALPHABET,
     CHECK_DIGIT_AT,
@@ -13,27 +12,19 @@ from fakes.made_up_vins import (
     EXEMPT,
     FIRST_CYCLE,
     GAPS,
+    MAKES,
     SECOND_CYCLE,
     YEARS,
+    Make,
     check_digit,
 )
-from fakes.vpic_keys import (
-    CLEAN,
-    CORRECTED,
-    ERRORS,
-    EXCEPTION,
-    INCOMPLETE,
-    INVALID,
-    KEYS,
-    NO_DETAIL,
-    NOT_APPLICABLE,
-    TEXTS,
-    UNKNOWN,
-    UNREGISTERED,
-    WRONG_DIGIT,
-    WRONG_YEAR,
-)
+from fakes.made_up_words import words_of
 
+WORDS = words_of("vpic")
+KEYS = tuple(WORDS["keys"].split())
+TEXTS = {int(code): text for code, text in WORDS["errors"].items()}
+CLEAN, WRONG_DIGIT, CORRECTED, ERRORS, INCOMPLETE = 0, 1, 4, 5, 6
+UNREGISTERED, NO_DETAIL, WRONG_YEAR, UNKNOWN, INVALID = 7, 8, 11, 14, 400
 LENGTH = 17
 MODEL, BODY, ENGINE, BEFORE_2010, SERIES, YEAR, NUMBER = 3, 4, 5, 6, 7, 9, 11
 NORTH_AMERICA = tuple("12345")
@@ -46,15 +37,15 @@ class Found(NamedTuple):
     places: tuple[int, ...] = ()
 
 
-def decode(asked: str, year_hint: str = "") -> dict[str, str]:
-    """All keys of vPIC's answer; the hint tells years apart that one character stands for."""
+def decode(asked: str) -> dict[str, str]:
+    """All keys of vPIC's answer."""
     vin = asked.strip().upper()
     make = MAKES.get(vin[:3])
     found = _found(vin, make)
     result = dict.fromkeys(KEYS, "") | {"VIN": vin, "VehicleDescriptor": _descriptor(vin)}
     if make is not None:
-        result |= dict.fromkeys(NOT_APPLICABLE, "Not Applicable")
-        result |= _vehicle(vin, make, year_hint, detailed=NO_DETAIL not in found.codes)
+        result |= dict.fromkeys(WORDS["not_applicable"], "Not Applicable")
+        result |= _vehicle(vin, make, detailed=NO_DETAIL not in found.codes)
     return result | _verdict(vin, found)
 
 
@@ -97,7 +88,7 @@ def _verdict(vin: str, found: Found) -> dict[str, str]:
     separator = ", " if codes == (WRONG_DIGIT, CORRECTED) else ","
     texts = TEXTS
     if codes == (CLEAN,) and vin[NUMBER] == EXEMPT and vin[CHECK_DIGIT_AT] != check_digit(vin):
-        texts = {CLEAN: EXCEPTION}
+        texts = {CLEAN: WORDS["exception"]}
     suggested = "".join("!" if at in found.places else c for at, c in enumerate(vin))
     odd = ", ".join(f"{at + 1}:{vin[at]}" for at in found.places)
     return {
@@ -108,7 +99,7 @@ def _verdict(vin: str, found: Found) -> dict[str, str]:
     }
 
 
-def _vehicle(vin: str, make: Make, year_hint: str, *, detailed: bool) -> dict[str, str]:
+def _vehicle(vin: str, make: Make, *, detailed: bool) -> dict[str, str]:
     """What a VIN says as far as it goes, with what its manufacturer has not filed left out."""
     said = vin.ljust(LENGTH, "*")
     number = str(list(MAKES).index(make.code) + 9_001)
@@ -117,7 +108,7 @@ def _vehicle(vin: str, make: Make, year_hint: str, *, detailed: bool) -> dict[st
         "MakeID": number if make.name else "",
         "Manufacturer": make.manufacturer.upper(),
         "ManufacturerId": number,
-        "ModelYear": _year(said, year_hint),
+        "ModelYear": _year(said),
         "PlantCountry": make.country,
         "VehicleType": make.vehicle_type,
     }
@@ -135,21 +126,18 @@ def _vehicle(vin: str, make: Make, year_hint: str, *, detailed: bool) -> dict[st
     return known
 
 
-def _year(vin: str, hint: str) -> str:
+def _year(vin: str) -> str:
     if vin[YEAR] not in YEARS:
         return ""
-    place = YEARS.index(vin[YEAR])
-    cycles = (FIRST_CYCLE + place, SECOND_CYCLE + place)
-    if hint.strip() in map(str, cycles):
-        return hint.strip()
-    return str(cycles[0] if vin[BEFORE_2010].isdigit() else cycles[1])
+    first = FIRST_CYCLE if vin[BEFORE_2010].isdigit() else SECOND_CYCLE
+    return str(first + YEARS.index(vin[YEAR]))
 
 
-def _listed(letter: str, names: tuple[str, ...]) -> bool:
+def _listed(letter: str, names: list[str]) -> bool:
     return letter in ascii_uppercase[: len(names)]
 
 
-def _named(letter: str, names: tuple[str, ...]) -> str:
+def _named(letter: str, names: list[str]) -> str:
     return names[ascii_uppercase.index(letter)] if _listed(letter, names) else ""
 
 

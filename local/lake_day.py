@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from fakes.published import FIRST_REFRESH
+from fakes.recalls_table import FIRST_REFRESH
 from include.errors import PermanentError
 from include.first.keys import Keys
 from include.first.lake import Lake, LakeError

@@ -92,6 +92,13 @@ def open_store(url: str, bucket: str) -> Store:
     )
 
 
+def new_store(s3: BaseClient, url: str) -> Store:
+    """A bucket of its own, for fixtures that outlive a test."""
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket)
+    return open_store(url, bucket)
+
+
 @pytest.fixture
 def store(s3_url: str, bucket: str) -> Store:
     return open_store(s3_url, bucket)

@@ -26,7 +26,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from tests.http_messages import headers_of, read_answer, read_body, read_head
+from tests.http.messages import headers_of, read_answer, read_body, read_head
 
 CHANGING = frozenset({"PUT", "POST", "DELETE", "COPY"})
 UPSTREAM_TIMEOUT_S = 60

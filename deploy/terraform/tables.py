@@ -1,7 +1,4 @@
-"""Prints the Glue tables: `python -m deploy.terraform.tables > terraform/tables.json`.
-
-All of it comes from the schemas that the writers use; a test holds the file to it.
-"""
+"""Print the Glue tables: `python -m deploy.terraform.tables > deploy/terraform/tables.json`."""
 
 from __future__ import annotations
 
@@ -10,19 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.first.keys import Keys
-from include.shoe_prices.contract import CONTRACT as PRICES
-from include.shoe_prices.ledger import LEDGER_SCHEMA as PRICES_LEDGER
-from include.site_outages.contract import CONTRACT as OUTAGES
-from include.vehicle_recalls.contract import CONTRACT as RECALLS
-from include.vehicle_recalls.extract import TABLE_SCHEMA
-from include.vehicle_recalls.ledger import LEDGER_SCHEMA as RECALLS_LEDGER
-from include.vin_snapshots.contract import CONTRACT as VEHICLES
+from include.data.catalog import datasets
+from include.data.diff import ledger_schema
+from include.lake.keys import Keys
 
-# A column of the table only, about which the contract has no sentence.
-ELSEWHERE = {"year": "The year of `report_received_date`, by which the table is partitioned."}
-LEDGER = "One row is one field of one thing that a version of the table changed."
-LONGEST = 255  # what Glue takes of a comment
+LEDGER = "One row is one field of one row that a version of the table changed."
+MAX_COMMENT = 255  # what Glue accepts
 GLUE = {
     pa.string(): "string",
     pa.int32(): "int",
@@ -37,11 +27,11 @@ GLUE = {
 def tables() -> dict[str, Any]:
     """Each Delta table of the lake, by its name in Glue."""
     found = {}
-    for contract in (RECALLS, VEHICLES, OUTAGES, PRICES):
-        schema = TABLE_SCHEMA if contract is RECALLS else contract.schema
-        found[contract.name] = _table(Keys(contract.name).table, contract.grain, schema)
-    for contract, schema in ((RECALLS, RECALLS_LEDGER), (PRICES, PRICES_LEDGER)):
-        found[f"{contract.name}_ledger"] = _table(Keys(contract.name).ledger, LEDGER, schema)
+    for dataset in datasets().values():
+        keys = Keys(dataset.name)
+        found[dataset.name] = _table(keys.table, dataset.grain, dataset.table_schema)
+        ledger = _table(keys.ledger, LEDGER, ledger_schema(dataset))
+        found[f"{dataset.name}_ledger"] = ledger
     return found
 
 
@@ -59,13 +49,12 @@ def _table(folder: str, grain: str, schema: pa.Schema) -> dict[str, Any]:
 def glue_type(of: pa.DataType) -> str:
     if pa.types.is_decimal(of):
         return f"decimal({of.precision},{of.scale})"
-    return GLUE[of]
+    return str(GLUE[of])
 
 
 def _comment(field: pa.Field) -> str:
-    told = (field.metadata or {}).get(b"comment")
-    comment = told.decode() if told else ELSEWHERE[field.name]
-    if len(comment) > LONGEST:
+    comment = (field.metadata or {}).get(b"comment", b"The partition of the row.").decode()
+    if len(comment) > MAX_COMMENT:
         raise ValueError(f"{field.name}: Glue takes no comment of {len(comment)} characters")
     return comment
 

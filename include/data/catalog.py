@@ -14,13 +14,21 @@ DEFAULT = "vehicle_recalls"
 
 def datasets(root: Path = ROOT) -> dict[str, Dataset]:
     """Every `Dataset` that a module `<root>/<pipeline>/contract.py` names, by name."""
-    found: dict[str, Dataset] = {}
-    for path in sorted(root.glob("*/contract.py")):
-        module = importlib.import_module(f"{root.name}.{path.parent.name}.contract")
-        for value in vars(module).values():
-            if isinstance(value, Dataset):
-                found[value.name] = value
-    return found
+    return {dataset.name: dataset for package in _packages(root) for dataset in _declared(package)}
+
+
+def package_of(dataset: Dataset, root: Path = ROOT) -> str:
+    """The package of the pipeline that makes a dataset."""
+    return next(package for package in _packages(root) if dataset in _declared(package))
+
+
+def _packages(root: Path) -> list[str]:
+    return [f"{root.name}.{path.parent.name}" for path in sorted(root.glob("*/contract.py"))]
+
+
+def _declared(package: str) -> list[Dataset]:
+    values = vars(importlib.import_module(f"{package}.contract")).values()
+    return [value for value in values if isinstance(value, Dataset)]
 
 
 def dataset_named(name: str, root: Path = ROOT) -> Dataset:

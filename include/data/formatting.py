@@ -15,7 +15,12 @@ def printable(value: object) -> str:
         return "(empty)"
     if isinstance(value, bool):
         return str(value).lower()  # as the ledger spells it
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
+    return escaped(str(value))
+
+
+def escaped(text: str) -> str:
+    """Control characters spelled out."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def count(number: int, noun: str) -> str:

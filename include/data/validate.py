@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.data.contract import MONEY, TIMESTAMP, Column, Dataset
-from include.data.formatting import printable
+from include.data.formatting import escaped
 
 QUARANTINE = pa.schema([("key", pa.string()), ("reasons", pa.string()), ("raw", pa.string())])
 Reasons = dict[int, list[str]]  # by row
@@ -62,11 +62,11 @@ def quarantine(validated: Validated, raw: Callable[[int], str]) -> tuple[pa.Tabl
 
 
 def quarantine_repeated(
-    dataset: Dataset, rows: pa.Table, bad: pa.Table, raw: Callable[[Sequence[Any]], list[str]]
+    dataset: Dataset, rows: pa.Table, bad: pa.Table, raw: Callable[[pa.Table], list[str]]
 ) -> tuple[pa.Table, pa.Table]:
     """Move every row of a key that came more than once to the quarantine.
 
-    `raw` gives the raw texts of the rows whose keys it is given, in the order of `rows`.
+    `raw` gives the raw texts of rows, in their order.
     """
     keys = pa.chunked_array([*dataset.keys(rows).chunks, *bad["key"].chunks], pa.string())
     counts = keys.value_counts()
@@ -79,10 +79,9 @@ def quarantine_repeated(
     found = rows.filter(mask)
     if not found.num_rows:
         return rows, bad
-    texts = dataset.keys(found).to_pylist()
     more = [
         {"key": key, "reasons": f"{dataset.key}: {key} comes {repeated[key]} times", "raw": text}
-        for key, text in zip(texts, raw(texts), strict=True)
+        for key, text in zip(dataset.keys(found).to_pylist(), raw(found), strict=True)
     ]
     return rows.filter(pc.invert(mask)), pa.concat_tables(
         [bad, pa.Table.from_pylist(more, schema=QUARANTINE)]
@@ -107,7 +106,7 @@ def _canonical(
     changed = pc.and_kleene(pc.is_valid(keys), pc.not_equal(keys, texts)).fill_null(False)
     what = "has blanks around it, or lower-case letters" if column.upper else "has blanks around it"
     rows = np.flatnonzero(changed.to_numpy(zero_copy_only=False))
-    return keys, [(int(row), f"{printable(texts[int(row)].as_py())!r} {what}") for row in rows]
+    return keys, [(int(row), f"{escaped(texts[int(row)].as_py())!r} {what}") for row in rows]
 
 
 def _typed(column: Column, texts: pa.StringArray) -> tuple[pa.Array, list[tuple[int, str]]]:
@@ -153,7 +152,7 @@ def _parser(pattern: str, what: str, convert: Callable[[str], object]) -> Callab
                 return convert(text)
         except (ValueError, OverflowError):
             pass
-        raise ValueError(f"{printable(text[:60])!r} is not {what}")
+        raise ValueError(f"{escaped(text[:60])!r} is not {what}")
 
     return parse_text
 

@@ -126,26 +126,29 @@ class HttpClient:
 
         def ask() -> Response:
             self._wait_turn()
-            answer = self._transport.exchange(prepared, where, deadline)
-            response = unpack(where, *answer, self._max_bytes)
-            if response.status not in ok_statuses:
-                self.raise_for_status(response)
-            if response.is_html:
-                raise UnexpectedBody(
-                    f"{where} answered with an HTML page instead of data; "
-                    "it may be down for maintenance, or the host is wrong"
-                )
-            if check is not None:
-                check(response)
+            try:
+                answer = self._transport.exchange(prepared, where, deadline)
+                response = unpack(where, *answer, self._max_bytes)
+                if response.status not in ok_statuses:
+                    self.raise_for_status(response)
+                if response.is_html:
+                    raise UnexpectedBody(
+                        f"{where} answered with an HTML page instead of data; "
+                        "it may be down for maintenance, or the host is wrong"
+                    )
+                if check is not None:
+                    check(response)
+            except HttpError as error:
+                # An API may quote our request, token included.
+                error.args = (self._mask(str(error)),)
+                raise
             return response
 
         may_repeat = method == "GET" if repeatable is None else repeatable
+        attempts = self._attempts if may_repeat else 1
         return Retrying(
-            retry=retry_if_exception(
-                lambda error: isinstance(error, HttpError) and not isinstance(error, PermanentError)
-            ),
-            stop=stop_after_attempt(self._attempts if may_repeat else 1)
-            | stop_before_delay(self._total_s),
+            retry=retry_if_exception(_is_worth_repeating),
+            stop=stop_after_attempt(attempts) | stop_before_delay(self._total_s),
             wait=_wait_s,
             sleep=sleep,
             before_sleep=_log_repetition,
@@ -153,16 +156,16 @@ class HttpClient:
         )(ask)
 
     def raise_for_status(self, response: Response) -> None:
-        """Raise the error that a status means; for a `check` that has accepted it so far."""
-        # An API may quote our request, token included: mask its words before they are cut.
+        """Raise the error that a status means; for a `check` that looks into an ok status."""
+        # Masked before it is cut: half a token would not be recognized.
         reason = self._mask(reason_in(response.headers, response.content))[:MAX_REASON]
         error = error_for_status(response.status, response.where, response.headers, reason)
         if error is not None:
-            error.args = (self._mask(str(error)),)
             raise error
 
 
 def _prepare(request: requests.Request, where: str) -> requests.PreparedRequest:
+    prepared: requests.PreparedRequest | None
     try:
         prepared = request.prepare()
         for value in prepared.headers.values():
@@ -173,10 +176,18 @@ def _prepare(request: requests.Request, where: str) -> requests.PreparedRequest:
             "headers cannot carry; enter it again"
         ) from None
     except requests.RequestException:
-        raise WrongHost(f"{where} is not a valid address; correct the host") from None
-    if not (prepared.url or "").startswith(("http://", "https://")):
-        raise WrongHost(f"{where} is not a valid address of the web; correct the host")
+        prepared = None
+    if prepared is None or not (prepared.url or "").startswith(("http://", "https://")):
+        raise WrongHost(f"{where} is not a valid address; correct the host")
     return prepared
+
+
+def _is_worth_repeating(error: BaseException) -> bool:
+    return isinstance(error, HttpError) and not isinstance(error, PermanentError)
+
+
+def _error_of(state: RetryCallState) -> HttpError:
+    return cast("HttpError", state.outcome and state.outcome.exception())
 
 
 def _wait_s(state: RetryCallState) -> float:
@@ -184,12 +195,8 @@ def _wait_s(state: RetryCallState) -> float:
 
 
 def _log_repetition(state: RetryCallState) -> None:
-    log.warning(
-        "%s (attempt %d; again in %.1f s)",
-        _error_of(state),
-        state.attempt_number,
-        state.upcoming_sleep,
-    )
+    attempt, wait_s = state.attempt_number, state.upcoming_sleep
+    log.warning("%s (attempt %d; again in %.1f s)", _error_of(state), attempt, wait_s)
 
 
 def _give_up(state: RetryCallState) -> Response:
@@ -197,7 +204,3 @@ def _give_up(state: RetryCallState) -> Response:
     if state.attempt_number > 1:
         error.args = (f"{error} (after {state.attempt_number} attempts)",)
     raise error
-
-
-def _error_of(state: RetryCallState) -> HttpError:
-    return cast("HttpError", state.outcome and state.outcome.exception())

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import requests
+from requests import exceptions as failures
 from urllib3.exceptions import (
     LocationValueError,
     NameResolutionError,
@@ -19,13 +19,6 @@ from urllib3.exceptions import (
 
 from include.data.formatting import printable
 from include.errors import PermanentError
-
-# InvalidSchema: a proxy of a kind that is not supported.
-PROXY_ERRORS = (
-    requests.exceptions.ProxyError,
-    requests.exceptions.InvalidProxyURL,
-    requests.exceptions.InvalidSchema,
-)
 
 
 class HttpError(Exception):
@@ -72,12 +65,12 @@ def error_for_status(
     """The error that a status means, None for a success. `reason` is the API's own."""
     said = f"{status}: {reason}" if reason else str(status)
     error: HttpError
-    if status in {HTTPStatus.ACCEPTED, HTTPStatus.REQUEST_TIMEOUT} or status >= 500:  # noqa: PLR2004 - 5xx
+    if status in {HTTPStatus.ACCEPTED, HTTPStatus.REQUEST_TIMEOUT} or not 200 <= status < 500:  # noqa: PLR2004 - 1xx, 5xx
         error = SourceUnavailable(f"{where} is not available ({said}); try again later")
     elif status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     elif status < HTTPStatus.BAD_REQUEST:
-        target = host_and_path(headers.get("Location", ""))
+        target = host_and_path(headers.get("Location", "")) or "nowhere"
         error = WrongHost(f"{where} redirects to {target} ({said}); use that address instead")
     elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         error = AuthError(f"{where} refused access ({said}); check the token or key")
@@ -93,37 +86,33 @@ def error_for_status(
 
 def error_for_exception(error: Exception, where: str) -> HttpError:
     text = str(error).lower()  # to look into, not to show: it holds the URL
-    if isinstance(error, PROXY_ERRORS):
-        return SourceUnavailable(
-            f"{where} could not be reached through the proxy; check the proxy settings"
-        )
-    if isinstance(error, LocationValueError | requests.exceptions.InvalidURL):
-        return WrongHost(f"{where} is not a valid address; correct the host")
+    cause = error.args[0] if error.args else None
+    cause = getattr(cause, "reason", cause)
+    if isinstance(error, LocationValueError | failures.InvalidURL | failures.InvalidSchema):
+        return WrongHost(f"{where} or its proxy is not a valid address; correct the host")
     if "certificate_verify_failed" in text:
         return WrongHost(f"{where} has a certificate that is not trusted; check the host")
     if "wrong_version_number" in text or "record layer failure" in text:
         return WrongHost(f"{where} does not speak https; if http is meant, write http://")
-    return SourceUnavailable(f"{where} {_failure(error)}")
+    if isinstance(error, failures.ProxyError):
+        said = "could not be reached through the proxy; check the proxy settings"
+    elif isinstance(error, failures.Timeout | ReadTimeoutError):
+        said = "took too long to answer; try again later"
+    elif isinstance(cause, NameResolutionError):
+        said = "could not be reached: its host name is unknown; check the host and the network"
+    elif isinstance(cause, NewConnectionError):
+        said = "could not be reached: nothing answers there; check the host, or try again later"
+    elif isinstance(error, failures.InvalidHeader):
+        said = "sent headers that contradict each other; check the host, or try again later"
+    else:
+        said = "closed the connection before the answer was complete; try again later"
+    return SourceUnavailable(f"{where} {said}")
 
 
 def too_large(where: str, max_bytes: int) -> UnexpectedBody:
     return UnexpectedBody(
         f"{where} sent more than {max_bytes:,} bytes, the limit for this API; check the host"
     )
-
-
-def _failure(error: Exception) -> str:
-    cause = error.args[0] if error.args else None
-    cause = getattr(cause, "reason", cause)
-    if isinstance(error, requests.Timeout | ReadTimeoutError):
-        return "took too long to answer; try again later"
-    if isinstance(cause, NameResolutionError):
-        return "could not be reached: its host name is unknown; check the host and the network"
-    if isinstance(cause, NewConnectionError):
-        return "could not be reached: nothing answers there; check the host, or try again later"
-    if isinstance(error, requests.exceptions.InvalidHeader):
-        return "sent headers that contradict each other; check the host, or try again later"
-    return "closed the connection before the answer was complete; try again later"
 
 
 def host_and_path(url: str) -> str:

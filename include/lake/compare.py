@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 import pyarrow as pa
@@ -62,8 +62,8 @@ def diff_partitions(
     empty = compared_schema(dataset).empty_table()
     published, retracted, edits, edited, unchanged = [empty], [empty], [], 0, 0
     for names in _groups(before, after, changed):
-        old = _rows(store, dataset, before, names)
-        diff = rows_diff.compare(dataset, old, _rows(store, dataset, after, names))
+        old = compared_rows(store, dataset, before, names)
+        diff = rows_diff.compare(dataset, old, compared_rows(store, dataset, after, names))
         published.append(diff.published)
         retracted.append(diff.retracted)
         edits.append(diff.edits)
@@ -107,10 +107,10 @@ def _groups(
         yield names
 
 
-def _rows(
-    store: Store, dataset: Dataset, parts: Mapping[str, Any], names: Sequence[str]
+def compared_rows(
+    store: Store, dataset: Dataset, parts: Mapping[str, Any], names: Iterable[str] | None = None
 ) -> pa.Table:
-    """The compared columns of these partitions."""
+    """The compared columns of these partitions, or of all."""
     schema = compared_schema(dataset)
 
     def read(name: str) -> pa.Table:
@@ -121,4 +121,9 @@ def _rows(
             rows = rows.append_column(dataset.partition_by, column)
         return rows.select(compared_columns(dataset)).cast(schema)
 
-    return concat([schema.empty_table(), *parallel_map(read, [n for n in names if n in parts])])
+    return concat(
+        [
+            schema.empty_table(),
+            *parallel_map(read, [n for n in parts if names is None or n in names]),
+        ]
+    )

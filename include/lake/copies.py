@@ -29,14 +29,22 @@ def copy_of(name: str, part: dict[str, Any]) -> PlainFile:
 
 
 def refresh_copies(
-    store: Store, dataset: Dataset, wanted: Callable[[Version], Iterable[PlainFile]]
+    store: Store,
+    dataset: Dataset,
+    wanted: Callable[[Version], Iterable[PlainFile]],
+    *,
+    manifest: str = "_plain_files.json",
 ) -> list[str]:
-    """Make every plain file what the current version says; returns the names it rewrote."""
+    """Make every plain file what the current version says; returns the names it rewrote.
+
+    A manifest of its own keeps a group of files apart: a file that its manifest names and that is
+    no longer wanted is deleted.
+    """
     keys = Keys(dataset.name)
     rewritten: set[str] = set()
     current = load_version(store, keys.table)
     while current.receipt:
-        rewritten.update(_refresh(store, keys, list(wanted(current))))
+        rewritten.update(_refresh(store, keys, list(wanted(current)), keys.plain(manifest)))
         newest = load_version(store, keys.table)
         if newest.receipt_number == current.receipt_number:
             break
@@ -44,8 +52,8 @@ def refresh_copies(
     return sorted(rewritten)
 
 
-def _refresh(store: Store, keys: Keys, files: list[PlainFile]) -> list[str]:
-    manifest = _read_manifest(store, keys)
+def _refresh(store: Store, keys: Keys, files: list[PlainFile], manifest_key: str) -> list[str]:
+    manifest = _read_manifest(store, manifest_key)
     stored = _stored(store, keys, files)
 
     def is_current(file: PlainFile) -> bool:
@@ -72,14 +80,14 @@ def _refresh(store: Store, keys: Keys, files: list[PlainFile]) -> list[str]:
         file.name: {"made_from": file.made_from, "etag": stored[keys.plain(file.name)].etag}
         for file in files
     }
-    store.replace(keys.plain_manifest, json.dumps(entries, indent=1, sort_keys=True).encode())
+    store.replace(manifest_key, json.dumps(entries, indent=1, sort_keys=True).encode())
     return [*(file.name for file in outdated), *left_over]
 
 
-def _read_manifest(store: Store, keys: Keys) -> dict[str, dict[str, str]]:
+def _read_manifest(store: Store, key: str) -> dict[str, dict[str, str]]:
     """What each plain file was made from; a damaged manifest only costs a rewrite."""
     try:
-        found = json.loads(store.get_if_exists(keys.plain_manifest) or b"{}")
+        found = json.loads(store.get_if_exists(key) or b"{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

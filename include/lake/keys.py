@@ -24,7 +24,6 @@ class Keys:
         self.folder = f"{dataset}/"
         self.table = f"{dataset}/table"
         self.ledger = f"{dataset}/ledger"
-        self.plain_manifest = f"{dataset}/_plain_files.json"
 
     def raw_folder(self, read_id: str) -> str:
         return f"{self.folder}raw/{read_id}/"

@@ -6,14 +6,14 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, TypedDict, cast
 
 from include.data.contract import Dataset
 from include.errors import PermanentError
 from include.lake.keys import Keys
 from include.lake.reads import Moment, Read
-from include.lake.store import Damaged, Store
+from include.lake.store import Damaged, Store, parallel_map
 
 
 class Page(TypedDict):
@@ -27,7 +27,8 @@ class RawPages(TypedDict):
     """One batch of a read as it lies in raw/."""
 
     read: Read
-    label: str
+    batch: str  # which of the planned batches it is
+    label: str  # the folder: a batch that was landed twice has two
     moment: Moment
     partitions: list[str]  # that the batch covers, with rows or without
     pages: list[Page]
@@ -59,12 +60,14 @@ def finish_landing(
     moment: Moment,
     *,
     label: str = "all",
+    batch: str = "",
     partitions: Iterable[str] = ("",),
     facts: Mapping[str, Any] | None = None,
 ) -> RawPages:
     """Write the manifest: all pages of the batch are there."""
     raw = RawPages(
         read=read,
+        batch=batch or label,
         label=label,
         moment=moment,
         partitions=sorted(partitions),
@@ -90,21 +93,37 @@ def read_page(store: Store, page: Page) -> bytes:
         raise Damaged(f"{store.url(page['key'])} was not sent as valid gzip") from None
 
 
-def landed_batches(store: Store, dataset: Dataset, read_id: str) -> list[RawPages]:
-    """Every batch of a read, in order of its label; refused when one is missing."""
-    keys = Keys(dataset.name)
-    found: Iterable[str] = store.list(keys.raw_folder(read_id).rstrip("/"))
-    manifests = sorted(key for key in found if key.endswith("/manifest.json"))
-    if not manifests:
-        raise PermanentError(
-            f"{dataset.name} has no complete landing of the read {read_id}; "
-            "take a read id from a report or a receipt"
-        )
-    batches: list[RawPages] = [json.loads(store.get(key)) for key in manifests]
-    planned = batches[0]["read"]["batches"]
-    if len(batches) != planned:
-        raise PermanentError(
-            f"the read {read_id} of {dataset.name} has {len(batches)} of {planned} batches; "
-            "choose a read that was completed"
-        )
-    return batches
+def landed_batches(
+    store: Store, dataset: Dataset, read_id: str, labels: Collection[str] = ()
+) -> list[RawPages]:
+    """Every batch of a read, all of one state of the source; refused when one is missing.
+
+    A batch may have been landed twice: `labels` name the landings that were published, otherwise
+    the newest is taken.
+    """
+    folder = Keys(dataset.name).raw_folder(read_id).rstrip("/")
+    manifests = [key for key in store.list(folder) if key.endswith("/manifest.json")]
+    found: dict[str, dict[str, RawPages]] = {}  # by state of the source, and batch
+    planned = 0
+    for raw in parallel_map(lambda key: _manifest(store, key), manifests):
+        if labels and raw["label"] not in labels:
+            continue
+        planned = raw["read"]["batches"]
+        state = found.setdefault(raw["moment"]["modified_at"], {})
+        known = state.get(raw["batch"])
+        if known is None or known["moment"]["answered_at"] < raw["moment"]["answered_at"]:
+            state[raw["batch"]] = raw
+    for _, batches in sorted(found.items(), reverse=True):
+        if len(batches) == planned:
+            return sorted(batches.values(), key=lambda raw: raw["label"])
+    raise PermanentError(
+        f"{dataset.name} has no complete landing of the read {read_id} in {store.url(folder)}; "
+        "take the read id of a newer read, or restore it from a copy"
+    )
+
+
+def _manifest(store: Store, key: str) -> RawPages:
+    try:
+        return cast("RawPages", json.loads(store.get(key)))
+    except ValueError:
+        raise Damaged(f"{store.url(key)} is damaged; restore it from a copy") from None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.data.contract import Dataset
 from include.data.formatting import check_lines, count, printable
@@ -15,6 +17,14 @@ from include.lake.publish import DRY_RUN, OUTDATED, PUBLISHED
 from include.lake.store import Store
 
 MAX_ROWS, MAX_WIDTH = 10, 40
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).resolve().parents[1]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,  # noqa: S701 - Markdown for logs and mail, not HTML
+)
 LOCAL_FOLDER = "HEADWATERS_LOCAL_FOLDER"  # where a laptop mirrors the bucket
 
 
@@ -31,29 +41,31 @@ def render(
     receipt: Mapping[str, Any],
     *,
     noun: str,
+    news: str = "",
     files: Sequence[str] = (),
     facts: Sequence[str] = (),
     previews: Sequence[Preview] = (),
 ) -> str:
-    """A screen in Markdown; `files` are names below the dataset's folder, `facts` list items."""
-    title = dataset.name.replace("_", " ").capitalize()
-    lines = [
-        f"# {title}: {headline(receipt, noun)}",
-        "",
-        *made_up_lines(receipt),
-        f"- read: {receipt['read_id']}, {_source(receipt)}, at {receipt['observed_at']}",
-        f"- rows: {_changes(receipt)}",
-        *_quarantine_lines(store, dataset, receipt),
-        *facts,
-        *(f"- file: {where(store, Keys(dataset.name).plain(name))}" for name in files),
-        *check_lines(receipt["checks"]),
-        "",
-    ]
-    for preview in previews:
-        lines += [f"{preview.title}:", "", *table_lines(preview.rows), ""]
-    if receipt["outcome"] == PUBLISHED:
-        lines += [f"See what changed: `{command(f'changes --dataset {dataset.name}')}`", ""]
-    return "\n".join(lines)
+    """A screen in Markdown; `files` are names below the dataset's folder."""
+    keys, number = Keys(dataset.name), receipt["counts"]["quarantined"]
+    quarantine = f"{count(number, 'row')}, with the reasons in " + where(
+        store, keys.quarantine(receipt["read_id"])
+    )
+    return TEMPLATES.get_template("lake/report.md.j2").render(
+        title=f"{dataset.name.replace('_', ' ').capitalize()}: {headline(receipt, noun)}",
+        is_made_up=is_made_up(receipt),
+        news=news.strip(),
+        receipt=receipt,
+        changes=_changes(receipt),
+        quarantine=quarantine if number else "",
+        facts=facts,
+        files=[where(store, keys.plain(name)) for name in files],
+        checks=check_lines(receipt["checks"]),
+        previews=[(preview.title, table_lines(preview.rows)) for preview in previews],
+        command=command(f"changes --dataset {dataset.name} --version {receipt['version']}")
+        if receipt["outcome"] == PUBLISHED and receipt["events"]
+        else "",
+    )
 
 
 def headline(receipt: Mapping[str, Any], noun: str) -> str:
@@ -67,10 +79,8 @@ def headline(receipt: Mapping[str, Any], noun: str) -> str:
     return f"unchanged, {rows}; nothing was committed"
 
 
-def made_up_lines(receipt: Mapping[str, Any]) -> list[str]:
-    if receipt["source"]["publisher"].startswith("made-up"):
-        return ["**This data is MADE UP.**", ""]
-    return []
+def is_made_up(receipt: Mapping[str, Any]) -> bool:
+    return str(receipt["source"]["publisher"]).startswith("made-up")
 
 
 def where(store: Store, key: str) -> str:
@@ -101,10 +111,6 @@ def _cut(text: str) -> str:
     return text if len(text) <= MAX_WIDTH else text[: MAX_WIDTH - 1] + "…"
 
 
-def _source(receipt: Mapping[str, Any]) -> str:
-    return f"{receipt['source']['dataset']} ({receipt['source']['publisher']})"
-
-
 def _changes(receipt: Mapping[str, Any]) -> str:
     counts = receipt["counts"]
     names = ("published", "edited", "retracted", "unchanged", "carried_over")
@@ -115,11 +121,3 @@ def _changes(receipt: Mapping[str, Any]) -> str:
     ]
     would = "would be " if receipt["outcome"] == DRY_RUN else ""
     return f"{counts['landed']:,} read; {would}{', '.join(shown)}"
-
-
-def _quarantine_lines(store: Store, dataset: Dataset, receipt: Mapping[str, Any]) -> list[str]:
-    number = receipt["counts"]["quarantined"]
-    if not number:
-        return []
-    key = Keys(dataset.name).quarantine(receipt["read_id"])
-    return [f"- quarantine: {count(number, 'row')}, with the reasons in {where(store, key)}"]

@@ -72,6 +72,7 @@ def stage(
 ) -> StagedBatch:
     """Split the rows by partition and stage those that the current version has differently."""
     current = load_version(store, Keys(dataset.name).table)
+    rows = rows.cast(dataset.schema)
     valid = rows.num_rows
     keys = pa.table([dataset.keys(rows), dataset.partitions(rows)], schema=KEYS_SCHEMA)
     by_partition = split_by_partition(dataset, rows)
@@ -87,12 +88,9 @@ def stage(
         parts[name] = part
     changed = [name for name, part in parts.items() if part["rows"] and not part["path"]]
     changed_rows = [by_partition[name] for name in changed]
-    read_id = raw["read"]["read_id"]
 
     def put(name: str, tables: Sequence[pa.Table], schema: pa.Schema) -> str:
-        key = Keys(dataset.name).staging(read_id, f"{raw['label']}-{name}.arrow")
-        store.put(key, to_ipc(tables, schema))
-        return key
+        return put_staged(store, dataset, raw, name, to_ipc(tables, schema))
 
     return StagedBatch(
         label=raw["label"],
@@ -110,6 +108,16 @@ def stage(
         new_values=_new_values(dataset, changed_rows),
         facts={**raw["facts"], **(facts or {})},
     )
+
+
+def put_staged(store: Store, dataset: Dataset, raw: RawPages, name: str, body: bytes) -> str:
+    """Hand bytes to a later task. A retry may find another current version, and stage otherwise."""
+    digest = hashlib.sha256(body).hexdigest()[:16]
+    key = Keys(dataset.name).staging(
+        raw["read"]["read_id"], f"{raw['label']}-{name}-{digest}.arrow"
+    )
+    store.put(key, body)
+    return key
 
 
 def write_candidates(

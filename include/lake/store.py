@@ -68,6 +68,7 @@ class Store:
 
     def __init__(self, bucket: str, **options: str) -> None:
         self.bucket = bucket
+        self._given = options
         self.options = {
             "timeout": f"{TIMEOUT_S}s",
             "connect_timeout": f"{CONNECT_TIMEOUT_S}s",
@@ -96,6 +97,10 @@ class Store:
                 f"could not open the bucket {bucket}: {_one_line(error)}; "
                 "correct the connection `lake`"
             ) from None
+
+    def other_bucket(self, bucket: str) -> Store:
+        """Another bucket, reached the same way."""
+        return Store(bucket, **self._given)
 
     def url(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"

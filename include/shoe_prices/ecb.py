@@ -1,76 +1,122 @@
-"""The European Central Bank in its own words: US dollars for one euro, a rate a working day."""
+"""The European Central Bank's rates: US dollars for one euro, one rate a working day."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from http import HTTPStatus
+from typing import NamedTuple
 
 from include.errors import PermanentError
-from include.first.rest import Answer, NotFound, RestClient, UnexpectedBody
-from include.shoe_prices.contract import RATE_DIGITS
-from include.shoe_prices.shop import answered_at
+from include.http.client import HttpClient, Response
+from include.http.errors import NotFound, UnexpectedBody
+from include.shoe_prices.contract import RATE
 
 OFFICIAL_HOST = "data-api.ecb.europa.eu"
 PATH = "/service/data/EXR/D.USD.EUR.SP00.A"
+COLUMNS = {"CURRENCY", "TIME_PERIOD", "OBS_VALUE"}
 CURRENCY = "USD"
-FIRST_DAY = date(1999, 1, 4)
-# A day without a value may stand among them; the longest gap of the calendar is five days.
-LAST_FEW = 10
-NOTHING = ("", "NaN")
-VALUE = re.compile(rf"\d{{1,9}}(\.\d{{1,{RATE_DIGITS}}})?", re.ASCII)
-NO_CONTENT = re.compile(rb"no results found", re.IGNORECASE)
+FIRST_DAY = date(1999, 1, 4)  # of the euro
+LAST_OBSERVATIONS = 10  # some of them may be blank
+BLANK = ("", "NaN")
+VALUE = re.compile(rf"\d{{1,9}}(\.\d{{1,{RATE.scale}}})?", re.ASCII)
+NO_RESULTS = re.compile(rb"no results found", re.IGNORECASE)
 
 
-class NoRate(PermanentError):
-    """The ECB published no rate in the days that were asked for."""
+class Days(NamedTuple):
+    """A range of days, or without a first day the last rate up to one day."""
+
+    first: date | None
+    last: date
+
+
+def asked_days(
+    run_day: str,
+    rate_date: str | None = None,
+    start_date: str | None = None,
+    end_date: str | None = None,
+) -> Days:
+    if bool(start_date) != bool(end_date):
+        raise PermanentError("`start_date` and `end_date` belong together; set both, or neither")
+    if start_date and rate_date:
+        raise PermanentError(
+            "`rate_date` is one day, `start_date` and `end_date` are a range; remove one of them"
+        )
+    last = _day("end_date" if end_date else "rate_date", end_date or rate_date or run_day)
+    first = _day("start_date", start_date) if start_date else None
+    if first and first > last:
+        raise PermanentError(f"`start_date` {first} is after `end_date` {last}; swap them")
+    return Days(first, last)
+
+
+def choose_rates(days: Days, rates: Mapping[date, Decimal], today: date) -> dict[date, Decimal]:
+    """All rates of a range; of one day the last rate published on or before it."""
+    first, last = days.first or FIRST_DAY, days.last
+    if last > today:
+        raise PermanentError(
+            f"{last} is in the future (the ECB has {today}); ask for a day up to today"
+        )
+    found = {day: rate for day, rate in rates.items() if first <= day <= last}
+    if not found:
+        when = f"from {first} to {last}" if days.first else f"on or before {last}"
+        raise PermanentError(
+            f"the ECB published no rate {when}; nothing was published. It publishes on working "
+            f"days since {FIRST_DAY}, at about 16:00 in Frankfurt: ask for other days"
+        )
+    return found if days.first else dict([max(found.items())])
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise PermanentError(f"`{name}` is {text!r}, not a day; write it as 2023-02-10") from None
 
 
 class Ecb:
-    """The API at one host."""
+    """Needs no key."""
 
     def __init__(self, host: str, *, attempts: int = 5, total_s: float = 600) -> None:
-        self._client = RestClient(
-            host.rstrip("/").removesuffix("/service"), attempts=attempts, total_s=total_s
+        host = host.rstrip("/").removesuffix("/service")
+        self._client = HttpClient(host, attempts=attempts, total_s=total_s)
+
+    def rates(self, days: Days) -> Response:
+        """Every rate of a range, or the latest few up to a day."""
+        params = {"endPeriod": days.last.isoformat(), "format": "csvdata", "detail": "dataonly"}
+        if days.first:
+            params["startPeriod"] = days.first.isoformat()
+        else:
+            params["lastNObservations"] = str(LAST_OBSERVATIONS)
+        return self._client.get(
+            PATH, params=params, ok_statuses={HTTPStatus.NOT_FOUND}, check=_check_rates
         )
-
-    def up_to(self, day: date) -> Answer:
-        """The last few observations on or before a day."""
-        return self._ask({"endPeriod": day.isoformat(), "lastNObservations": str(LAST_FEW)})
-
-    def between(self, first: date, last: date) -> Answer:
-        """Every observation from the first day to the last, both included."""
-        return self._ask({"startPeriod": first.isoformat(), "endPeriod": last.isoformat()})
-
-    def _ask(self, period: dict[str, str]) -> Answer:
-        params = {**period, "format": "csvdata", "detail": "dataonly"}
-        return self._client.get(PATH, params=params, accept=[404], check=_check)
 
 
 def rates_in(answer: bytes) -> dict[date, Decimal]:
-    """Each day that has a rate, in order; a day whose value is blank has none."""
+    """Each day that has a rate, in order; a day with a blank value has none."""
     try:
         text = answer.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UnexpectedBody("the ECB answered with what is no text; try again later") from None
-    if not text.strip() or NO_CONTENT.search(answer):
+        raise UnexpectedBody("the ECB sent a body that is not text; try again later") from None
+    if not text.strip() or NO_RESULTS.search(answer):
         return {}
     rows = csv.DictReader(io.StringIO(text, newline=""))
-    missing = {"CURRENCY", "TIME_PERIOD", "OBS_VALUE"} - set(rows.fieldnames or ())
-    if missing:
+    if missing := COLUMNS - set(rows.fieldnames or ()):
         raise UnexpectedBody(
             f"the ECB answered without the columns {', '.join(sorted(missing))}; "
             "check the host, or try again later"
         )
     rates: dict[date, Decimal] = {}
     for row in rows:
-        if row["CURRENCY"] != CURRENCY or row["OBS_VALUE"] in NOTHING:
+        if row["CURRENCY"] != CURRENCY or row["OBS_VALUE"] in BLANK:
             continue
-        day, value = _observation(row["TIME_PERIOD"], row["OBS_VALUE"])
-        if rates.setdefault(day, value) != value:
-            raise UnexpectedBody(f"the ECB gave two rates of {day}, {rates[day]} and {value}")
+        day, rate = _observation(row["TIME_PERIOD"], row["OBS_VALUE"])
+        if rates.setdefault(day, rate) != rate:
+            raise UnexpectedBody(f"the ECB gave two rates for {day}, {rates[day]} and {rate}")
     return dict(sorted(rates.items()))
 
 
@@ -78,17 +124,17 @@ def _observation(period: str | None, value: str | None) -> tuple[date, Decimal]:
     try:
         day = date.fromisoformat(period or "")
     except ValueError:
-        raise UnexpectedBody(f"the ECB gave {period!r:.60} where a day should be") from None
+        raise UnexpectedBody(f"the ECB gave {period!r:.60} instead of a day") from None
     if not VALUE.fullmatch(value or "") or not Decimal(value or "0"):
-        raise UnexpectedBody(f"the ECB gave {value!r:.60} for {day}, which is no rate")
+        raise UnexpectedBody(f"the ECB gave {value!r:.60} for {day}, which is not a rate")
     return day, Decimal(value or "0")
 
 
-def _check(answer: Answer) -> None:
-    if answer.status_code == 404 and not NO_CONTENT.search(answer.content):  # noqa: PLR2004
+def _check_rates(response: Response) -> None:
+    if response.status == HTTPStatus.NOT_FOUND and not NO_RESULTS.search(response.content):
         raise NotFound(
-            f"{answer.where} does not exist; check the host of the connection `ecb_api`, which is "
-            f"{OFFICIAL_HOST}"
+            f"{response.where} does not exist; check the host of the connection `ecb_api`, "
+            f"which is {OFFICIAL_HOST}"
         )
-    answered_at(answer)
-    rates_in(answer.content)
+    _ = response.date  # raises when it is missing or wrong
+    rates_in(response.content)

@@ -1,98 +1,96 @@
-"""One readable screen: which rate, what it cost, what changed at the shop, what was set aside."""
+"""The screen of one run."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
-from include.first.keys import PriceKeys
-from include.first.lake import Lake
-from include.first.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
-from include.first.screen import checks_told
-from include.shoe_prices.contract import CONTRACT
-from include.shoe_prices.ledger import read_ledger
-from include.shoe_prices.publish import Published
+import pyarrow as pa
 
-KEYS = PriceKeys(CONTRACT.name)
-PRICE = "price_usd"
-SHOWN = 10
+from include.data.diff import EDITED
+from include.data.formatting import count, printable
+from include.data.tables import from_parquet
+from include.lake.keys import Keys
+from include.lake.ledger import read_events
+from include.lake.publish import DRY_RUN, PUBLISHED, Receipt
+from include.lake.report import MAX_ROWS, Preview, command, render, where
+from include.lake.staging import read_table_file
+from include.lake.store import Store
+from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
+from include.shoe_prices.pipeline import Two
+from include.shoe_prices.plain_files import LATEST, names_of
 
-
-def render(lake: Lake, run: Published) -> str:
-    """The screen of one run, in Markdown."""
-    publisher, counts = run["source"]["publisher"], run["counts"]
-    day = run["rates"]["last"]
-    lines = [
-        f"# Shoe prices: {counts['sound']:,} products of {run['category']}, {run['state']}",
-        "",
-        *([] if publisher == "official" else ["Made-up data.", ""]),
-        f"- token: {run['token']}",
-        f"- source: the shop and the ECB, {publisher}, read {run['observed_at']}",
-        f"- rate: {_rates(run)}",
-        f"- products: {counts['listed']:,} listed = {counts['repeated']:,} listed twice"
-        f" + {counts['set_aside']:,} set aside + {counts['sound']:,} sound;"
-        f" {counts['kept']:,} of those set aside kept as they were",
-        *(f"  - set aside: product {reason}" for reason in run["set_aside"]),
-        f"- table: {_table(run)}",
-        *(
-            f"- file: s3://{lake.bucket}/{key}"
-            for kind in ("parquet", "csv")
-            for key in (KEYS.day(day, kind), KEYS.latest(kind))
-            if not run["dry_run"]
-        ),
-        *checks_told(run["checks"]),
-        *_news(lake, run),
-        "",
-    ]
-    return "\n".join(lines)
+MAX_REASONS = 100
+SHOWN = ["title", "price_usd", "price_eur", "rate_date"]
 
 
-def _rates(run: Published) -> str:
-    rates, asked = run["rates"], run["asked"]
-    if asked["first"]:
-        span = f"{run['counts']['days']:,} from {rates['first']} to {rates['last']}"
-        return f"{span}, asked for {asked['first']} to {asked['last']}"
-    late = "" if rates["last"] == asked["last"] else f", the last one up to {asked['last']}"
-    return f"{rates['rate']} US dollars for a euro on {rates['last']}{late}"
-
-
-def _table(run: Published) -> str:
-    if run["version"] is None:
-        return f"{run['state']}, {'dry run, ' * run['dry_run']}nothing was committed"
-    counts = run["counts"]
-    changed = f"{counts['days_changed']:,} of {counts['days']:,} days changed"
-    return f"version {run['version']}, {changed}"
-
-
-def _news(lake: Lake, run: Published) -> Iterator[str]:
-    """What the shop changed since the read before, as the ledger has it."""
-    version = run["version"]
-    if version is None:
-        return
-    if run["first_read"]:
-        yield f"- shop: the first read of {run['category']}, which later ones are held against"
-        return
-    rows = [
-        row
-        for part in read_ledger(lake, versions=range(version, version + 1))
-        for row in part.to_pylist()
-    ]
-    prices = [row for row in rows if row["event"] == EDITED and row["field"] == PRICE]
-    keys = {(row["event"], row["id"]) for row in rows}
-    counted = Counter(event for event, _ in keys)
-    told = ", ".join(
-        f"{counted[event]:,} {event}"
-        for event in (PUBLISHED, REPUBLISHED, RETRACTED, EDITED)
-        if counted[event]
+def report(store: Store, receipts: Two[Receipt]) -> str:
+    products, prices = receipts["products"], receipts["prices"]
+    days = prices["changed"] if prices["outcome"] == PUBLISHED else prices["days"]
+    files = [name for day in days for name in names_of(day)]
+    files += names_of(LATEST) if prices["newest"] in days else ()
+    facts = [_rates(store, prices), *_products(store, products), _shop(store, products)]
+    if prices["outcome"] == DRY_RUN:
+        keys = Keys(SHOE_PRICES.name)
+        facts += [f"would write: {where(store, keys.plain(name))}" for name in files]
+        files = []
+    return render(
+        store,
+        SHOE_PRICES,
+        prices | {"checks": [*products["checks"], *prices["checks"]]},
+        noun="price",
+        facts=facts,
+        files=files,
+        previews=[
+            Preview("The first prices", _rows(store, prices, day).select(SHOWN))
+            for day in sorted(prices["parts"])[-1:]
+        ],
     )
-    yield f"- shop: {told or 'nothing changed since the read before'}"
-    yield from (f"  - {_move(row)}" for row in prices[:SHOWN])
-    if len(prices) > SHOWN:
-        yield f"  - and {len(prices) - SHOWN:,} more prices"
 
 
-def _move(row: dict[str, Any]) -> str:
-    by = Decimal(row["new"]) - Decimal(row["old"])
-    return f"product {row['id']}: {row['old']} -> {row['new']} US dollars ({by:+})"
+def _rows(store: Store, prices: Receipt, day: str) -> pa.Table:
+    return read_table_file(store, SHOE_PRICES, prices["parts"][day]["path"])
+
+
+def _rates(store: Store, prices: Receipt) -> str:
+    asked, days = prices["facts"]["all"], prices["days"]
+    if asked["first"] or not prices["parts"]:
+        return f"rates: {count(len(days), 'day')} from {days[0]} to {days[-1]}"
+    rate = _rows(store, prices, days[0])["rate"][0].as_py().normalize()
+    late = "" if days == [asked["last"]] else f", the last one up to {asked['last']}"
+    return f"rate: {rate:f} US dollars for one euro on {days[0]}{late}"
+
+
+def _products(store: Store, products: Receipt) -> Iterator[str]:
+    facts, counts = products["facts"]["all"], products["counts"]
+    yield (
+        f"products of {printable(facts['category'])}: {facts['listed']:,} listed = "
+        f"{facts['repeated']:,} repeated + {counts['quarantined']:,} quarantined + "
+        f"{counts['valid']:,} valid"
+    )
+    if counts["quarantined"]:
+        key = Keys(SHOE_PRODUCTS.name).quarantine(products["read_id"])
+        yield f"quarantine: {where(store, key)}; what is published of these products stays"
+        for row in from_parquet(store.get(key)).to_pylist()[:MAX_REASONS]:
+            yield f"quarantined: product {printable(row['key'])}: {printable(row['reasons'])}"
+
+
+def _shop(store: Store, products: Receipt) -> str:
+    """What the shop changed since the read before, as the ledger has it."""
+    version, counts = products["version"], products["counts"]
+    if version == products["baseline"]:
+        return "shop: the first read, which later reads are compared with"
+    names = [name for name in ("published", "edited", "retracted") if counts[name]]
+    changes = ", ".join(f"{counts[name]:,} {name}" for name in names) or "no change"
+    lines = [f"shop: {changes} since the read before"]
+    if version is None:
+        return lines[0]
+    lines[0] += f": `{command(f'changes --dataset {SHOE_PRODUCTS.name} --version {version}')}`"
+    events = read_events(store, SHOE_PRODUCTS, products).to_pylist()
+    moves = [e for e in events if (e["event"], e["field"]) == (EDITED, "price_usd")]
+    for move in moves[:MAX_ROWS]:
+        by = Decimal(move["new"]) - Decimal(move["old"])
+        lines.append(f"product {move['id']}: {move['old']} -> {move['new']} US dollars ({by:+})")
+    if len(moves) > MAX_ROWS:
+        lines.append(f"and {len(moves) - MAX_ROWS:,} more prices")
+    return "\n  - ".join(lines)

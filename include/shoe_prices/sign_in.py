@@ -1,23 +1,24 @@
-"""Signing in to the shop: with the tokens that are kept, else anew, else as a new user."""
+"""Signing in to the shop: with the stored tokens, else with the password, else as a new user."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 from include.errors import PermanentError
-from include.first.rest import Answer, RestClient, UnexpectedBody
+from include.http.client import HttpClient, Response
+from include.http.errors import UnexpectedBody
 
 log = logging.getLogger(__name__)
-# The first: there is no such user now; the last: not with this token.
+# The shop answers 400 for a user that does not exist any more.
 REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 @dataclass(frozen=True)
 class Account:
-    """Whom we are to the shop, as the connection says."""
+    """Our user at the shop, as the connection has it."""
 
     email: str
     password: str = field(repr=False)
@@ -27,15 +28,15 @@ class Account:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What the shop gave; `of` is whose they are and where, and they are used for nobody else."""
+    """Credentials of one user at one shop; they are sent for no other."""
 
-    of: str
+    of: str  # the user and the shop
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
 
 
 class TokenStore(Protocol):
-    """Where tokens are kept from run to run: neither in the lake nor in what tasks hand on."""
+    """Stores tokens between runs, outside the lake and outside XCom."""
 
     def load(self) -> Tokens | None: ...
 
@@ -43,116 +44,95 @@ class TokenStore(Protocol):
 
 
 class WrongPassword(PermanentError):
-    """The shop has a user with this email, who has another password."""
+    """The shop has a user with our email and another password."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the shop has a user with the login of the connection `shop_api` but refuses its "
+            "password; no second user was created. Correct the password (or the case of the "
+            "login), or take another login"
+        )
 
 
-def sign_in(client: RestClient, account: Account, store: TokenStore) -> str:
-    """An access token: the kept one, a refreshed one, one of a login, one of a new user's login.
+def sign_in(client: HttpClient, account: Account, store: TokenStore, shop: str) -> str:
+    """A valid access token: the stored one, else a refreshed one, else one from a login.
 
-    Each is tried only when the shop refused the one before.
+    A token is used only after the shop said that it belongs to our email: after a reset, the
+    shop gives our old user number to someone else.
     """
-    tokens = store.load()
-    if tokens and tokens.of == _identity(client, account):
-        if _is_valid(client, account, tokens):
-            log.info("signed in with the access token that was kept")
-            return tokens.access_token
-        body = {"refreshToken": tokens.refresh_token}
-        if refreshed := _ask_for_tokens(client, account, "/auth/refresh-token", body):
-            log.info("signed in: the access token had expired and was refreshed")
-            return _kept(refreshed, store)
-    if logged_in := log_in(client, account):
-        log.info("signed in: no kept token was good any more")
-        return _kept(logged_in, store)
-    _create(client, account)
-    created = log_in(client, account)
-    if created is None:
+    of = f"{account.email} at {shop}"
+    stored = store.load()
+    if stored and stored.of == of:
+        if _is_ours(client, account, stored):
+            log.info("signed in with the stored access token")
+            return stored.access_token
+        body = {"refreshToken": stored.refresh_token}
+        refreshed = _ask_tokens(client, of, "/auth/refresh-token", body, REFUSED)
+        if refreshed and _is_ours(client, account, refreshed):
+            log.info("signed in with a refreshed access token")
+            store.save(refreshed)
+            return refreshed.access_token
+    tokens = log_in(client, account, of)
+    if tokens is None:
+        _create_user(client, account)
+        tokens = log_in(client, account, of)
+    if tokens is None or not _is_ours(client, account, tokens):
         raise PermanentError(
-            f"{client.base_url} took a new user and does not let it sign in; check by hand "
-            "what the shop has under the login of the connection `shop_api`"
+            f"{shop} does not sign in the login of the connection `shop_api` as that user; "
+            "look at the users of the shop, or take another login"
         )
-    log.info("signed in as a user that was created now")
-    return _kept(created, store)
-
-
-def log_in(client: RestClient, account: Account) -> Tokens | None:
-    """Tokens, or None: the shop says the same of a wrong password and of an unknown user."""
-    body = {"email": account.email, "password": account.password}
-    return _ask_for_tokens(client, account, "/auth/login", body)
-
-
-def has_user(client: RestClient, email: str) -> bool:
-    """Whether any user has this email; the list holds everybody's passwords and is not kept."""
-    users = client.get("/users", check=_check_users).json()
-    return any(str(user.get("email", "")).casefold() == email.casefold() for user in users)
-
-
-def _create(client: RestClient, account: Account) -> None:
-    if has_user(client, account.email):
-        raise WrongPassword(
-            f"{client.base_url} has a user with the login of the connection `shop_api`, and "
-            "refuses its password; no second user was made. Correct the password (or the case "
-            "of the letters in the login), or take another login"
-        )
-    # Not repeatable: after a lost answer a second try would make a second user. The task's own
-    # retry begins with a login, which then finds the first.
-    client.request(
-        "POST",
-        "/users",
-        json={
-            "name": account.name,
-            "email": account.email,
-            "password": account.password,
-            "avatar": account.avatar,
-        },
-        repeatable=False,
-    )
-
-
-def _kept(tokens: Tokens, store: TokenStore) -> str:
+    log.info("signed in with the password")
     store.save(tokens)
     return tokens.access_token
 
 
-def _identity(client: RestClient, account: Account) -> str:
-    return f"{account.email} at {client.base_url}"
+def log_in(client: HttpClient, account: Account, of: str) -> Tokens | None:
+    """None if refused: the shop answers alike for a wrong password and for an unknown user."""
+    body = {"email": account.email, "password": account.password}
+    return _ask_tokens(client, of, "/auth/login", body, (HTTPStatus.UNAUTHORIZED,))
 
 
-def _is_valid(client: RestClient, account: Account, tokens: Tokens) -> bool:
+def has_user(client: HttpClient, email: str) -> bool:
+    """Whether any user has this email. The shop's list has all passwords, so it is not stored."""
+    users = client.get("/users", check=_check_users).json()
+    return any(str(user.get("email", "")).casefold() == email.casefold() for user in users)
+
+
+def _create_user(client: HttpClient, account: Account) -> None:
+    if has_user(client, account.email):
+        raise WrongPassword
+    body = {name: getattr(account, name) for name in ("name", "email", "password", "avatar")}
+    # Not repeatable: after a lost answer, another try would create a second user. When Airflow
+    # retries the task, the login finds the first one.
+    client.request("POST", "/users", json=body, repeatable=False)
+
+
+def _is_ours(client: HttpClient, account: Account, tokens: Tokens) -> bool:
     bearer = {"Authorization": f"Bearer {tokens.access_token}"}
-    answer = client.get("/auth/profile", headers=bearer, accept=REFUSED)
-    if answer.status_code in REFUSED:
-        return False
-    profile = answer.json()
-    return isinstance(profile, dict) and profile.get("email") == account.email
+    response = client.get("/auth/profile", headers=bearer, ok_statuses=REFUSED)
+    profile = {} if response.status in REFUSED else response.json()
+    email = profile.get("email") if isinstance(profile, dict) else None
+    return isinstance(email, str) and email.casefold() == account.email.casefold()
 
 
-def _ask_for_tokens(
-    client: RestClient, account: Account, path: str, body: dict[str, str]
+def _ask_tokens(
+    client: HttpClient, of: str, path: str, body: dict[str, str], refused: tuple[int, ...]
 ) -> Tokens | None:
-    refused = REFUSED if "refreshToken" in body else (HTTPStatus.UNAUTHORIZED,)
-    answer = client.request(
-        "POST", path, json=body, repeatable=True, accept=refused, check=_check_tokens
+    def read(response: Response) -> Tokens | None:
+        if response.status in refused:
+            return None
+        found = response.json()
+        names = ("access_token", "refresh_token")
+        if isinstance(found, dict) and all(isinstance(found.get(name), str) for name in names):
+            return Tokens(of, found["access_token"], found["refresh_token"])
+        raise UnexpectedBody(f"{response.where} answered without tokens; check the host")
+
+    return read(
+        client.request("POST", path, json=body, repeatable=True, ok_statuses=refused, check=read)
     )
-    if answer.status_code in refused:
-        return None
-    found = answer.json()
-    return Tokens(_identity(client, account), found["access_token"], found["refresh_token"])
 
 
-def _check_tokens(answer: Answer) -> None:
-    if answer.status_code in REFUSED:
-        return
-    found = answer.json()
-    names = ("access_token", "refresh_token")
-    if not isinstance(found, dict) or not all(_is_text(found.get(name)) for name in names):
-        raise UnexpectedBody(f"{answer.where} answered without tokens; check the host")
-
-
-def _check_users(answer: Answer) -> None:
-    found = answer.json()
+def _check_users(response: Response) -> None:
+    found = response.json()
     if not isinstance(found, list) or not all(isinstance(user, dict) for user in found):
-        raise UnexpectedBody(f"{answer.where} gave no list of users; check the host")
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+        raise UnexpectedBody(f"{response.where} sent no list of users; check the host")

@@ -6,10 +6,12 @@ from datetime import date
 from fractions import Fraction
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from include.first.contract import TIMESTAMP, Column, Contract, Limit, Limits
+from include.data.contract import TIMESTAMP, Column, Dataset, Limit, Limits
 
 DATASET = "6axg-epim"
+KEY_SHAPE = r"\d\d[VETCI][0-9A-Z]{6}"
 # NHTSA was founded in 1966; its oldest recall is of that year.
 FIRST_YEAR = 1966
 DATE = "report_received_date"
@@ -31,11 +33,11 @@ COMPONENTS = (
     *("UNKNOWN OR OTHER", "VEHICLE SPEED CONTROL", "VISIBILITY", "VISIBILITY/WIPER", "WHEELS"),
 )
 # NHTSA corrects its history all the time, a few recalls a day. More than that in one read is more
-# likely half a refresh than a correction: a person looks, and may accept it.
+# likely half a refresh than a correction: a person looks, and may waive the check.
 LIMITS = Limits(
-    rows_per_year=Limit(
+    rows_per_partition=Limit(
         Fraction("0.005"),
-        "Rows that a year loses when it is over: recalls are retracted one by one.",
+        "Rows that a past year loses: recalls are retracted one by one.",
     ),
     rows_in_total=Limit(Fraction("0.02"), "Rows that all years lose together."),
     nulls=Limit(
@@ -43,11 +45,11 @@ LIMITS = Limits(
         "Values of a column that are missing beyond the share of before, in a year and in all.",
     ),
     quarantine=Limit(
-        Fraction("0.01"), "Rows that break the contract, of all that came.", reached=False
+        Fraction("0.01"), "Rows that break the contract, of all that came.", inclusive=False
     ),
 )
 
-CONTRACT = Contract(
+RECALLS = Dataset(
     name="vehicle_recalls",
     version="1",
     grain=(
@@ -62,137 +64,128 @@ CONTRACT = Contract(
     columns=(
         Column(
             "Id",
-            ":id",
             pa.string(),
             "The source's row id in the read that last changed this year; new at every refresh, never a key.",
-            (),
+            source=":id",
             business=False,
         ),
         Column(
             "created_at",
-            ":created_at",
             TIMESTAMP,
             "When the source wrote the row, in that read; it rewrites all of them daily.",
-            (),
+            source=":created_at",
             business=False,
         ),
         Column(
             "updated_at",
-            ":updated_at",
             TIMESTAMP,
             "The source's update time of the row, in that read; says nothing of an edit.",
-            (),
+            source=":updated_at",
             business=False,
         ),
         Column(
             "report_received_date",
-            "report_received_date",
             pa.date32(),
             "The day NHTSA received the report; its year is the file the row is in.",
-            DAY,
+            source_types=DAY,
             required=True,
             minimum=date(FIRST_YEAR, 1, 1),
         ),
         Column(
             "nhtsa_id",
-            "nhtsa_id",
             pa.string(),
             "NHTSA's campaign number, such as 24V436000: the key, unique over all years.",
-            TEXT,
+            source_types=TEXT,
             required=True,
+            shape=KEY_SHAPE,
+            upper=True,
         ),
         Column(
-            "recall_link",
             "recall_link",
             pa.string(),
             "The campaign's page at NHTSA.",
-            ("url", "text"),
+            source_types=("url", "text"),
         ),
         Column(
-            "manufacturer",
             "manufacturer",
             pa.string(),
-            "Who recalls, verbatim: cut at 40 characters, and spelled in more than one way.",
-            TEXT,
+            "The manufacturer, verbatim: cut at 40 characters, and spelled in more than one way.",
+            source_types=TEXT,
         ),
-        Column("subject", "subject", pa.string(), "The campaign in a few words.", TEXT),
+        Column("subject", pa.string(), "The campaign in a few words.", source_types=TEXT),
         Column(
-            "component",
             "component",
             pa.string(),
             "The part at fault, from about 40 upper-case names; the source removes it from some recalls later.",
-            TEXT,
+            source_types=TEXT,
             known=COMPONENTS,
         ),
         Column(
             "mfr_campaign_number",
-            "mfr_campaign_number",
             pa.string(),
             "The manufacturer's own number, or NR (Not Reported).",
-            TEXT,
+            source_types=TEXT,
         ),
         Column(
             "recall_type",
-            "recall_type",
             pa.string(),
             "Vehicle, Equipment, Tire or Child Seat.",
-            TEXT,
+            source_types=TEXT,
             known=TYPES,
         ),
         Column(
             "potentially_affected",
-            "potentially_affected",
             pa.int64(),
             "How many vehicles or items may have the defect.",
-            NUMBER,
+            source_types=NUMBER,
             minimum=0,
         ),
         Column(
-            "defect_summary",
             "defect_summary",
             pa.string(),
             "What is wrong; absent on many old recalls.",
-            TEXT,
+            source_types=TEXT,
         ),
         Column(
-            "consequence_summary",
             "consequence_summary",
             pa.string(),
             "What can happen because of it.",
-            TEXT,
+            source_types=TEXT,
         ),
         Column(
-            "corrective_action",
             "corrective_action",
             pa.string(),
             "What the manufacturer will do.",
-            TEXT,
+            source_types=TEXT,
         ),
         Column(
-            "fire_risk_when_parked",
             "fire_risk_when_parked",
             pa.bool_(),
             "Whether owners are told to park outside.",
-            TEXT,
+            source_types=TEXT,
         ),
         Column(
-            "do_not_drive",
             "do_not_drive",
             pa.bool_(),
             "Whether owners are told not to drive.",
-            TEXT,
+            source_types=TEXT,
         ),
         Column(
             "completion_rate",
-            "completion_rate",
             pa.float64(),
             "Percent of the items that were remedied, 0 to 100; absent before 2009 and on a fifth after.",
-            NUMBER,
+            source_types=NUMBER,
             minimum=0,
             maximum=100,
             # Manufacturers report it by quarters, first after the one in which the recall began.
-            comes_late=True,
+            reported_late=True,
         ),
     ),
     limits=LIMITS,
+    partition_by="year",
+    partition_type=pa.int32(),
+    partition_of=lambda rows: pc.year(rows[DATE]),
+    keys_move=True,  # NHTSA corrects dates
+    # A year may lose rows, and lack completion rates, while it is not over.
+    is_open=lambda year, observed_at: year >= observed_at[:4],
 )

@@ -2,220 +2,187 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.first.bucket import Missing
-from include.first.keys import Keys
-from include.first.lake import Lake
-from include.first.ledger import EDITED, PUBLISHED, REPUBLISHED, RETRACTED, from_text
-from include.vehicle_recalls.compare import read_years
-from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.ledger import ledger_state, read_ledger
-from include.vehicle_recalls.state import year_states
+from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
+from include.data.tables import is_in
+from include.lake.ledger import read_events
+from include.lake.publish import Receipt
+from include.lake.staging import read_table_file
+from include.lake.store import Damaged, Store
+from include.vehicle_recalls.contract import RECALLS
 
-KEYS = Keys(CONTRACT.name)
 DO_NOT_DRIVE, PARK_OUTSIDE = "do_not_drive", "fire_risk_when_parked"
 WARNINGS = {DO_NOT_DRIVE: "do not drive", PARK_OUTSIDE: "park outside"}
 RATE = "completion_rate"
-NAMES = ["manufacturer", "subject", "potentially_affected"]
-YES = "true"  # as the ledger spells it
-MOVES = 3  # of completion rates, the biggest
-COLUMNS = ["nhtsa_id", "year", "event", "field", "old", "new"]
+NAMES = ("manufacturer", "subject", "potentially_affected")
+MAX_RATES = 3  # shown, the biggest changes
+Fields = dict[str, tuple[str | None, str | None]]  # old and new, by field
 
 
-class Campaign(NamedTuple):
+class Recall(NamedTuple):
     """A recall as a line of news names it."""
 
     nhtsa_id: str
-    manufacturer: str | None
-    subject: str | None
-    affected: int | None
+    manufacturer: str | None = None
+    subject: str | None = None
+    affected: int | None = None
     note: str = ""
 
 
-class Whole(NamedTuple):
-    """A recall that came or went, with the warnings that it has or had."""
-
-    campaign: Campaign
-    flags: list[str]
-
-
-class Move(NamedTuple):
-    campaign: Campaign
+class RateChange(NamedTuple):
+    recall: Recall
     old: float  # percent
     new: float
 
 
 @dataclass(frozen=True)
 class Rates:
-    """How many completion rates moved, and the biggest moves."""
+    """How many completion rates changed, and the biggest changes."""
 
     up: int = 0
     down: int = 0
-    first: int = 0  # told for the first time
-    gone: int = 0
-    biggest: list[Move] = field(default_factory=list)
+    first: int = 0  # reported for the first time
+    removed: int = 0
+    biggest: list[RateChange] = field(default_factory=list)
 
     @property
-    def moved(self) -> int:
-        return self.up + self.down + self.first + self.gone
+    def changed(self) -> int:
+        return self.up + self.down + self.first + self.removed
 
 
 @dataclass(frozen=True)
 class News:
-    """What one version brought; each recall stands under all that is said of it."""
+    """What one version brought; a recall is listed under everything that happened to it."""
 
     silence: str = ""  # why this version makes no news, whatever it changed
-    warned: dict[str, list[Campaign]] = field(default_factory=dict)  # by warning
-    lifted: list[Campaign] = field(default_factory=list)
-    published: list[Campaign] = field(default_factory=list)
-    republished: list[Campaign] = field(default_factory=list)
-    retracted: list[Campaign] = field(default_factory=list)
+    warned: dict[str, list[Recall]] = field(default_factory=dict)  # by warning
+    lifted: list[Recall] = field(default_factory=list)
+    published: list[Recall] = field(default_factory=list)
+    republished: list[Recall] = field(default_factory=list)
+    retracted: list[Recall] = field(default_factory=list)
     rates: Rates = field(default_factory=Rates)
-    edits: Mapping[str, int] = field(default_factory=dict)  # by field, of what is not told above
+    edits: Mapping[str, int] = field(default_factory=dict)  # by field, of what is not listed above
 
     @property
     def is_empty(self) -> bool:
         recalls = (*self.warned.values(), self.lifted, self.published, self.republished)
-        return not (any(recalls) or self.retracted or self.rates.moved or self.edits)
+        return not (any(recalls) or self.retracted or self.rates.changed or self.edits)
 
 
-def news_of(lake: Lake, version: int) -> News:
-    """The news of one version; none of a baseline, and none before the ledger tells of it."""
-    receipt = lake.receipt(KEYS.table, version)
-    if silence := silence_of(receipt, version):
+def news_of(store: Store, receipt: Receipt) -> News:
+    """The news of the version of this receipt."""
+    if silence := _silence(receipt):
         return News(silence=silence)
-    known, _ = ledger_state(lake)
-    if is_pending(receipt, version, known):
-        return News(
-            silence="The ledger does not tell of this version yet; the next run brings the news."
-        )
-    parts = list(read_ledger(lake, versions=range(version, version + 1), columns=COLUMNS))
-    return _read(lake, receipt, pa.concat_tables(parts)) if parts else News()
+    events = read_events(store, RECALLS, receipt)
+    whole = {PUBLISHED, REPUBLISHED, RETRACTED}
+    shown = {*NAMES, *WARNINGS, RATE}  # of a whole row no other field is needed
+    needed = pc.or_(
+        is_in(events["field"], shown | {RECALLS.key}), pc.equal(events["event"], EDITED)
+    )
+    rows: dict[str, dict[str, Fields]] = {event: defaultdict(dict) for event in {*whole, EDITED}}
+    for row in events.filter(needed).to_pylist():
+        rows[row["event"]][row[RECALLS.key]][row["field"]] = (row["old"], row["new"])
+    return _news(store, receipt, rows)
 
 
-def silence_of(receipt: Mapping[str, Any], version: int) -> str:
-    """Why nothing in this version is news; empty when what it changed is."""
-    if receipt.get("rebaseline"):
-        return "No news: our own contract changed, so that this version is a new baseline."
-    if receipt.get("baseline") == version:
-        return "No news: the first full read is the baseline that later versions are held against."
-    if receipt.get("baseline") is None:
+def _silence(receipt: Receipt) -> str:
+    baseline = receipt.get("baseline")
+    if baseline == receipt["version"]:
+        return "No news: this version is the baseline that later versions are compared with."
+    if baseline is None:
         return "No news: there is no baseline before the first read of all years."
     return ""
 
 
-def is_pending(receipt: Mapping[str, Any], version: int, known: int | None) -> bool:
-    """Whether there may be news that the ledger, which knows versions up to one, cannot tell."""
-    return not silence_of(receipt, version) and (known is None or known < version)
-
-
-def _read(lake: Lake, receipt: Mapping[str, Any], rows: pa.Table) -> News:
-    edits = rows.filter(pc.equal(rows["event"], EDITED))
-    warnings = {flag: _of_field(edits, flag).to_pylist() for flag in WARNINGS}
-    rates = _of_field(edits, RATE)
-    biggest = _biggest(rates)
-    named = _named(
-        lake, receipt, [*(edit for some in warnings.values() for edit in some), *biggest]
-    )
-    new, again = _whole(rows, PUBLISHED, "new"), _whole(rows, REPUBLISHED, "new")
+def _news(store: Store, receipt: Receipt, rows: Mapping[str, Mapping[str, Fields]]) -> News:
+    edits = rows[EDITED]
+    rates = {key: fields[RATE] for key, fields in edits.items() if RATE in fields}
+    biggest = sorted(
+        (key for key, (old, new) in rates.items() if old and new),
+        key=lambda key: (-abs(float(rates[key][1] or 0) - float(rates[key][0] or 0)), key),
+    )[:MAX_RATES]
+    flagged = [key for key, fields in edits.items() if fields.keys() & WARNINGS.keys()]
+    named = _edited_recalls(store, receipt, {*flagged, *biggest})
+    counted = Counter(name for fields in edits.values() for name in fields if name != RATE)
+    new = [_recall(key, fields, 1) for key, fields in rows[PUBLISHED].items()]
+    returned = [_recall(key, fields, 1) for key, fields in rows[REPUBLISHED].items()]
     warned, lifted = {}, []
-    counted = Counter(edits["field"].to_pylist())
-    del counted[RATE]
-    for flag, found in warnings.items():
-        given = [named[edit["nhtsa_id"]] for edit in found if edit["new"] == YES]
-        taken = [named[edit["nhtsa_id"]] for edit in found if edit["old"] == YES]
+    for flag, words in WARNINGS.items():
+        given = [named[key] for key in flagged if edits[key].get(flag, ("", ""))[1] == "true"]
+        taken = [named[key] for key in flagged if edits[key].get(flag, ("", ""))[0] == "true"]
         counted[flag] -= len(given) + len(taken)
         warned[flag] = [
             *given,
-            *(one.campaign._replace(note="new") for one in new if flag in one.flags),
-            *(one.campaign._replace(note="returned") for one in again if flag in one.flags),
+            *_with_flag(rows[PUBLISHED], flag, "new"),
+            *_with_flag(rows[REPUBLISHED], flag, "returned"),
         ]
-        lifted += [one._replace(note=f"no longer: {WARNINGS[flag]}") for one in taken]
+        lifted += [recall._replace(note=f"no longer: {words}") for recall in taken]
     return News(
         warned=warned,
         lifted=lifted,
-        published=[one.campaign for one in new],
-        republished=[one.campaign for one in again],
+        published=new,
+        republished=returned,
         retracted=[
-            one.campaign._replace(note=", ".join(f"was: {WARNINGS[flag]}" for flag in one.flags))
-            for one in _whole(rows, RETRACTED, "old")
+            _recall(key, fields, 0, _former_warnings(fields))
+            for key, fields in rows[RETRACTED].items()
         ],
-        rates=_moved(
-            rates,
-            [Move(named[m["nhtsa_id"]], float(m["old"]), float(m["new"])) for m in biggest],
-        ),
+        rates=_rates(rates.values(), [(named[key], *rates[key]) for key in biggest]),
         edits=dict((+counted).most_common()),
     )
 
 
-def _of_field(rows: pa.Table, name: str) -> pa.Table:
-    return rows.filter(pc.equal(rows["field"], name))
-
-
-def _moved(rates: pa.Table, biggest: list[Move]) -> Rates:
-    before, after = _percent(rates["old"]), _percent(rates["new"])
-
-    def count(these: pa.ChunkedArray) -> int:
-        return pc.sum(these).as_py() or 0
-
+def _rates(
+    changes: Iterable[tuple[str | None, str | None]],
+    biggest: Iterable[tuple[Recall, str | None, str | None]],
+) -> Rates:
+    both = [(float(old), float(new)) for old, new in changes if old and new]
     return Rates(
-        up=count(pc.greater(after, before)),
-        down=count(pc.less(after, before)),
-        first=count(before.is_null()),
-        gone=count(after.is_null()),
-        biggest=biggest,
+        up=sum(new > old for old, new in both),
+        down=sum(new < old for old, new in both),
+        first=sum(old is None for old, _ in changes),
+        removed=sum(new is None for _, new in changes),
+        biggest=[
+            RateChange(recall, float(old or 0), float(new or 0)) for recall, old, new in biggest
+        ],
     )
 
 
-def _biggest(rates: pa.Table) -> list[dict[str, Any]]:
-    by = pc.abs(pc.subtract(_percent(rates["new"]), _percent(rates["old"])))
-    moves = rates.append_column("by", by).filter(by.is_valid())
-    moves = moves.sort_by([("by", "descending"), ("nhtsa_id", "ascending")])
-    return list(moves.slice(0, MOVES).to_pylist())
+def _recall(key: str, fields: Fields, side: int, note: str = "") -> Recall:
+    manufacturer, subject, affected = (fields.get(name, (None, None))[side] for name in NAMES)
+    return Recall(key, manufacturer, subject, int(affected) if affected else None, note)
 
 
-def _percent(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    return from_text(texts, CONTRACT.schema.field(RATE).type)
-
-
-def _named(
-    lake: Lake, receipt: Mapping[str, Any], edits: Iterable[Mapping[str, Any]]
-) -> dict[str, Campaign]:
-    """Recalls that were edited, as the version names them."""
-    edits = list(edits)
-    states = year_states(receipt)
-    wanted = pa.array({edit["nhtsa_id"] for edit in edits}, pa.string())
-    years = {year: states[year] for year in sorted({edit["year"] for edit in edits})}
-    try:
-        rows = read_years(lake, years, ["nhtsa_id", *NAMES])
-    except Missing:  # pruned: an old report that is made again has the numbers alone
-        return {key: Campaign(key, None, None, None) for key in wanted.to_pylist()}
-    rows = rows.filter(pc.is_in(rows["nhtsa_id"], value_set=wanted))
-    values = (rows[name].to_pylist() for name in ("nhtsa_id", *NAMES))
-    return {campaign[0]: Campaign(*campaign) for campaign in zip(*values, strict=True)}
-
-
-def _whole(rows: pa.Table, event: str, side: str) -> list[Whole]:
-    """The recalls of an event that tells all of their fields."""
-    rows = rows.filter(pc.equal(rows["event"], event))
-    keys = rows["nhtsa_id"].combine_chunks().unique()
-    columns = {}
-    for name in (*NAMES, *WARNINGS):
-        of_field = _of_field(rows, name)
-        at = pc.index_in(keys, value_set=of_field["nhtsa_id"].combine_chunks())
-        texts = of_field[side].combine_chunks().take(at)
-        columns[name] = from_text(texts, CONTRACT.schema.field(name).type).to_pylist()
+def _with_flag(rows: Mapping[str, Fields], flag: str, note: str) -> list[Recall]:
     return [
-        Whole(
-            Campaign(key, *(columns[name][at] for name in NAMES)),
-            [flag for flag in WARNINGS if columns[flag][at]],
-        )
-        for at, key in enumerate(keys.to_pylist())
+        _recall(key, fields, 1, note)
+        for key, fields in rows.items()
+        if fields.get(flag, ("", ""))[1] == "true"
     ]
+
+
+def _former_warnings(fields: Fields) -> str:
+    return ", ".join(
+        f"was: {words}" for flag, words in WARNINGS.items() if fields.get(flag, ("",))[0] == "true"
+    )
+
+
+def _edited_recalls(store: Store, receipt: Receipt, keys: set[str]) -> dict[str, Any]:
+    """Recalls that were edited, as the version names them."""
+    found = {key: Recall(key) for key in keys}
+    for name in receipt["changed"] if keys else ():
+        part = receipt["parts"].get(name)
+        if part is None:
+            continue
+        try:
+            rows = read_table_file(store, RECALLS, part["path"], [RECALLS.key, *NAMES])
+        except Damaged:  # pruned: an old report has the numbers alone
+            continue
+        for row in rows.filter(is_in(rows[RECALLS.key], keys)).to_pylist():
+            found[row[RECALLS.key]] = Recall(row[RECALLS.key], *(row[name] for name in NAMES))
+    return found

@@ -1,4 +1,4 @@
-"""The tokens of the shop, kept between runs in one Airflow Variable, which Airflow encrypts."""
+"""The shop's tokens, kept between runs in one Airflow Variable, which Airflow encrypts."""
 
 from __future__ import annotations
 
@@ -9,30 +9,27 @@ from airflow.sdk.log import mask_secret
 
 from include.shoe_prices.sign_in import Tokens
 
-VARIABLE = "shop_tokens"
+VARIABLE = "shop_tokens"  # Airflow hides the value of a Variable with `token` in its name
 
 
 class VariableTokens:
-    """Its name has `token` in it, so that Airflow hides its value on every page and in every log.
-
-    The only Variable of the project: everything else that a run leaves is in the lake.
-    """
+    """The only Variable of the project: everything else that a run keeps is in the lake."""
 
     def load(self) -> Tokens | None:
-        """None where there are none, or what is there is not ours: a login makes new ones."""
+        """None if there are none, or if the value is something else: a login gives new ones."""
         text = Variable.get(VARIABLE, default=None)
         try:
             tokens = Tokens(**json.loads(text or "null"))
         except (TypeError, ValueError):
             return None
-        _hide(tokens)
+        _mask(tokens)
         return tokens
 
     def save(self, tokens: Tokens) -> None:
-        _hide(tokens)
+        _mask(tokens)
         Variable.set(VARIABLE, json.dumps(vars(tokens)), description="Of the connection shop_api")
 
 
-def _hide(tokens: Tokens) -> None:
+def _mask(tokens: Tokens) -> None:
     mask_secret(tokens.access_token)
     mask_secret(tokens.refresh_token)

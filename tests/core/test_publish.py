@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from include.data.checks import ChecksFailed
 from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
 from include.data.events import apply_events
-from include.lake.compare import _rows as compared_rows
+from include.lake.compare import compared_rows
 from include.lake.keys import Keys
 from include.lake.ledger import read_events, record
 from include.lake.store import Store
@@ -179,8 +179,8 @@ def test_ledger_replayed_onto_the_baseline_is_the_current_version(store: Store):
     for hour, rows in enumerate(steps):
         publish_rows(store, rows, at=moment(hour))
     versions = [load_version(store, KEYS.table, number) for number in range(1, 5)]
-    rows = compared_rows(store, PLACES, versions[0].parts, list(versions[0].parts))
+    rows = compared_rows(store, PLACES, versions[0].parts)
     for version in versions[1:]:
         rows = apply_events(PLACES, rows, read_events(store, PLACES, version.receipt))
-    expected = compared_rows(store, PLACES, versions[-1].parts, list(versions[-1].parts))
+    expected = compared_rows(store, PLACES, versions[-1].parts)
     assert rows.sort_by("id").equals(expected.sort_by("id"))

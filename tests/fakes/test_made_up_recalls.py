@@ -1,7 +1,8 @@
-"""Made-up recalls have the shape and the quirks of the real ones, as measured in APIS.md."""
+"""Made-up recalls have the shape of the real ones, as measured in APIS.md, and change by the day."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import Counter
@@ -9,27 +10,55 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
-from fakes.made_up_recalls import recalls_of, rows_by_year
+from fakes.made_up_ids import rows_by_year
+from fakes.made_up_plan import EDITS
+from fakes.made_up_recalls import recalls_of
 from fakes.made_up_words import same_name
-from fakes.published import Published
+from fakes.recalls_table import TYPES, Source
 
-COLUMNS = {
+NULLS = {
     "potentially_affected": 0.001,
     "defect_summary": 0.09,
     "consequence_summary": 0.17,
     "corrective_action": 0.09,
     "completion_rate": 0.66,
+    "component": 0.01,
 }
+COLUMNS = [name for name in TYPES if not name.startswith(":") and name != "recall_link"]
+
+
+def rows_of(day, rows=30_000):
+    found = Source(rows, 1, day).table().execute("SELECT * FROM recalls").fetchall()
+    by_key = {row["nhtsa_id"]: row for row in (dict(zip(TYPES, r, strict=True)) for r in found)}
+    assert len(by_key) == len(found)
+    return by_key
+
+
+def edits_between(old, new):
+    both = old.keys() & new.keys()
+    return [(key, name) for key in both for name in COLUMNS if old[key][name] != new[key][name]]
+
+
+def year(row):
+    return row["report_received_date"][:4]
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[dict[str, str | None]]:
-    published = Published(rows=30_000, seed=1, day=1)
-    return pa.concat_tables(published.year(year) for year in published.counts()).to_pylist()
+def first():
+    return rows_of(1)
+
+
+@pytest.fixture(scope="module")
+def second():
+    return rows_of(2)
+
+
+@pytest.fixture(scope="module")
+def rows(first):
+    return list(first.values())
 
 
 def test_years_have_the_real_sizes():
-    """30,000 rows over 1966 to 2026, 58 to 1,100 a year; ten times as many scale each year."""
     counts = rows_by_year(30_000)
     assert list(counts) == list(range(1966, 2027))
     assert (sum(counts.values()), min(counts.values()), max(counts.values())) == (30_000, 58, 1100)
@@ -37,80 +66,49 @@ def test_years_have_the_real_sizes():
     assert rows_by_year(0) == {}
 
 
-def test_ids_are_unique_and_of_the_real_form(rows):
-    """Two digits, a letter, six characters; ten are like 21V00A000."""
+def test_ids_are_of_the_real_form_and_some_stray(rows):
     ids = [row["nhtsa_id"] for row in rows]
-    assert len(set(ids)) == 30_000
     usual = [i for i in ids if re.fullmatch(r"\d\d[VETCI]\d{3}000", i)]
     odd = [i for i in ids if re.fullmatch(r"\d\d[VETCI]00[A-Z]000", i)]
     assert (len(usual), len(odd)) == (29_990, 10)
-    assert {i[2] for i in ids} == set("VETCI")
+    assert {i[:2] for i in odd} == {"21"}
+    assert 60 <= sum(row["nhtsa_id"][:2] != year(row)[2:] for row in rows) <= 100
 
 
-@pytest.mark.parametrize("year", [1966, 2021, 2024, 2026])
-def test_ids_stay_unique_among_millions(year):
-    """At 3,000,000 rows a year and its neighbours share no id, and ids keep nine characters."""
-    near = [y for y in (year - 1, year, year + 1) if 1966 <= y <= 2026]
-    ids = pa.concat_tables(recalls_of(3_000_000, 1, y) for y in near)["nhtsa_id"]
+def test_ids_are_unique_in_a_hundred_times_the_rows():
+    ids = pa.concat_tables(recalls_of(3_000_000, 1, y) for y in (2019, 2020))["nhtsa_id"]
     assert len(ids.unique()) == len(ids)
-    assert set(map(len, ids.to_pylist())) == {9}
-
-
-def test_about_80_dates_are_of_another_year_than_the_id(rows):
-    """So who partitions by the id puts rows in wrong years."""
-    strays = sum(row["report_received_date"][2:4] != row["nhtsa_id"][:2] for row in rows)
-    assert 60 <= strays <= 100
-
-
-def test_dates_are_midnights_within_1966_to_2026(rows):
-    """Always midnight, as text with milliseconds."""
-    pattern = re.compile(r"(19|20)\d\d-\d\d-\d\dT00:00:00\.000")
-    dates = [row["report_received_date"] for row in rows]
-    assert all(pattern.fullmatch(date) for date in dates)
-    assert (min(dates)[:4], max(dates)[:7]) == ("1966", "2026-06")
 
 
 def test_manufacturers_are_3000_names_with_their_quirks(rows):
     """Cut at 40 characters, 19 groups spelled in two ways, 18 with a slash, a few very frequent."""
     names = Counter(row["manufacturer"] for row in rows)
-    assert len(names) == 3_000
-    assert max(map(len, names)) == 40
-    groups = Counter(map(same_name, names))
-    assert Counter(groups.values())[2] == 19
+    assert (len(names), max(map(len, names))) == (3_000, 40)
+    assert Counter(Counter(map(same_name, names)).values())[2] == 19
     assert sum("/" in name for name in names) == 18
     assert names.most_common(1)[0][1] > 300
 
 
 def test_categories_are_the_real_ones(rows):
-    """40 upper-case components and none, four types, flags of Yes and No."""
-    components = {row["component"] for row in rows}
-    assert None in components
-    assert len(components) == 41
-    assert all(name == name.upper() for name in components - {None})
-    types = {"Vehicle", "Equipment", "Tire", "Child Seat"}
-    assert {row["recall_type"] for row in rows} == types
-    for flag in ("fire_risk_when_parked", "do_not_drive"):
-        assert {row[flag] for row in rows} == {"Yes", "No"}
+    components = {row["component"] for row in rows} - {None}
+    assert len(components) == 40
+    assert all(name == name.upper() for name in components)
+    assert {r["recall_type"] for r in rows} == {"Vehicle", "Equipment", "Tire", "Child Seat"}
+    assert {row["do_not_drive"] for row in rows} == {"Yes", "No"}
 
 
-@pytest.mark.parametrize(("column", "share"), COLUMNS.items())
-def test_nulls_are_as_frequent_as_measured(rows, column, share):
-    """Within two points; other columns but the component are never null."""
+@pytest.mark.parametrize("column", COLUMNS)
+def test_nulls_are_as_frequent_as_measured(rows, column):
     nulls = sum(row[column] is None for row in rows) / len(rows)
-    assert abs(nulls - share) < 0.02
-    assert nulls > 0
+    assert abs(nulls - NULLS.get(column, 0)) < 0.02
+    assert (nulls > 0) == (column in NULLS)
 
 
-def test_the_other_columns_are_never_null(rows):
-    """What APIS.md does not call nullable is there in every row."""
-    nullable = {*COLUMNS, "component"}
-    assert all(v is not None for row in rows for k, v in row.items() if k not in nullable)
-
-
-def test_completion_rates_are_percentages_since_2009(rows):
-    """Text of 0 to 100 with up to two decimals, none before 2009, missing on a fifth after."""
-    since = [r["completion_rate"] for r in rows if r["report_received_date"] >= "2009"]
-    assert all(r["completion_rate"] is None for r in rows if r["report_received_date"] < "2009")
+def test_numbers_are_in_the_real_ranges(rows):
+    units = [int(row["potentially_affected"]) for row in rows if row["potentially_affected"]]
+    assert (min(units) >= 1, max(units)) == (True, 32_000_000)
+    since = [row["completion_rate"] for row in rows if year(row) >= "2009"]
+    assert all(row["completion_rate"] is None for row in rows if year(row) < "2009")
     assert 0.17 < since.count(None) / len(since) < 0.23
     rates = [rate for rate in since if rate is not None]
     assert all(re.fullmatch(r"\d{1,3}(\.\d{1,2})?", rate) for rate in rates)
@@ -118,39 +116,80 @@ def test_completion_rates_are_percentages_since_2009(rows):
     assert max(map(float, rates)) == 100
 
 
-def test_units_go_up_to_32_million(rows):
-    """Whole numbers; the largest is the largest ever."""
-    units = [int(row["potentially_affected"]) for row in rows if row["potentially_affected"]]
-    assert (min(units) >= 1, max(units)) == (True, 32_000_000)
-
-
 def test_texts_have_the_odd_spellings(rows):
     """Double spaces, quotes, commas, HTML, lost quotes; Unicode and C1 controls since 2025."""
-    before = " ".join(r["defect_summary"] or "" for r in rows if _year(r) < "2025")
-    since = " ".join(r["defect_summary"] or "" for r in rows if _year(r) >= "2025")
+    before = " ".join(r["defect_summary"] or "" for r in rows if year(r) < "2025")
+    since = " ".join(r["defect_summary"] or "" for r in rows if year(r) >= "2025")
     for odd in (".  ", '"', ", ", "<A HREF=HTTP://", "?s "):
         assert odd in before
     assert before.isascii()
-    assert "\u0092" in since
-    assert "\u2019" in since
+    assert {"\u0092", "\u2019"} <= set(since)
     assert not re.search(r"[\n\r\t]", before + since)
-
-
-def _year(row):
-    return row["report_received_date"][:4]
 
 
 def test_rows_are_as_long_as_the_real_ones(rows):
     """1.1 kB of JSON on average and 3.3 kB at most."""
-    sizes = [
-        len(json.dumps({k: v for k, v in r.items() if v is not None}, ensure_ascii=False).encode())
-        for r in rows
-    ]
-    assert 1_000 < sum(sizes) / len(sizes) < 1_200
-    assert 2_500 < max(sizes) <= 3_350
+    sizes = [len(json.dumps(row | {"recall_link": "x" * 90})) for row in rows]
+    assert 1_000 < sum(sizes) / len(sizes) < 1_250
+    assert 2_500 < max(sizes) <= 3_400
 
 
 def test_a_year_needs_no_other_and_a_seed_is_a_source():
-    """The same numbers make the same rows; another seed makes others."""
     assert recalls_of(30_000, 1, 2019) == recalls_of(30_000, 1, 2019)
     assert recalls_of(30_000, 1, 2019) != recalls_of(30_000, 2, 2019)
+
+
+def test_day_2_changes_history_in_real_proportions(first, second):
+    """A dozen new, three retracted, about forty edited, one of them moved to another year."""
+    assert len(second.keys() - first.keys()) == 12
+    assert len(first.keys() - second.keys()) == 3
+    edits = edits_between(first, second)
+    assert len({key for key, _ in edits}) == len(edits) == 40
+    names = Counter(name for _, name in edits)
+    assert set(names) == {edit.column for edit in EDITS.values()} | {"report_received_date"}
+    years = {year(first[key]) for key, _ in edits}
+    assert (min(years) < "1990", max(years) > "2015") == (True, True)
+    gone = [key for key, name in edits if name == "component" and first[key][name]]
+    assert (len(gone), {second[key]["component"] for key in gone}) == (12, {None})
+    (moved,) = (key for key, name in edits if name == "report_received_date")
+    assert year(first[moved]) != year(second[moved])
+
+
+def test_every_refresh_replaces_all_system_fields(first, second):
+    for column in (":id", ":version"):
+        before = {row[column] for row in first.values()}
+        assert len(before) == len(first)
+        assert not before & {row[column] for row in second.values()}
+    for day, rows in ((28, first), (29, second)):
+        times = {(row[":created_at"], row[":updated_at"]) for row in rows.values()}
+        assert times == {(f"2026-06-{day}T09:30:43.000Z",) * 2}
+
+
+def test_a_retracted_recall_may_return(first, second):
+    assert len(rows_of(3).keys() & (first.keys() - second.keys())) == 1
+
+
+@pytest.mark.parametrize("rows", [10, 1_200])
+def test_small_sources_change_every_day(rows):
+    days = [rows_of(day, rows) for day in range(1, 6)]
+    for before, after in itertools.pairwise(days):
+        assert after.keys() - before.keys()
+        assert before.keys() - after.keys()
+        assert edits_between(before, after)
+    assert rows_of(3, 0) == {}
+
+
+def test_the_day_rows_and_seed_count_from_the_next_request(replica, page, count, ask):
+    rows, modified = page(), ask().headers["Last-Modified"]
+    replica.day = 2
+    assert page() != rows
+    assert ask().headers["Last-Modified"] != modified
+    replica.day = 1
+    assert page() == rows
+    replica.rows, replica.day = 60, 200
+    later = page()
+    assert count() == len(later) == len({row["nhtsa_id"] for row in later})
+    assert any(row["report_received_date"] > "2027" for row in later)
+    replica.seed = 8
+    assert ask().headers["X-Made-Up"] == "seed=8"
+    assert page() != later

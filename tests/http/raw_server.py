@@ -79,6 +79,35 @@ def read_request(connection: socket.socket) -> bytes:
     return head
 
 
+def message(body: bytes = b'{"ok": true}', status: int = 200, **headers: str) -> bytes:
+    """A correct answer, unless `headers` say otherwise."""
+    sent = {"Content_Type": "application/json", "Content_Length": str(len(body)), **headers}
+    lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in sent.items()]
+    return f"HTTP/1.1 {status} -\r\n{''.join(lines)}\r\n".encode("latin-1") + body
+
+
+class Api(RawServer):
+    """Gives one prepared answer after the other, the last one forever; keeps the requests."""
+
+    def __init__(self, *answers: bytes) -> None:
+        super().__init__(self._answer)
+        self.answers = [*answers] or [OK]
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+
+    def _answer(self, connection: socket.socket) -> None:
+        while head := read_request(connection):
+            first, *lines = head.decode("latin-1").split("\r\n")
+            headers = dict(line.split(": ", 1) for line in lines if line)
+            body = b""
+            while len(body) < int(headers.get("Content-Length", 0)):
+                body += connection.recv(65536)
+            self.requests.append((first.rpartition(" ")[0], headers, body))
+            answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
+            connection.sendall(answer)
+            if b"Content-Length: %d\r" % len(answer.partition(b"\r\n\r\n")[2]) not in answer:
+                return  # cut on purpose
+
+
 def answering(answer: bytes) -> Handler:
     """Give the same answer to each request of a connection."""
 

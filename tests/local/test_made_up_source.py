@@ -9,7 +9,7 @@ import pytest
 
 from fakes.control import Control
 from fakes.made_up_plan import LAST
-from fakes.published import FIRST_REFRESH
+from fakes.recalls_table import FIRST_REFRESH
 from include.first.lake import Lake
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi

@@ -19,7 +19,7 @@ from include.first.keys import Keys
 from include.first.lake import Lake
 from local.processes import end_groups, free_port, start_group, wait_until
 from plugins.hooks.lake_hook import LakeHook
-from plugins.notifying.notify import NEWS_TO, _hand_over
+from plugins.notifications import NEWS_TO, send
 from tests.deploy.terraform.terraform_cli import Terraform, settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -138,7 +138,7 @@ def _use(outputs: dict[str, Any], url: str) -> dict[str, Any]:
         s3.delete_bucket_policy(Bucket=BUCKET)
         lake = LakeHook().get_conn()
         lake.put(Keys("vehicle_recalls").staging("token", "landed"), BODY)
-        sent = list(_hand_over(NEWS_TO, {"headline": SUBJECT, "news": "- one\n- two"}))
+        sent = list(send(NEWS_TO, {"headline": SUBJECT, "news": "- one\n- two"}))
         said = json.loads(sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"])
         back = lake.get(Keys("vehicle_recalls").staging("token", "landed"))
         _empty(s3)

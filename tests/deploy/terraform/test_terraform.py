@@ -15,7 +15,7 @@ import pytest
 from include.first.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, VinKeys
 from include.first.lake import RETENTION_DAYS
 from include.vehicle_recalls.commands.prune import GRACE_DAYS
-from plugins.notifying.notify import NEWS_TO
+from plugins.notifications import NEWS_TO
 from tests.deploy.terraform.iam import NAMES, POLICIES
 from tests.deploy.terraform.one_life import BODY, BUCKET, ROOT, SUBJECT, Life, lived, running_moto
 from tests.deploy.terraform.terraform_cli import FOLDER, NEEDED, Terraform, settings

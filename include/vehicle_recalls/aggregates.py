@@ -1,0 +1,109 @@
+"""The three aggregations, from counts that are kept by the content of each year.
+
+A changed year is counted while its rows are in memory anyway; the others are known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache, partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.data.tables import concat, from_ipc, to_ipc, to_parquet
+from include.lake.copies import PlainFile
+from include.lake.keys import Keys
+from include.lake.landing import RawPages
+from include.lake.staging import StagedBatch, put_staged, read_table_file
+from include.lake.store import Store, parallel_map
+from include.lake.table import Version
+from include.vehicle_recalls.contract import DATE, RECALLS
+
+AGGREGATIONS = {
+    "recalls_per_manufacturer_per_year": ["manufacturer", "year"],
+    "recalls_per_component_per_year": ["component", "year"],
+    "recalls_per_type_per_manufacturer": ["recall_type", "manufacturer"],
+}
+COLUMNS = ["manufacturer", "component", "recall_type"]
+KEYS = Keys(RECALLS.name)
+COUNTS_KEY = KEYS.plain("aggregates/_counts.arrow")
+COUNTS = pa.schema(
+    [*((name, pa.string()) for name in COLUMNS), ("content", pa.string()), ("recalls", pa.int64())]
+)
+
+
+def file_name(aggregation: str) -> str:
+    return f"aggregates/{aggregation}.parquet"
+
+
+def count_by_year(rows: pa.Table) -> pa.Table:
+    """Recalls by year and the three columns."""
+    by = ["year", *COLUMNS]
+    years = pc.cast(RECALLS.partitions(rows), pa.string())
+    counted = rows.select(COLUMNS).append_column("year", years).group_by(by)
+    return counted.aggregate([([], "count_all")]).rename_columns([*by, "recalls"])
+
+
+def stage_counts(store: Store, raw: RawPages, batch: StagedBatch, counts: pa.Table) -> StagedBatch:
+    """Keep the counts of the changed years by the content that they are counts of."""
+    if not batch["changed"]:
+        return batch
+    kept = [
+        _with_content(
+            counts.filter(pc.equal(counts["year"], year)), batch["parts"][year]["content"]
+        )
+        for year in batch["changed"]
+    ]
+    key = put_staged(store, RECALLS, raw, "counts", to_ipc([concat(kept)], COUNTS))
+    return StagedBatch(**{**batch, "facts": {**batch["facts"], "counts_key": key}})
+
+
+def aggregation_files(store: Store, version: Version) -> list[PlainFile]:
+    """The three files as this version has them; the counts are read when one is out of date."""
+    contents = {name: part["content"] for name, part in version.parts.items()}
+    made_from = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+
+    @cache
+    def counts() -> pa.Table:
+        return _current_counts(store, version)
+
+    def render(by: list[str]) -> bytes:
+        sums = counts().group_by(by).aggregate([("recalls", "sum")])
+        sums = sums.select([*by, "recalls_sum"]).rename_columns([*by, "recalls"])
+        return to_parquet(sums.sort_by([(column, "ascending") for column in by]))
+
+    return [
+        PlainFile(file_name(name), made_from, partial(render, by))
+        for name, by in AGGREGATIONS.items()
+    ]
+
+
+def _current_counts(store: Store, version: Version) -> pa.Table:
+    """Counts of every year: kept ones, staged ones, and of files that have neither."""
+    year_of = {part["content"]: name for name, part in version.parts.items()}
+    staged = [facts.get("counts_key") for facts in version.receipt["facts"].values()]
+    found: dict[str, pa.Table] = {}
+    for key in [COUNTS_KEY, *(key for key in staged if key)]:
+        body = store.get_if_exists(key)
+        table = from_ipc(body)[0] if body else COUNTS.empty_table()
+        for content in table["content"].unique().to_pylist():
+            if content in year_of:
+                found[content] = table.filter(pc.equal(table["content"], content))
+
+    def count_file(content: str) -> pa.Table:
+        path = version.parts[year_of[content]]["path"]
+        rows = read_table_file(store, RECALLS, path, [DATE, *COLUMNS])
+        return _with_content(count_by_year(rows), content)
+
+    counted = parallel_map(count_file, [each for each in year_of if each not in found])
+    table = concat([COUNTS.empty_table(), *found.values(), *counted])
+    store.replace(COUNTS_KEY, to_ipc([table], COUNTS))
+    years = pc.cast(pa.array([year_of[c] for c in table["content"].to_pylist()]), pa.int32())
+    return table.append_column("year", years)
+
+
+def _with_content(counts: pa.Table, content: str) -> pa.Table:
+    contents = pa.array([content] * counts.num_rows, pa.string())
+    return counts.append_column("content", contents).select(COUNTS.names).cast(COUNTS)

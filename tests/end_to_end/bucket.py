@@ -1,0 +1,102 @@
+"""A bucket as any reader sees it: plain S3 and plain Delta Lake, nothing of the product."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from typing import Any
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.client import BaseClient
+from deltalake import DeltaTable
+
+REQUESTS_AT_ONCE = 8
+_parsed: dict[str, pa.Table] = {}  # by ETag
+
+
+@dataclass(frozen=True)
+class Bucket:
+    url: str
+    name: str
+    s3: BaseClient = field(compare=False, repr=False)
+
+    @classmethod
+    def open(cls, url: str, name: str) -> Bucket:
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        return cls(url, name, s3)
+
+    @cached_property
+    def storage_options(self) -> dict[str, str]:
+        return {
+            "aws_endpoint": self.url,
+            "aws_region": "us-east-1",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            "aws_allow_http": "true",
+        }
+
+    def etags(self, prefix: str = "") -> dict[str, str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", [])}
+
+    def get(self, key: str) -> bytes:
+        return bytes(self.s3.get_object(Bucket=self.name, Key=key)["Body"].read())
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def put_parquet(self, key: str, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        self.put(key, sink.getvalue().to_pybytes())
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self.s3.delete_object(Bucket=self.name, Key=key)
+
+    def copy_from(self, other: Bucket, prefix: str = "") -> None:
+        """Every object of another bucket, with its metadata."""
+
+        def copy(key: str) -> None:
+            source = {"Bucket": other.name, "Key": key}
+            self.s3.copy_object(Bucket=self.name, Key=key, CopySource=source)
+
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            list(pool.map(copy, other.etags(prefix)))
+
+    def parquet(self, etags: dict[str, str]) -> dict[str, pa.Table]:
+        """Parquet files by key; one that was read before under the same ETag is not read again."""
+
+        def read(item: tuple[str, str]) -> pa.Table:
+            key, etag = item
+            if etag not in _parsed:
+                _parsed[etag] = pq.read_table(BytesIO(self.get(key)))
+            return _parsed[etag]
+
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            return dict(zip(etags, pool.map(read, etags.items()), strict=True))
+
+    def delta(self, table: str, version: int | None = None) -> pa.Table:
+        uri = f"s3://{self.name}/{table}"
+        return DeltaTable(uri, version, storage_options=self.storage_options).to_pyarrow_table()
+
+    def commits(self, table: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Each version of a Delta table and what its commit says of itself."""
+        log = f"{table}/_delta_log/"
+        for key in sorted(self.etags(log)):
+            if key.endswith(".json"):
+                actions = [json.loads(line) for line in self.get(key).splitlines()]
+                said = [a["commitInfo"] for a in actions if "commitInfo" in a]
+                yield int(key.removeprefix(log).removesuffix(".json")), said[0] if said else {}

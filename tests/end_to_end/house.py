@@ -1,0 +1,249 @@
+"""The one module through which this suite drives the product and names what it wrote.
+
+Everything else in this folder knows rows, keys of recalls and the words of this module. When the
+product's functions, keys or words change, this file follows and the tests stay as they are: the
+part called "the product" is all that may need an edit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tests.end_to_end.bucket import Bucket
+
+# ---- the product ----
+from include.errors import PermanentError  # isort: skip
+from include.first.lake import Lake
+from include.vehicle_recalls import extract
+from include.vehicle_recalls.contract import CONTRACT
+from include.vehicle_recalls.run import run as _run
+from include.vehicle_recalls.source import RecallsApi
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "include.vehicle_recalls"]
+FOLDER = "vehicle_recalls/"
+TABLE, LEDGER = f"{FOLDER}table", f"{FOLDER}ledger"
+RAW, STAGING, QUARANTINE = f"{FOLDER}raw/", f"{FOLDER}staging/", f"{FOLDER}quarantine/"
+AGGREGATES, REPORTS = f"{FOLDER}aggregates/", f"{FOLDER}reports/"
+YEAR_FILE = re.compile(rf"{FOLDER}(\d{{4}})\.parquet")
+PLAIN_FILE = re.compile(rf"{FOLDER}(\d{{4}}\.parquet|aggregates/.*|reports/.*)")
+BATCH_ROWS = (extract, "BATCH_ROWS")  # where the size of a batch is said
+BUSINESS_COLUMNS = CONTRACT.business_columns
+# This suite's words on the left, the product's on the right.
+COUNTS = {
+    "landed": "landed",
+    "valid": "accepted",
+    "quarantined": "quarantined",
+    "carried_over": "kept",
+    "skipped": "not_newer",
+    "published": "published",
+    "edited": "edited",
+    "retracted": "retracted",
+    "rows": "rows",
+}
+CHECKS = {
+    "quarantine": "quarantine",
+    "rows per year": "rows per year",
+    "rows in total": "rows in total",
+    "source went back": "source went back",
+    "one contract": "one contract",  # must always hold
+}
+LEDGER_COLUMNS = ("event", "nhtsa_id", "year", "field", "old", "new")
+EVENTS = {"published": "published", "edited": "edited"} | {
+    "retracted": "retracted",
+    "republished": "republished",
+}
+
+
+@cache
+def open_store(bucket: Bucket) -> Lake:
+    return Lake.connect(
+        bucket.name,
+        endpoint_url=bucket.url,
+        region="us-east-1",
+        access_key="test",
+        secret_key="test",
+    )
+
+
+def run(
+    api_url: str,
+    bucket: Bucket,
+    years: Sequence[int] = (),
+    *,
+    source: str = "api",
+    dry_run: bool = False,
+    waive: Mapping[str, str] = {},
+    page_rows: int = 20_000,
+    attempts: int = 5,
+) -> dict[str, Any]:
+    """A whole run, in the order of the DAG; what it said of itself, in the words of this suite."""
+    said = _run(
+        RecallsApi(api_url, page_size=page_rows, attempts=attempts),
+        open_store(bucket),
+        years,
+        source=source,
+        dry_run=dry_run,
+        accept={CHECKS.get(name, name): reason for name, reason in waive.items()},
+    )
+    return _outcome(said)
+
+
+def _outcome(said: Mapping[str, Any]) -> dict[str, Any]:
+    words = {product: ours for ours, product in CHECKS.items()}
+    return {
+        "read_id": said["token"],
+        "version": said["version"],  # None: nothing was committed
+        "counts": {ours: said["counts"].get(theirs, 0) for ours, theirs in COUNTS.items()},
+        "waived": {
+            words.get(check["name"], check["name"]): check["reason"]
+            for check in said["checks"]
+            if check["reason"]
+        },
+        "changed": {
+            int(year): (rows["before"], rows["after"]) for year, rows in said["changed"].items()
+        },
+        "new_columns": said["new_columns"],
+    }
+
+
+def failed_checks(error: BaseException) -> list[str]:
+    """The checks that an error names, sorted; none when something else is wrong."""
+    _, _, named = str(error).partition("checks failed, nothing was published. ")
+    words = {product: ours for ours, product in CHECKS.items()}
+    names = [check.partition(": ")[0] for check in named.split(" | ") if check]
+    return sorted(words.get(name, name) for name in names)
+
+
+@contextmanager
+def batches_of(rows: int) -> Iterator[None]:
+    """So small a limit that a read has many batches."""
+    module, name = BATCH_ROWS
+    usual = getattr(module, name)
+    setattr(module, name, rows)
+    try:
+        yield
+    finally:
+        setattr(module, name, usual)
+
+
+@contextmanager
+def contract_version(version: str) -> Iterator[None]:
+    usual = CONTRACT.version
+    object.__setattr__(CONTRACT, "version", version)
+    try:
+        yield
+    finally:
+        object.__setattr__(CONTRACT, "version", usual)
+
+
+def versions(bucket: Bucket) -> list[tuple[int, dict[str, Any]]]:
+    """Each version that a read made, with its receipt; not the table's creation."""
+    found = bucket.commits(TABLE)
+    return [(version, json.loads(said["receipt"])) for version, said in found if "receipt" in said]
+
+
+def read_id_of(receipt: Mapping[str, Any]) -> str:
+    return str(receipt["token"])
+
+
+def baseline_of(receipt: Mapping[str, Any]) -> int | None:
+    """The version from which on the ledger tells what changed."""
+    return receipt["baseline"]
+
+
+def recorded_versions(bucket: Bucket) -> list[int]:
+    """The versions that the ledger's commits tell of, one after the other, twice if twice."""
+    found = [json.loads(said["receipt"]) for _, said in bucket.commits(LEDGER) if "receipt" in said]
+    return [receipt["version"] for receipt in found]
+
+
+# ---- the bucket, by the names above ----
+def read_years(bucket: Bucket) -> dict[int, pa.Table]:
+    """The year files."""
+    etags = {k: e for k, e in bucket.etags(FOLDER).items() if YEAR_FILE.fullmatch(k)}
+    found = bucket.parquet(etags)
+    return {int(YEAR_FILE.fullmatch(key)[1]): table for key, table in found.items()}
+
+
+def aggregations(bucket: Bucket) -> dict[str, pa.Table]:
+    found = bucket.parquet(bucket.etags(AGGREGATES))
+    return {Path(key).stem: table for key, table in found.items()}
+
+
+def table_rows(bucket: Bucket, version: int | None = None) -> pa.Table:
+    """The committed table as of a version, through Delta Lake alone."""
+    return bucket.delta(TABLE, version)
+
+
+def ledger_rows(bucket: Bucket, version: int | None = None) -> list[dict[str, Any]]:
+    """The ledger, or what it says of one version, in order."""
+    if not bucket.etags(f"{LEDGER}/_delta_log/"):
+        return []
+    rows = bucket.delta(LEDGER).select(["version", *LEDGER_COLUMNS]).to_pylist()
+    words = {product: ours for ours, product in EVENTS.items()}
+    rows = [row | {"event": words[row["event"]]} for row in rows]
+    rows.sort(key=lambda row: (row["version"], row["nhtsa_id"], row["field"]))
+    return [row for row in rows if version in (None, row["version"])]
+
+
+def quarantine_rows(bucket: Bucket, read_id: str) -> list[dict[str, Any]]:
+    """Key, the columns at fault and the raw row of each row that a read set aside."""
+    found = bucket.parquet(bucket.etags(f"{QUARANTINE}{read_id}"))
+    return [
+        {
+            "nhtsa_id": row["nhtsa_id"],
+            "columns": sorted({reason.split(":")[0] for reason in row["reasons"].split("; ")}),
+            "reasons": row["reasons"],
+            "raw": row["raw"],
+        }
+        for table in found.values()
+        for row in table.to_pylist()
+    ]
+
+
+def reports(bucket: Bucket) -> dict[str, str]:
+    return {key: bucket.get(key).decode() for key in bucket.etags(REPORTS)}
+
+
+def visible(bucket: Bucket) -> dict[str, str]:
+    """What readers can see: plain files, and the log of the table and the ledger."""
+    return {
+        key: etag
+        for key, etag in bucket.etags(FOLDER).items()
+        if PLAIN_FILE.fullmatch(key) or "/_delta_log/" in key
+    }
+
+
+def command(bucket: Bucket, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of the lake, in a process of its own."""
+    settings = {
+        "LAKE_BUCKET": bucket.name,
+        "LAKE_ENDPOINT_URL": bucket.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+__all__ = ["PermanentError"]

@@ -1,0 +1,115 @@
+"""What holds in every bucket at rest, recomputed by plain Python from what readers see."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from copy import deepcopy
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from tests.end_to_end import house
+from tests.end_to_end.bucket import Bucket
+
+Row = dict[str, Any]
+Facts = dict[str, tuple[int, Row]]  # each recall by key: its year and its business columns
+AGGREGATIONS = {
+    "recalls_per_manufacturer_per_year": ("manufacturer", "year"),
+    "recalls_per_component_per_year": ("component", "year"),
+    "recalls_per_type_per_manufacturer": ("recall_type", "manufacturer"),
+}
+FROM_TEXT = {
+    "report_received_date": date.fromisoformat,
+    "potentially_affected": int,
+    "completion_rate": float,
+    "fire_risk_when_parked": {"true": True, "false": False}.__getitem__,
+    "do_not_drive": {"true": True, "false": False}.__getitem__,
+}
+
+
+def facts_of(years: dict[int, pa.Table]) -> Facts:
+    """The year files as facts; a key is there once, and in the year of its date."""
+    rows = [
+        (year, row)
+        for year, table in years.items()
+        for row in table.select(house.BUSINESS_COLUMNS).to_pylist()
+    ]
+    facts = {row["nhtsa_id"]: (year, row) for year, row in rows}
+    assert len(facts) == len(rows), "a key is there twice"
+    assert all(row["report_received_date"].year == year for year, row in rows)
+    return facts
+
+
+def plain_facts(bucket: Bucket) -> Facts:
+    return facts_of(house.read_years(bucket))
+
+
+def table_facts(bucket: Bucket, version: int | None = None) -> Facts:
+    """The committed table as facts."""
+    rows = house.table_rows(bucket, version)
+    years = rows["year"].to_pylist()
+    found = rows.select(house.BUSINESS_COLUMNS).to_pylist()
+    facts = {row["nhtsa_id"]: (year, row) for year, row in zip(years, found, strict=True)}
+    assert len(facts) == len(found), "a key is there twice"
+    return facts
+
+
+def holds(bucket: Bucket, *, with_ledger: bool = True) -> None:
+    """Plain files are the current version's, and the ledger leads from the baseline to it."""
+    current = table_facts(bucket)
+    assert plain_facts(bucket) == current
+    counted = house.aggregations(bucket)
+    assert counted.keys() == AGGREGATIONS.keys()
+    for name, columns in AGGREGATIONS.items():
+        recount = Counter(
+            tuple(({"year": year} | row)[c] for c in columns) for year, row in current.values()
+        )
+        rows = [tuple(row.values()) for row in counted[name].to_pylist()]
+        assert {row[:-1]: row[-1] for row in rows} == recount, name
+        assert len(rows) == len(recount), name
+    versions = house.versions(bucket)
+    read_ids = [house.read_id_of(receipt) for _, receipt in versions]
+    assert len(set(read_ids)) == len(read_ids), "a read was committed twice"
+    reports = house.reports(bucket)
+    assert len(reports) == len(versions)
+    assert all(text.strip() for text in reports.values())
+    if with_ledger:
+        ledger_holds(bucket, current)
+
+
+def ledger_holds(bucket: Bucket, current: Facts) -> None:
+    """Each version is told once; from each baseline on its rows give the versions after it."""
+    versions = house.versions(bucket)
+    recorded = house.recorded_versions(bucket)
+    assert len(set(recorded)) == len(recorded), "the ledger tells of a version twice"
+    assert recorded[-1:] == [version for version, _ in versions][-1:]
+    baseline = house.baseline_of(versions[-1][1])
+    if baseline is not None:
+        rows = [row for row in house.ledger_rows(bucket) if row["version"] > baseline]
+        assert replay(table_facts(bucket, baseline), rows) == current
+
+
+def replay(start: Facts, rows: Iterable[Row]) -> Facts:
+    """Events put onto a version; each says rightly what was there before it."""
+    state = deepcopy(start)
+    for (_, key), steps in groupby(rows, lambda row: (row["version"], row["nhtsa_id"])):
+        step = list(steps)
+        (event,) = {row["event"] for row in step}
+        (year,) = {row["year"] for row in step}
+        assert (key in state) == (event in {"edited", "retracted"})
+        facts = state[key][1] if key in state else dict.fromkeys(house.BUSINESS_COLUMNS)
+        for row in step:
+            old, new = (
+                FROM_TEXT.get(row["field"], str)(text) if text is not None else None
+                for text in (row["old"], row["new"])
+            )
+            assert facts[row["field"]] == old
+            facts[row["field"]] = new
+        state[key] = (year, facts)
+        if event == "retracted":
+            assert set(facts.values()) == {None}
+            del state[key]
+    return state

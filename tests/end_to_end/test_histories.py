@@ -1,0 +1,160 @@
+"""Random histories of a small source against a plain model of the rule for the next table.
+
+The next table is the rows that a read brought and that are valid, once each, plus the current
+rows of keys that it did not bring validly and cannot call gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import deepcopy
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.end_to_end import house
+from tests.end_to_end.bucket import Bucket
+from tests.end_to_end.conftest import NewBucket
+from tests.end_to_end.days import WAIVE
+from tests.end_to_end.invariants import Facts, holds, plain_facts, table_facts
+from tests.faulty_s3 import FaultyS3
+from tests.recalls_source import DATE, Row, a_row, business_row, recalls_source
+
+YEARS = range(2018, 2022)
+WILD = WAIVE | dict.fromkeys(
+    (f"nulls of {c}" for c in ("component", "subject", "completion_rate", "potentially_affected")),
+    "a wild source",
+)
+NUMBERS = st.integers(1, 10)
+SOME_FACTS = st.fixed_dictionaries(
+    {
+        "subject": st.sampled_from([None, "", "null", "Brakes\x01 \u2028 \U0001f697"]),
+        "component": st.sampled_from([None, "SEATS", "TIRES"]),
+        "potentially_affected": st.sampled_from([None, "0", "1000000000000"]),
+        "completion_rate": st.sampled_from([None, "0", "-0", "100", "0.1", "33.333333333333336"]),
+    }
+)
+BROKEN = st.sampled_from(
+    [{"potentially_affected": "-1"}, {"completion_rate": "many"}, {DATE: None}]
+)
+CHANGES = st.one_of(
+    st.tuples(st.just("edit"), NUMBERS, SOME_FACTS),
+    st.tuples(st.just("edit"), NUMBERS, BROKEN),
+    st.tuples(st.just("retract"), NUMBERS, st.none()),
+    st.tuples(st.sampled_from(["add", "copy", "no key"]), NUMBERS, st.sampled_from(YEARS)),
+)
+DAYS = st.fixed_dictionaries(
+    {
+        "changes": st.lists(CHANGES, min_size=2, max_size=6),
+        "years": st.one_of(
+            st.just([]), st.lists(st.sampled_from(YEARS), min_size=1, max_size=3, unique=True)
+        ),
+        "crash": st.one_of(st.none(), st.none(), st.integers(1, 30)),
+        "rows_of_a_batch": st.sampled_from([3, 50_000]),
+    }
+)
+
+
+class Source:
+    """Ten recalls, and what happens to them."""
+
+    def __init__(self) -> None:
+        self.rows = {number: self.row(number, 2018 + number % 3) for number in range(1, 9)}
+
+    def row(self, number: int, year: int) -> Row:
+        """The key says nothing of the year, for rows move."""
+        return a_row(number, year, nhtsa_id=f"19V{number:06}")
+
+    def after(self, changes: list[tuple[str, int, Any]]) -> list[Row]:
+        """The rows of the next day; copies and rows without a key are there for a day."""
+        extra = []
+        for kind, number, what in changes:
+            if kind == "edit" and number in self.rows:
+                row = self.rows[number] | what
+                self.rows[number] = {name: v for name, v in row.items() if v is not None}
+            elif kind == "retract":
+                self.rows.pop(number, None)
+            elif kind == "add":  # or move, or mend
+                moved = {DATE: f"{what}-07-01T00:00:00.000", "potentially_affected": "7"}
+                self.rows[number] = self.rows.get(number, self.row(number, what)) | moved
+            elif kind in {"copy", "no key"}:
+                key = {"nhtsa_id": None} if kind == "no key" else {}
+                extra.append(
+                    {n: v for n, v in (self.row(number, what) | key).items() if v is not None}
+                )
+        return deepcopy([*self.rows.values(), *extra])
+
+
+def next_table(current: Facts, rows: list[Row], years: list[int]) -> Facts:
+    """The rule, over dicts."""
+    brought = [row for row in rows if not years or int(row.get(DATE, "0")[:4]) in years]
+    copies = Counter(row.get("nhtsa_id") for row in brought)
+    valid = [r for r in brought if copies[r.get("nhtsa_id")] == 1 and not is_broken(r)]
+    found = {row["nhtsa_id"]: (int(row[DATE][:4]), business_row(row)) for row in valid}
+    cannot_be_gone = set(current) if years or None in copies else set(copies)
+    return {key: current[key] for key in cannot_be_gone & set(current)} | found
+
+
+def is_broken(row: Row) -> bool:
+    rate, affected = row.get("completion_rate"), row.get("potentially_affected")
+    return not {"nhtsa_id", DATE} <= set(row) or rate == "many" or affected == "-1"
+
+
+def live(days: list[dict[str, Any]], bucket: Bucket, proxy: FaultyS3) -> None:
+    """A run a day; one that dies leaves the day before or its own."""
+    source, shaky, table = Source(), Bucket.open(proxy.url, bucket.name), Facts()
+    begin = {"changes": [], "years": [], "crash": None, "rows_of_a_batch": 50_000}
+    with recalls_source() as api:
+        for day in [begin, *days]:
+            rows = source.after(day["changes"])
+            api.publish(rows, days=0.01)
+            after = next_table(table, rows, day["years"])
+            proxy.clear()
+            if day["crash"]:
+                proxy.refuse_from(day["crash"])
+            if run_dies(api.url, shaky, day):
+                found = table_facts(bucket)
+                assert found in (table, after), day
+                table = found
+                continue
+            assert table_facts(bucket) == plain_facts(bucket) == after, day
+            holds(bucket)
+            table = after
+
+
+def run_dies(url: str, bucket: Bucket, day: dict[str, Any]) -> bool:
+    with house.batches_of(day["rows_of_a_batch"]):
+        try:
+            house.run(url, bucket, sorted(day["years"]), waive=WILD)
+        except Exception:
+            if not day["crash"]:
+                raise
+            return True
+    return False
+
+
+def live_many(new_bucket: NewBucket, proxy: FaultyS3, examples: int, length: int) -> None:
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],  # a smaller example would take minutes to find
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(DAYS, min_size=length, max_size=length))
+    def history(days: list[dict[str, Any]]) -> None:
+        live(days, new_bucket(), proxy)
+
+    history()
+
+
+def test_a_few_histories_follow_the_rule(new_bucket: NewBucket, proxy: FaultyS3) -> None:
+    live_many(new_bucket, proxy, examples=3, length=6)
+
+
+@pytest.mark.slow
+def test_many_histories_follow_the_rule(new_bucket: NewBucket, proxy: FaultyS3) -> None:
+    live_many(new_bucket, proxy, examples=60, length=12)

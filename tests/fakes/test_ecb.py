@@ -1,0 +1,162 @@
+"""The fake exchange rates answer as the ECB's data portal does."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+import requests
+
+from fakes.made_up_rates import CURRENCIES, easter, has_rates, rates
+
+USD = "D.USD.EUR.SP00.A"
+NOW = datetime(2026, 11, 18, 18, tzinfo=UTC)  # a Wednesday evening
+
+
+@pytest.fixture
+def ecb(recalls_url, replica):
+    replica.date = NOW
+
+    def ask(key=USD, flow="EXR", **params):
+        asked = {"format": "csvdata", "detail": "dataonly"} | params
+        return requests.get(f"{recalls_url}/service/data/{flow}/{key}", params=asked, timeout=30)
+
+    return ask
+
+
+@pytest.fixture
+def rows(ecb):
+    def ask(key=USD, **params):
+        answer = ecb(key, **params)
+        assert answer.status_code == 200, answer.text
+        return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+
+    return ask
+
+
+@pytest.fixture
+def found(rows):
+    """Day and value of each observation."""
+    return lambda **params: [(r["TIME_PERIOD"], r["OBS_VALUE"]) for r in rows(USD, **params)]
+
+
+def test_known_rates_are_written_as_the_ecb_writes_them(ecb):
+    answer = ecb(startPeriod="2023-02-09", endPeriod="2023-02-10")
+    assert answer.content == (
+        b"KEY,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,EXR_SUFFIX,TIME_PERIOD,OBS_VALUE\r\n"
+        b"EXR.D.USD.EUR.SP00.A,D,USD,EUR,SP00,A,2023-02-09,1.0771\r\n"
+        b"EXR.D.USD.EUR.SP00.A,D,USD,EUR,SP00,A,2023-02-10,1.069\r\n"
+    )
+    assert "csv" in answer.headers["Content-Type"]
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+def test_a_walk_passes_through_the_known_rates_without_a_jump(seed):
+    values = [Decimal(value) for value in rates(seed, "USD").values()]
+    assert rates(seed, "USD")[date(2023, 2, 10)] == "1.069"
+    assert max(abs(b / a - 1) for a, b in itertools.pairwise(values)) < Decimal("0.05")
+    assert rates(seed, "GBP") != rates(seed + 1, "GBP")
+    assert not [v for v in rates(seed, "JPY").values() if "." in v and v.endswith(("0", "."))]
+
+
+def test_a_rate_does_not_depend_on_the_range(found):
+    whole = dict(found())
+    assert found(startPeriod="2017-05-17", endPeriod="2017-05-17") == [
+        ("2017-05-17", whole["2017-05-17"])
+    ]
+    assert (min(whole), max(whole)) == ("1999-01-04", "2026-11-18")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "days"),
+    [
+        ("2024-03-28", "2024-04-03", ["2024-03-28", "2024-04-02", "2024-04-03"]),
+        ("2024-04-30", "2024-05-02", ["2024-04-30", "2024-05-02"]),
+        ("2025-12-24", "2025-12-30", ["2025-12-24", "2025-12-29", "2025-12-30"]),
+    ],
+    ids=["easter", "may", "christmas"],
+)
+def test_weekends_and_holidays_have_no_rates(found, first, last, days):
+    assert [day for day, _ in found(startPeriod=first, endPeriod=last)] == days
+
+
+def test_easter_is_when_it_is():
+    known = {1999: (4, 4), 2000: (4, 23), 2008: (3, 23), 2024: (3, 31), 2038: (4, 25)}
+    assert {year: (easter(year).month, easter(year).day) for year in known} == known
+    assert not has_rates(date(2026, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        (datetime(2026, 11, 18, 14, 59, tzinfo=UTC), "2026-11-17"),
+        (datetime(2026, 11, 18, 15, 0, tzinfo=UTC), "2026-11-18"),
+        (datetime(2026, 7, 15, 13, 59, tzinfo=UTC), "2026-07-14"),
+        (datetime(2026, 7, 15, 14, 0, tzinfo=UTC), "2026-07-15"),
+    ],
+)
+def test_the_rate_of_today_comes_at_four_in_frankfurt(found, replica, now, last):
+    replica.date = now
+    assert found(startPeriod="2026-07-01")[-1][0] == last
+
+
+@pytest.mark.parametrize("day", ["2023-02-11", "2027-01-04"])
+def test_a_range_without_observations_is_404(ecb, day):
+    answer = ecb(startPeriod=day, endPeriod=day)
+    assert (answer.status_code, answer.json()["detail"]) == (404, "No results found.")
+
+
+@pytest.mark.parametrize(("dial", "length"), [("empty", 0), ("header", 76)])
+def test_a_range_without_observations_can_be_200(ecb, replica, dial, length):
+    replica.ecb.nothing_found = dial
+    answer = ecb(startPeriod="2023-02-11", endPeriod="2023-02-12")
+    assert (answer.status_code, len(answer.content)) == (200, length)
+    assert ecb("D.XXX.EUR.SP00.A").status_code == 404
+
+
+def test_the_last_observations_on_or_before_a_day(found):
+    days = [day for day, _ in found(endPeriod="2024-04-01", lastNObservations="2")]
+    assert days == ["2024-03-27", "2024-03-28"]
+
+
+def test_all_currencies_at_once(rows):
+    last = {row["CURRENCY"]: row for row in rows("D..EUR.SP00.A", lastNObservations="1")}
+    assert last.keys() == CURRENCIES.keys()
+    assert last["USD"]["TIME_PERIOD"] == "2026-11-18"
+    assert last["HRK"]["TIME_PERIOD"] == "2022-12-30"
+    assert [row["CURRENCY"] for row in rows("D.USD+JPY.EUR.SP00.A", lastNObservations="1")] == [
+        "JPY",
+        "USD",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "flow", "params", "status"),
+    [
+        ("D.XXX.EUR.SP00.A", "EXR", {}, 404),
+        ("M.USD.EUR.SP00.A", "EXR", {}, 404),
+        (USD, "EXS", {}, 404),
+        ("D.USD.EUR", "EXR", {}, 404),
+        ("USD", "EXR", {}, 400),
+        (USD, "EXR", {"startPeriod": "2023-02-30"}, 400),
+        (USD, "EXR", {"lastNObservations": "many"}, 400),
+        (USD, "EXR", {"detail": "full"}, 501),
+        (USD, "EXR", {"format": "jsondata"}, 406),
+    ],
+)
+def test_anything_else_is_refused_in_a_sentence(ecb, key, flow, params, status):
+    answer = ecb(key, flow, **params)
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.json()["detail"].endswith(".")
+
+
+def test_a_rate_can_be_blank_or_unpublished(found, replica):
+    replica.ecb.instead = {date(2023, 2, 9): "", date(2023, 2, 8): "NaN"}
+    replica.ecb.unpublished = {date(2023, 2, 10)}
+    seen = found(startPeriod="2023-02-08", endPeriod="2023-02-13")
+    assert seen[:2] == [("2023-02-08", "NaN"), ("2023-02-09", "")]
+    assert [day for day, _ in seen[2:]] == ["2023-02-13"]

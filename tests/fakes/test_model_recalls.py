@@ -1,0 +1,111 @@
+"""NHTSA's recalls of a model; their campaigns are those of the dataset of the same source."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+import requests
+
+from fakes.made_up_vins import MAKES, examples, vins
+from fakes.model_recalls import RECALLED, sample_vins
+from fakes.vpic_decoding import decode
+
+ROWS = 30_000
+
+
+@pytest.fixture
+def recalls(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+    def get(vin="", **params):
+        car = decode(vin)
+        named = {"make": car["Make"], "model": car["Model"], "modelYear": car["ModelYear"]}
+        url = f"{recalls_url}/recalls/recallsByVehicle"
+        return requests.get(url, params=named | params, timeout=60)
+
+    return get
+
+
+def test_sample_vins_decode_clean_and_have_recalls_of_their_make_and_model(
+    recalls, recalls_url, replica
+):
+    replica.rows = ROWS
+    samples = requests.get(f"{recalls_url}/_control/sample_vins", timeout=60).json()
+    assert samples == sample_vins(ROWS, 7)
+    cars = [decode(vin) for vin in samples]
+    assert len({car["Make"] for car in cars}) == len(cars) >= 5
+    for vin, car in zip(samples, cars, strict=True):
+        assert (car["VIN"], car["ErrorCode"]) == (vin, "0")
+        found = recalls(vin).json()["results"]
+        assert found
+        for one in found:
+            assert one["Manufacturer"] == MAKES[vin[:3]].manufacturer
+            maker, first, last, model = RECALLED.match(one["Summary"]).groups()
+            assert maker.casefold() == one["Manufacturer"].casefold()
+            assert model.casefold() == car["Model"].casefold()
+            assert first <= car["ModelYear"] <= last
+
+
+def test_campaigns_are_rows_of_the_dataset(recalls, page, replica):
+    """The same id, component, texts and day, which is written the other way round."""
+    replica.rows = ROWS
+    rows = {row["nhtsa_id"]: row for row in page()}
+    for vin in sample_vins(ROWS, 7):
+        for one in recalls(vin).json()["results"]:
+            row = rows[one["NHTSACampaignNumber"]]
+            assert row["recall_type"] == "Vehicle"
+            reported = datetime.fromisoformat(row["report_received_date"])
+            assert one["ReportReceivedDate"] == f"{reported:%d/%m/%Y}"
+            assert one["Manufacturer"] == row["manufacturer"]
+            assert one["Component"] == row.get("component", "")
+            assert one["Summary"] == row.get("defect_summary", "")
+            assert one["Remedy"] == row.get("corrective_action", "")
+            assert bool(one["parkIt"]) == (row["do_not_drive"] == "Yes")
+            assert isinstance(one["overTheAirUpdate"], bool)
+
+
+@pytest.mark.parametrize(("name", "times"), [("one recall", 1), ("eight recalls", 8)])
+def test_recalls_stand_in_where_there_are_few_rows(recalls, page, replica, name, times):
+    """They are rows of the dataset, too, and stay from day to day unless they are retracted."""
+    vin = examples(7)[name]
+    body = recalls(vin).json()
+    assert (body["Count"], len(body["results"])) == (times, times)
+    ids = {one["NHTSACampaignNumber"] for one in body["results"]}
+    assert len(ids) == times
+    assert ids <= {row["nhtsa_id"] for row in page()}
+    assert {one["Model"] for one in body["results"]} == {decode(vin)["Model"].upper()}
+    replica.day = 40
+    later = {one["NHTSACampaignNumber"] for one in recalls(vin).json()["results"]}
+    assert later == ids & {row["nhtsa_id"] for row in page()}
+
+
+def test_flags_are_null_now_and_then(recalls):
+    found = [one["parkIt"] for vin in vins(7, 60) for one in recalls(vin).json()["results"]]
+    assert {None, False} <= set(found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"make": "NOBODY"}, {"make": "OSTERWICK"}, {"modelYear": "9" * 5_000}, {"modelYear": "x"}],
+)
+def test_no_recalls_is_400_with_an_empty_list(recalls, replica, change):
+    name = "eight recalls" if change else "no recalls"
+    answer = recalls(examples(7)[name], **change)
+    assert (answer.status_code, answer.json()["Count"]) == (400, 0)
+    assert answer.json()["results"] == []
+    replica.rows = 0
+    assert recalls(examples(7)["eight recalls"]).json()["results"] == []
+
+
+@pytest.mark.parametrize("missing", ["make", "model", "modelYear"])
+def test_a_missing_parameter_is_400_without_results(recalls, missing):
+    answer = recalls(examples(7)["eight recalls"], **{missing: " "})
+    assert answer.status_code == 400
+    assert "results" not in answer.json()
+    assert missing in answer.json()["message"]
+
+
+def test_case_does_not_matter(recalls):
+    vin = examples(7)["eight recalls"]
+    car = decode(vin)
+    written = recalls(vin, make=car["Make"].lower(), model=car["Model"].swapcase())
+    assert written.json() == recalls(vin).json()

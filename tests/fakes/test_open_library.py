@@ -1,0 +1,236 @@
+"""Open Library as a client sees it: its pages, its authors, its manners."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+import requests
+
+from fakes.made_up_books import BIG, SMALL, complete_author, library
+from fakes.made_up_curiosities import AUTHORS, SUBJECT, WORKS
+
+CONTACT = {"User-Agent": "headwaters/0.1 (+https://headwaters.example)"}
+
+
+@pytest.fixture
+def api(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+    def ask(path, params=None, headers=CONTACT, **more):
+        return requests.get(recalls_url + path, params, headers=headers, timeout=30, **more)
+
+    return ask
+
+
+@pytest.fixture
+def books(api):
+    def ask(subject, limit=1000, offset=0):
+        params = {"limit": limit, "offset": offset}
+        return api(f"/subjects/{subject}.json", params).json()["works"]
+
+    return ask
+
+
+@pytest.fixture
+def records(api):
+    return lambda *keys: api("/api/get_many", {"keys": json.dumps(keys)}).json()["result"]
+
+
+def test_a_subject_says_what_it_is(api):
+    answer = api("/subjects/love.json").json()
+    works = answer.pop("works")
+    assert answer == {
+        "key": "/subjects/love",
+        "name": "love",
+        "subject_type": "subject",
+        "work_count": 7,
+    }
+    assert len(works) == 7
+    assert set(works[0]) >= {
+        *("key", "title", "edition_count", "cover_id", "cover_edition_key", "subject"),
+        *("ia_collection", "authors", "first_publish_year", "ia", "has_fulltext"),
+    }
+    assert set(works[0]["authors"][0]) == {"key", "name"}
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind"),
+    [("children's_fiction", "subject"), ("person:harry_potter", "person"), ("français", "subject")],
+)
+def test_subjects_of_other_kinds_and_spellings_have_books(api, subject, kind):
+    answer = api(f"/subjects/{subject}.json").json()
+    assert (answer["work_count"], answer["subject_type"]) == (7, kind)
+
+
+@pytest.mark.parametrize(
+    ("limit", "offset", "found"), [(0, 0, 0), (1000, 0, 620), (500, 500, 120), (5, 620, 0)]
+)
+def test_pages_end_where_the_subject_ends(books, limit, offset, found):
+    assert len(books(BIG, limit, offset)) == found
+
+
+def test_a_page_has_twelve_books_by_default_and_a_thousand_at_most(api):
+    answer = api(f"/subjects/{BIG}.json").json()
+    assert (len(answer["works"]), answer["work_count"]) == (12, 620)
+    refused = api(f"/subjects/{BIG}.json", {"limit": 1001})
+    assert refused.status_code == 422
+    assert refused.json()["detail"][0]["loc"] == ["query", "limit"]
+
+
+def test_an_unknown_subject_is_an_empty_answer(api):
+    answer = api("/subjects/no_such_subject.json")
+    assert (answer.status_code, answer.json()["work_count"], answer.json()["works"]) == (200, 0, [])
+
+
+def test_upper_case_is_redirected_and_loses_the_query(api):
+    answer = api("/subjects/Data_Mining.json", {"limit": 50}, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (301, "/subjects/data_mining.json")
+    assert len(api("/subjects/Data_Mining.json", {"limit": 50}).json()["works"]) == 12
+
+
+def test_pages_overlap_unless_told_otherwise(books, replica):
+    """Books of as many editions change places from page to page."""
+    pages = [books(BIG, 200, offset) for offset in range(0, 620, 200)]
+    keys = [work["key"] for page in pages for work in page]
+    assert len(keys) == 620
+    assert len(set(keys)) < 600
+    replica.reset()
+    assert [books(BIG, 200, offset) for offset in range(0, 620, 200)] == pages
+    replica.open_library.dials.shuffles = False
+    steady = [work for o in range(0, 620, 200) for work in books(BIG, 200, o)]
+    assert len({work["key"] for work in steady}) == 620
+    counts = [work["edition_count"] for work in steady]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_two_subjects_share_books(books):
+    both = {work["key"]: work for work in books(SMALL)}
+    shared = [work for work in books(BIG) if work["key"] in both]
+    assert len(shared) == 2
+    assert [both[work["key"]] for work in shared] == shared
+
+
+def test_an_unknown_author_is_absent(records):
+    found = records("/authors/OL7000013A", "/authors/OL7000017A")
+    assert list(found) == ["/authors/OL7000017A"]
+    record = found["/authors/OL7000017A"]
+    assert record["type"] == {"key": "/type/author"}
+    assert (record["name"], record["birth_date"]) == ("Old Master", "ca. 384 BC")
+
+
+def test_every_author_of_the_big_subject_is_known(books, records):
+    """Nine hundred, of whom some share a name and some were merged into others."""
+    keys = sorted({a["key"] for work in books(BIG) for a in work["authors"]})
+    found: dict = {}
+    for start in range(0, len(keys), 200):
+        found |= records(*keys[start : start + 200])
+    assert (len(keys), found.keys()) == (900, set(keys))
+    merged = [r for r in found.values() if r["type"]["key"] == "/type/redirect"]
+    assert len(merged) > 5
+    assert all(r["location"] in found for r in merged)
+    names = [r["name"] for r in found.values() if "name" in r]
+    assert len(set(names)) < len(names)
+    assert {type(r["bio"]) for r in found.values() if "bio" in r} == {str, dict}
+
+
+@pytest.mark.parametrize("keys", ["[", '{"a": 1}', "[1]", '"/authors/OL1A"'])
+def test_wrong_keys_are_refused(api, keys):
+    answer = api("/api/get_many", {"keys": keys})
+    assert (answer.status_code, answer.json()["status"]) == (400, "fail")
+
+
+def test_too_long_a_request_line_is_414(api):
+    keys = json.dumps([f"/authors/OL{number}A" for number in range(1000, 1900)])
+    assert api("/api/get_many", {"keys": keys}).status_code == 414
+
+
+def test_every_oddity_is_in_its_subject(books):
+    found = {work["key"]: work for work in books(SUBJECT)}
+    assert len(found) == len(WORKS) == 32
+    for work in WORKS.values():
+        assert work.items() <= found[work["key"]].items()
+    assert "title" not in WORKS["no_title"]
+    assert WORKS["no_year"]["first_publish_year"] is None
+    assert WORKS["no_authors"]["authors"] == []
+    assert len(WORKS["long_title"]["title"]) == 5_200
+    key = WORKS["deleted_author"]["authors"][0]["key"]
+    assert complete_author(key, AUTHORS[key])["type"] == {"key": "/type/delete"}
+
+
+@pytest.mark.parametrize(
+    ("name", "ends_at"),
+    [
+        ("merged", "Anna Quillstow"),
+        ("merged_twice", "Anna Quillstow"),
+        *((name, None) for name in ("merged_into_nothing", "merged_in_a_circle")),
+        *((name, None) for name in ("merged_into_itself", "merged_into_a_work")),
+    ],
+)
+def test_merged_authors_lead_to_a_person_or_nowhere(records, name, ends_at):
+    key = WORKS[name]["authors"][0]["key"]
+    for _ in range(5):
+        record = records(key).get(key, {})
+        key = record.get("location", key)
+    assert record.get("name") == ends_at
+
+
+def test_a_day_loses_a_book_and_gains_two(books, replica):
+    before, small = ({work["key"]: work for work in books(name)} for name in (BIG, SMALL))
+    replica.day = 2
+    after = {work["key"]: work for work in books(BIG)}
+    [lost] = before.keys() - after.keys()
+    assert lost in small
+    assert {work["key"] for work in books(SMALL)} == small.keys()
+    assert len(after.keys() - before.keys()) == 2
+    more = [k for k in before.keys() & after.keys() if before[k] != after[k]]
+    assert {after[k]["edition_count"] - before[k]["edition_count"] for k in more} >= {1}
+
+
+@pytest.mark.parametrize("day", [1, 2, 366])
+def test_the_library_is_whole_on_each_day(day):
+    """No subject names a book that is not there, no day changes an oddity or another day."""
+    held = library(3, day)
+    odd = {work["key"] for work in WORKS.values()}
+    for keys in held.subjects.values():
+        assert len(set(keys)) == len(keys)
+        for key in set(keys) - odd:
+            assert {a["key"] for a in held.works[key]["authors"]} <= held.authors.keys()
+    assert {key: held.authors[key] for key in AUTHORS} == AUTHORS
+    library.cache_clear()
+    assert library(3, day) == held != library(4, day)
+
+
+def test_titles_need_quoting():
+    titles = [work.get("title", "") for work in library(3, 1).works.values()]
+    for mark in ('"', ",", "\n", "\r", "\t", "=", "É", "数", "\U0001f4da"):
+        assert any(mark in title for title in titles), mark
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows([title] for title in titles)
+    read = csv.reader(io.StringIO(written.getvalue(), newline=""))
+    assert [row[0] if row else "" for row in read] == titles
+
+
+@pytest.mark.parametrize("path", ["/subjects/love.json", "/api/get_many"])
+def test_anonymous_scripts_are_refused_with_a_page(api, path):
+    answer = api(path, headers={"User-Agent": requests.utils.default_user_agent()})
+    assert answer.status_code == 403
+    assert answer.headers["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("agent", "allowed"),
+    [("curl/8.5.0", 1), (CONTACT["User-Agent"], 3), ("headwaters (someone@headwaters.example)", 3)],
+)
+def test_asking_too_fast_is_429_until_a_second_has_passed(api, replica, agent, allowed):
+    now = 100.0
+    replica.open_library.clock = lambda: now
+    headers = {"User-Agent": agent}
+    assert {api("/subjects/love.json", headers=headers).status_code for _ in range(5)} == {200}
+    replica.open_library.dials.limited = True
+    answers = [api("/subjects/love.json", headers=headers) for _ in range(allowed + 2)]
+    assert [a.status_code for a in answers] == [200] * allowed + [429] * 2
+    assert answers[-1].json()["status"] == 429
+    assert "Retry-After" not in answers[-1].headers
+    for now, status in ((100.9, 429), (101.0, 200)):  # noqa: B007 - the clock reads it
+        assert api("/subjects/love.json", headers=headers).status_code == status

@@ -1,0 +1,209 @@
+"""The fake recalls API answers as APIS.md section 1 says the real one does."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+
+import pytest
+import requests
+
+from fakes.recalls_table import TYPES
+from tests.fakes.conftest import PAGE
+
+CENSUS = {
+    "$select": "date_extract_y(report_received_date) AS year, count(*) AS recalls",
+    "$group": "year",
+    "$order": "year",
+    "$limit": 1000,
+}
+NINETIES = (
+    "report_received_date >= '1990-01-01T00:00:00' AND report_received_date < '2000-01-01T00:00:00'"
+)
+
+
+def day(row):
+    return row["report_received_date"]
+
+
+def test_a_page_has_the_layout_of_the_publisher(ask):
+    body = ask({"$limit": 3}).text
+    assert re.fullmatch(r"\[\{.*\}\n,\{.*\}\n,\{.*\}\n\]\n", body)
+    assert ask({"$limit": 0}).text == "[]\n"
+    assert len(ask().json()) == 1000
+
+
+def test_every_value_is_a_string_except_the_link(page):
+    rows = page()
+    assert any("completion_rate" not in row for row in rows)
+    for row in rows:
+        assert row.pop("recall_link") == {
+            "url": f"https://www.nhtsa.gov/recalls?nhtsaId={row['nhtsa_id']}",
+            "description": "Go to Recall",
+        }
+        assert all(isinstance(value, str) and value for value in row.values())
+
+
+def test_system_fields_come_only_when_asked_for(ask):
+    system = {":id", ":created_at", ":updated_at", ":version"}
+    assert not system & set(ask({"$limit": 1}).json()[0])
+    assert system < set(ask({"$limit": 1, "$select": ":*,*"}).json()[0])
+
+
+@pytest.mark.parametrize("size", [399, 400, 1199, 1200, 1201])
+def test_pages_in_order_neither_repeat_nor_lose_a_row(ask, size):
+    pages = [
+        ask(PAGE | {"$limit": size, "$offset": offset}).json() for offset in range(0, 1201, size)
+    ]
+    rows = [row for rows in pages for row in rows]
+    assert len({row[":id"] for row in rows}) == len(rows) == 1200
+    assert [row["nhtsa_id"] for row in rows] == sorted(row["nhtsa_id"] for row in rows)
+
+
+def test_pages_without_a_whole_order_repeat_and_lose_rows(ask):
+    ids = [
+        row["nhtsa_id"]
+        for offset in range(0, 1200, 300)
+        for row in ask({"$limit": 300, "$offset": offset}).json()
+    ]
+    assert (len(ids), len(set(ids)) < 1200) == (1200, True)
+    first, again = (ask({"$order": "do_not_drive", "$limit": 2000}).json() for _ in "ab")
+    flags = [row["do_not_drive"] for row in first]
+    assert flags == sorted(flags)
+    assert first != again
+
+
+def test_the_body_is_gzipped_when_asked(ask):
+    plain = ask(PAGE, Accept_Encoding="identity")
+    assert "Content-Encoding" not in plain.headers
+    with requests.get(plain.url, stream=True, timeout=30) as packed:
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(packed.raw.read(decode_content=False)) == plain.content
+
+
+def test_headers_say_columns_time_and_source(ask):
+    first, second = ask(PAGE).headers, ask({"$select": "count(*)"}).headers
+    fields, types = (json.loads(first[f"X-SODA2-{name}"]) for name in ("Fields", "Types"))
+    assert dict(zip(fields, types, strict=True)) == TYPES
+    for headers in (first, second):
+        assert headers["Last-Modified"] == headers["X-SODA2-Truth-Last-Modified"]
+        assert headers["Last-Modified"] == "Sun, 28 Jun 2026 09:30:43 GMT"
+        assert headers["X-Made-Up"] == "seed=7"
+        assert headers["X-SODA2-Data-Out-Of-Date"] == "false"
+    assert first["ETag"] != second["ETag"]
+    assert ask(PAGE).headers["ETag"] == first["ETag"]
+
+
+def test_the_census_counts_every_year(ask, page):
+    answer = ask(CENSUS)
+    census = {int(row["year"]): int(row["recalls"]) for row in answer.json()}
+    assert list(census) == sorted(census)
+    assert census == Counter(int(day(row)[:4]) for row in page())
+    assert json.loads(answer.headers["X-SODA2-Fields"]) == ["year", "recalls"]
+
+
+@pytest.mark.parametrize(
+    ("where", "matches"),
+    [
+        (NINETIES, lambda row: day(row)[:3] == "199"),
+        (f"({NINETIES}) OR report_received_date IS NULL", lambda row: day(row)[:3] == "199"),
+        ("report_received_date != '2020-06-15'", lambda row: day(row)[:10] != "2020-06-15"),
+        (
+            "date_extract_y(report_received_date) IN (2019, 2021)",
+            lambda row: day(row)[:4] in {"2019", "2021"},
+        ),
+        ("component IS NULL", lambda row: "component" not in row),
+        ("component is  not null", lambda row: "component" in row),
+        ("completion_rate > 50", lambda row: float(row.get("completion_rate", 0)) > 50),
+        ("completion_rate >= '100'", lambda row: row.get("completion_rate") == "100"),
+        (
+            "do_not_drive = 'Yes' OR recall_type = 'Tire' AND fire_risk_when_parked = 'No'",
+            lambda row: (
+                row["do_not_drive"] == "Yes"
+                or (row["recall_type"] == "Tire" and row["fire_risk_when_parked"] == "No")
+            ),
+        ),
+        ("subject = 'It''s not there'", lambda _: False),
+    ],
+)
+def test_a_condition_selects_its_rows(page, count, where, matches):
+    expected = [row["nhtsa_id"] for row in page() if matches(row)]
+    assert [row["nhtsa_id"] for row in page(where)] == expected
+    assert count(where) == len(expected)
+
+
+def test_groups_are_counted_and_sorted_by_several_keys(ask, page):
+    found = ask(
+        {
+            "$select": "component, count(*) AS n",
+            "$group": "component",
+            "$order": "n DESC, component ASC",
+        }
+    ).json()
+    totals = Counter(row.get("component") for row in page())
+    assert {row.get("component"): int(row["n"]) for row in found} == totals
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"$q": "brakes"},
+        {"color": "red"},
+        {"$select": "color"},
+        {"$select": "count("},
+        {"$select": "manufacturer, count(*)"},
+        {"$select": "sum(potentially_affected)"},
+        {"$where": "color = 'red'"},
+        {"$where": "nhtsa_id ="},
+        {"$where": "nhtsa_id = '24V436000"},
+        {"$where": "nhtsa_id LIKE '24%'"},
+        {"$where": "(nhtsa_id = 'a'"},
+        {"$where": "nhtsa_id = 'a'; DROP TABLE recalls"},
+        {"$where": "completion_rate > 'much'"},
+        {"$where": "report_received_date > 'yesterday'"},
+        {"$where": "manufacturer = 5"},
+        {"$where": "NOT nhtsa_id = 'a'"},
+        {"$where": "date_extract_y(subject) = 2019"},
+        {"$where": ""},
+        {"$order": "color"},
+        {"$order": "nhtsa_id sideways"},
+        {"$group": "color"},
+        {"$limit": "-1"},
+        {"$limit": "many"},
+        {"$offset": "1.5"},
+        [("$limit", "1"), ("$limit", "2")],
+    ],
+)
+def test_any_other_query_is_malformed(ask, params):
+    """400 with the publisher's code and the query."""
+    answer = ask(params)
+    assert answer.status_code == 400
+    body = answer.json()
+    assert (body["code"], body["error"]) == ("query.compiler.malformed", True)
+    assert body["message"]
+    assert body["data"]["query"]
+
+
+def test_another_dataset_is_missing(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+    for path in ("/resource/aaaa-bbbb.json", "/api/views/aaaa-bbbb.json"):
+        answer = requests.get(recalls_url + path, timeout=30)
+        assert (answer.status_code, answer.json()["code"]) == (404, "dataset.missing")
+
+
+def test_the_view_describes_the_columns(recalls_url, replica):
+    replica.day = 2
+    view = requests.get(f"{recalls_url}/api/views/6axg-epim.json", timeout=30).json()
+    named = {column["fieldName"]: column["dataTypeName"] for column in view["columns"]}
+    assert named.keys() == {name for name in TYPES if not name.startswith(":")}
+    assert named["report_received_date"] == "calendar_date"
+    assert view["rowsUpdatedAt"] == 1_782_725_443
+
+
+def test_a_wrong_token_is_refused(ask, replica):
+    refused = ask(X_App_Token="wrong")
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert ask(X_App_Token="local-token").status_code == ask(X_Api_Key="any").status_code == 200
+    replica.valid_tokens = {"another"}
+    assert ask(X_App_Token="local-token").status_code == 403

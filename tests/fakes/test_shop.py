@@ -1,0 +1,269 @@
+"""The fake shop answers as the public one does, and misbehaves as its dials say."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from fakes.made_up_products import CATEGORIES, products
+
+NEW = {
+    "name": "Reader",
+    "email": "reader@example.org",
+    "password": "secret1",
+    "avatar": "https://example.org/a.png",
+}
+MIDNIGHT = datetime(2026, 11, 1, tzinfo=UTC)
+USUAL = list(CATEGORIES.values())
+
+
+@pytest.fixture
+def shop(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+    def ask(method, path, **more):
+        return requests.request(method, f"{recalls_url}/api/v1{path}", timeout=30, **more)
+
+    return ask
+
+
+@pytest.fixture
+def signed_in(shop, replica):
+    """The tokens of a new user, made at midnight."""
+    replica.date = MIDNIGHT
+    shop("POST", "/users", json=NEW)
+    return shop("POST", "/auth/login", json=NEW).json()
+
+
+def profile(shop, token):
+    return shop("GET", "/auth/profile", headers={"Authorization": f"Bearer {token}"})
+
+
+def refreshed(shop, token):
+    return shop("POST", "/auth/refresh-token", json={"refreshToken": token})
+
+
+def listed(shop, **params):
+    answer = shop("GET", "/products", params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def ids(products):
+    return [product["id"] for product in products]
+
+
+def prices(shop):
+    return {p["id"]: p.get("price", "missing") for p in listed(shop)}
+
+
+def names(shop):
+    return [category["name"] for category in shop("GET", "/categories").json()]
+
+
+def pages(shop, limit=5):
+    """Page after page of shoes until one is not full."""
+    found = [listed(shop, categoryId=4, offset=0, limit=limit)]
+    while len(found[-1]) == limit:
+        found.append(listed(shop, categoryId=4, offset=len(found) * limit, limit=limit))
+    return found
+
+
+def test_a_new_user_signs_in(shop):
+    refused = shop("POST", "/auth/login", json=NEW)
+    assert refused.status_code == 401
+    assert refused.json() == {"message": "Unauthorized", "statusCode": 401}
+    made = shop("POST", "/users", json=NEW)
+    assert (made.status_code, made.json()["id"], made.json()["role"]) == (201, 1, "customer")
+    answer = shop("POST", "/auth/login", json=NEW)
+    assert answer.status_code == 201
+    seen = profile(shop, answer.json()["access_token"])
+    assert (seen.status_code, seen.json()["email"]) == (200, NEW["email"])
+
+
+def test_a_second_user_of_an_email_cannot_sign_in(shop):
+    for password in ("first1", "second2"):
+        assert shop("POST", "/users", json=NEW | {"password": password}).status_code == 201
+    assert ids(shop("GET", "/users").json()) == [1, 2]
+    for password, status in (("first1", 201), ("second2", 401)):
+        assert shop("POST", "/auth/login", json=NEW | {"password": password}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"password": "abc"}, "password must be longer than or equal to 4 characters"),
+        ({"password": "with space"}, "password must contain only letters and numbers"),
+        ({"email": "reader"}, "email must be an email"),
+        ({"name": ""}, "name should not be empty"),
+        ({"avatar": "picture"}, "avatar must be a URL address"),
+    ],
+)
+def test_a_wrong_new_user_is_refused_with_a_reason(shop, change, message):
+    answer = shop("POST", "/users", json=NEW | change)
+    expected = {"message": [message], "error": "Bad Request", "statusCode": 400}
+    assert (answer.status_code, answer.json()) == (400, expected)
+    assert shop("POST", "/users", data=b"{broken").status_code == 400
+    assert shop("GET", "/users").json() == []
+
+
+def test_tokens_expire_by_the_clock(shop, replica, signed_in):
+    """Access after twenty days, refresh after ten hours."""
+    for age, status in ((timedelta(hours=10, seconds=-1), 201), (timedelta(hours=10), 401)):
+        replica.date = MIDNIGHT + age
+        answer = refreshed(shop, signed_in["refresh_token"])
+        assert answer.status_code == status
+        assert not set(answer.json().values()) & set(signed_in.values())
+    for age, status in ((timedelta(days=20, seconds=-1), 200), (timedelta(days=20), 401)):
+        replica.date = MIDNIGHT + age
+        assert profile(shop, signed_in["access_token"]).status_code == status
+
+
+def test_a_token_is_good_for_its_own_use_only(shop, signed_in):
+    assert refreshed(shop, signed_in["access_token"]).status_code == 401
+    assert profile(shop, signed_in["refresh_token"]).status_code == 401
+    head, claims, signature = signed_in["access_token"].split(".")
+    for bad in (f"{head}.{claims}x.{signature}", f"{head}.{claims}.", "a.b.c", ""):
+        assert profile(shop, bad).status_code == 401
+        assert refreshed(shop, bad).status_code == (400 if not bad else 401)
+    basic = {"Authorization": f"Basic {signed_in['access_token']}"}
+    assert shop("GET", "/auth/profile", headers=basic).status_code == 401
+
+
+def test_tokens_of_a_forgotten_user_are_refused(shop, replica, signed_in):
+    replica.shop.accounts.users.clear()
+    answer = profile(shop, signed_in["access_token"])
+    assert (answer.status_code, answer.json()["name"]) == (400, "EntityNotFoundError")
+    assert refreshed(shop, signed_in["refresh_token"]).status_code == 401
+
+
+def test_a_cut_answer_leaves_a_user_behind(shop, replica):
+    replica.fault("cut", only="/users")
+    with pytest.raises(requests.RequestException):
+        shop("POST", "/users", json=NEW)
+    replica.fault("503", only="/users")
+    assert shop("POST", "/users", json=NEW).status_code == 503
+    assert len(shop("GET", "/users").json()) == 1
+
+
+def test_products_have_the_shape_of_the_public_shop(shop):
+    product = next(p for p in listed(shop) if "slug" in p)
+    assert list(product) == [
+        *("id", "title", "slug", "price", "description", "category", "images"),
+        *("creationAt", "updatedAt"),
+    ]
+    assert product["category"] in shop("GET", "/categories").json()
+
+
+def test_limit_counts_only_together_with_offset(shop):
+    whole = sorted(ids(listed(shop, categoryId=4)))
+    for params in ({"limit": 3}, {"offset": 3}, {"offset": 0, "limit": 0}):
+        assert sorted(ids(listed(shop, categoryId=4, **params))) == whole
+    assert len(listed(shop, categoryId=4, offset=0, limit=3)) == 3
+    assert listed(shop, categoryId=4, offset=len(whole), limit=3) == []
+    assert shop("GET", "/products?offset=x&limit=1").status_code == 400
+
+
+def test_an_unknown_category_is_empty_and_none_is_everything(shop):
+    assert listed(shop, categoryId=99) == []
+    assert len(listed(shop)) == len(listed(shop, categoryId=0)) == 60
+
+
+def test_pages_of_one_listing_fit_together(shop, replica):
+    first, second = ([n for page in pages(shop) for n in ids(page)] for _ in range(2))
+    assert sorted(first) == sorted(second) == sorted(ids(listed(shop, categoryId=4)))
+    assert first != second
+    assert first != sorted(first)
+    replica.reset()
+    assert [n for page in pages(shop) for n in ids(page)] == first
+
+
+def test_pages_can_be_shuffled_between(shop, replica):
+    replica.shop.dials.shuffles_between_pages = True
+    found = [n for page in pages(shop, limit=4) for n in ids(page)]
+    assert len(set(found)) < len(found)
+
+
+def test_a_product_can_come_on_two_pages(shop, replica):
+    replica.shop.dials.repeats_over_pages = True
+    first, second, *others = pages(shop)
+    assert first[-1] == second[0]
+    found = ids([*first, *second, *(product for page in others for product in page)])
+    assert set(found) == set(ids(listed(shop, categoryId=4)))
+    assert len(found) == len(set(found)) + 1
+
+
+def test_the_category_can_be_renamed_doubled_or_gone(shop, replica):
+    assert names(shop) == USUAL
+    replica.shop.dials.shoes = "Zapatos"
+    assert names(shop) == [*USUAL[:3], "Zapatos", USUAL[4]]
+    assert {p["category"]["name"] for p in listed(shop, categoryId=4)} == {"Zapatos"}
+    replica.shop.dials.shoes = None
+    assert names(shop) == [*USUAL[:3], USUAL[4]]
+    assert listed(shop, categoryId=4) == []
+    replica.shop.dials.shoes, replica.shop.dials.second_shoes = "Shoes", True
+    assert names(shop) == [*USUAL, "Shoes"]
+
+
+@pytest.mark.parametrize(
+    ("price", "seen"),
+    [
+        *(("null", None), ("zero", 0), ("negative", -7), ("text", "39 dollars")),
+        *(("fractional", 39.99), ("missing", "missing")),
+    ],
+)
+def test_one_price_can_be_wrong(shop, replica, price, seen):
+    before = prices(shop)
+    replica.shop.dials.price = price
+    after = prices(shop)
+    changed = [number for number in before if after[number] != before[number]]
+    assert [after[number] for number in changed] == [seen]
+    assert changed[0] in ids(listed(shop, categoryId=4))
+
+
+def test_strangers_write_between_two_requests(shop, replica):
+    before = prices(shop)
+    replica.shop.dials.strangers = 3
+    after = [prices(shop) for _ in range(3)]
+    assert before != after[0] != after[1] != after[2]
+    assert max(after[2]) > 50_000
+    assert before.keys() - after[2].keys()
+
+
+@pytest.mark.parametrize("day", [2, 3, 40])
+def test_each_day_changes_the_shoes(day):
+    """Two prices and a title are other than the day before, one pair is gone and one is new."""
+    before, after = (
+        {p["id"]: p for p in products(1, d) if p["category"] == 4} for d in (day - 1, day)
+    )
+    both = before.keys() & after.keys()
+    assert len(before.keys() - after.keys()) == len(after.keys() - before.keys()) == 1
+    changed = {
+        key: {n for n in both if before[n][key] != after[n][key]}
+        for key in ("price", "title", "updatedAt")
+    }
+    assert (len(changed["price"]), len(changed["title"])) == (2, 1)
+    assert changed["price"] | changed["title"] == changed["updatedAt"]
+
+
+def test_the_quirks_of_the_public_shop_are_there():
+    found = products(1, 1)
+    assert {type(product["price"]) for product in found} == {int}
+    assert 0 < sum("slug" not in product for product in found) < 15
+    broken = [product["images"] for product in found if product["images"][0].startswith('["')]
+    assert any(len(images) > 1 and images[-1].endswith('"]') for images in broken)
+    assert {'"', ",", ";", "'", "👟"} <= set("".join(p["title"] for p in found))
+    text = io.StringIO()
+    csv.writer(text).writerows([p["title"], p["description"]] for p in found)
+    assert len(list(csv.reader(io.StringIO(text.getvalue(), newline="")))) == 60
+
+
+def test_no_id_is_given_twice():
+    gone: set[int] = set()
+    for day in range(2, 60):
+        today = set(ids(products(1, day)))
+        assert not today & gone
+        gone |= set(ids(products(1, day - 1))) - today
+    assert len(gone) == 58

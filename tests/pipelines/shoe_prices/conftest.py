@@ -1,0 +1,83 @@
+"""The shop and the ECB on a Friday evening, without waits between attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fakes.control import Control
+from include.lake.store import Store
+from include.shoe_prices.ecb import Ecb, asked_days
+from include.shoe_prices.pipeline import run
+from include.shoe_prices.shop import Shop
+from include.shoe_prices.sign_in import Account, Tokens
+
+ACCOUNT = Account("buyer@example.com", "secretword7", "Buyer", "https://example.com/a.png")
+EVENING = datetime(2026, 11, 20, 17, tzinfo=UTC)  # a Friday; its rate is there
+RunOn = Callable[..., dict[str, Any]]
+
+
+@dataclass
+class Memory:
+    """A store of tokens that lasts as long as a test."""
+
+    tokens: Tokens | None = None
+    saved: list[Tokens] = field(default_factory=list)
+
+    def load(self) -> Tokens | None:
+        return self.tokens
+
+    def save(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+        self.saved.append(tokens)
+
+
+@pytest.fixture
+def world(replica: Control, monkeypatch: pytest.MonkeyPatch) -> Control:
+    """The fakes, whose clock may differ from this machine's."""
+    monkeypatch.setattr("include.http.client.sleep", lambda _: None)
+    monkeypatch.setattr("include.http.response.MAX_CLOCK_DIFFERENCE", timedelta(days=10_000))
+    replica.date = EVENING
+    return replica
+
+
+@pytest.fixture
+def tokens() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def shop(recalls_url: str, world: Control, tokens: Memory) -> Shop:
+    assert world.now == EVENING
+    return Shop(recalls_url, ACCOUNT, tokens)
+
+
+@pytest.fixture
+def ecb(recalls_url: str, world: Control) -> Ecb:
+    assert world.now == EVENING
+    return Ecb(recalls_url)
+
+
+@pytest.fixture
+def run_on(
+    recalls_url: str, world: Control, tokens: Memory, ecb: Ecb, store: Store
+) -> Callable[..., Any]:
+    """A whole run on a day of November 2026, by the clock of the fakes."""
+
+    def run_on(
+        day: int = 20,
+        *,
+        rate_date: str | None = None,
+        start_date: str | None = None,
+        end_date: str | None = None,
+        **options: Any,
+    ) -> Any:
+        world.date = EVENING.replace(day=day)
+        days = asked_days(f"2026-11-{day:02}", rate_date, start_date, end_date)
+        return run(Shop(recalls_url, ACCOUNT, tokens), ecb, store, days, **options)
+
+    return run_on

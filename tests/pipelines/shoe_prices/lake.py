@@ -1,0 +1,60 @@
+"""What a run left in the bucket."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+
+from include.lake.keys import Keys
+from include.lake.store import Store
+from include.lake.table import load_version
+
+PRODUCTS, PRICES = Keys("shoe_products"), Keys("shoe_prices")
+FRIDAY, MONDAY = "2026-11-20", "2026-11-23"
+
+
+def plain(store: Store, name: str) -> bytes:
+    return store.get(PRICES.plain(name))
+
+
+def rows_of(store: Store, name: str = "latest.parquet") -> list[dict[str, Any]]:
+    return pq.read_table(io.BytesIO(plain(store, name))).to_pylist()
+
+
+def published(store: Store) -> dict[str, bytes]:
+    """Everything but what only one run needs, and candidate files that no version names."""
+    mine = {
+        keys.table_file(part["path"])
+        for keys in (PRODUCTS, PRICES)
+        for part in load_version(store, keys.table).parts.values()
+    }
+    found = [
+        key
+        for key in store.list("")
+        if not any(f"/{folder}/" in key for folder in ("raw", "staging", "quarantine"))
+        and (not key.endswith(".parquet") or "/table/" not in key or key in mine)
+    ]
+    return {key: store.get(key) for key in found}
+
+
+def versions(store: Store) -> tuple[int, int]:
+    """Of the products and of the prices."""
+    return tuple(load_version(store, keys.table).number for keys in (PRODUCTS, PRICES))
+
+
+def delta_rows(store: Store, table: str) -> list[dict[str, Any]]:
+    if load_version(store, table).handle is None:
+        return []
+    found = DeltaTable(store.url(table), storage_options=store.options).to_pyarrow_table()
+    return pa.table(found).to_pylist()
+
+
+def events(store: Store) -> list[tuple[Any, ...]]:
+    """What the ledger has of the products."""
+    names = ("version", "event", "id", "field", "old", "new")
+    rows = delta_rows(store, PRODUCTS.ledger)
+    return sorted((tuple(row[name] for name in names) for row in rows), key=str)

@@ -1,0 +1,222 @@
+"""What the shop changed from read to read: edits, losses, quarantine, other categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from fakes.control import Control
+from include.data.checks import CannotWaive, ChecksFailed
+from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
+from include.data.events import apply_events
+from include.data.tables import concat, from_parquet
+from include.errors import PermanentError
+from include.lake.ledger import read_events
+from include.lake.staging import read_table_file
+from include.lake.store import Store
+from include.lake.table import load_version
+from include.shoe_prices.contract import SHOE_PRODUCTS
+from tests.pipelines.shoe_prices.conftest import RunOn
+from tests.pipelines.shoe_prices.lake import (
+    FRIDAY,
+    PRODUCTS,
+    events,
+    published,
+    rows_of,
+    versions,
+)
+
+
+def leave_out(monkeypatch: pytest.MonkeyPatch, world: Control, count: int) -> None:
+    products = world.shop.products
+
+    def fewer(*asked: Any) -> Any:
+        shoes = [p["id"] for p in products(*asked) if p["category"]["name"] == "Shoes"]
+        return [p for p in products(*asked) if p["id"] not in shoes[:count]]
+
+    monkeypatch.setattr(world.shop, "products", fewer)
+
+
+def products_at(store: Store, number: int) -> pa.Table:
+    version = load_version(store, PRODUCTS.table, number)
+    return read_table_file(store, SHOE_PRODUCTS, version.parts[""]["path"])
+
+
+def test_changed_prices_rewrite_the_day(run_on: RunOn, store: Store, world: Control) -> None:
+    run_on(20)
+    before = {row["id"]: row for row in rows_of(store)}
+    world.day = 2
+    assert run_on(20)["prices"]["version"] == 2
+    after = {row["id"]: row for row in rows_of(store, f"{FRIDAY}.parquet")}
+    assert len(after) == len(rows_of(store, f"{FRIDAY}.parquet")) == 14
+    both = after.keys() & before.keys()
+    assert len([k for k in both if after[k]["price_usd"] != before[k]["price_usd"]]) == 2
+
+
+def test_ledger_has_what_the_shop_changed_and_not_what_the_rate_did(
+    run_on: RunOn, store: Store, world: Control
+) -> None:
+    """Day 2 of the shop: prices, a name, a product that came and one that went."""
+    run_on(20)
+    run_on(23)  # another rate, the same shop
+    assert events(store) == []
+    old = {p["id"]: p for p in world.shop.products(7, 1) if p["category"]["id"] == 4}
+    world.day = 2
+    new = {p["id"]: p for p in world.shop.products(7, 2) if p["category"]["id"] == 4}
+    run_on(24)
+    rows = events(store)
+    assert {(r[2], r[4], r[5]) for r in rows if r[1] == EDITED and r[3] == "price_usd"} == {
+        (key, f"{old[key]['price']}.00", f"{new[key]['price']}.00")
+        for key in old.keys() & new.keys()
+        if old[key]["price"] != new[key]["price"]
+    }
+    assert {r[2] for r in rows if r[1] == PUBLISHED} == new.keys() - old.keys()
+    assert {r[2] for r in rows if r[1] == RETRACTED} == old.keys() - new.keys()
+    assert {r[3] for r in rows if r[1] == EDITED} <= {"price_usd", "title", "slug"}
+    assert {r[0] for r in rows} == {2}
+
+
+def test_ledger_replays_to_what_the_shop_sells(run_on: RunOn, store: Store, world: Control) -> None:
+    for day, november in zip((1, 2, 3, 1, 4), (16, 17, 18, 19, 20), strict=True):
+        world.day = day
+        run_on(november)
+    receipts = [load_version(store, PRODUCTS.table, number).receipt for number in range(2, 6)]
+    changes = concat(read_events(store, SHOE_PRODUCTS, receipt) for receipt in receipts)
+    replayed = apply_events(SHOE_PRODUCTS, products_at(store, 1), changes).sort_by("id")
+    expected = products_at(store, 5).select(SHOE_PRODUCTS.business_columns)
+    assert replayed.to_pylist() == expected.to_pylist()
+    assert REPUBLISHED in changes["event"].to_pylist()
+
+
+def test_shop_reset_that_renews_its_timestamps_is_no_change(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(20)
+    before, products = published(store), world.shop.products
+    renewed = dict.fromkeys(("creationAt", "updatedAt"), "2026-11-23T00:00:00.000Z")
+    monkeypatch.setattr(
+        world.shop, "products", lambda *asked: [p | renewed for p in products(*asked)]
+    )
+    receipts = run_on(20)
+    assert {receipt["outcome"] for receipt in receipts.values()} == {"unchanged"}
+    assert published(store) == before
+
+
+def test_lost_products_over_the_limit_are_refused_until_waived(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(20)
+    before = published(store)
+    leave_out(monkeypatch, world, 8)
+    with pytest.raises(ChecksFailed, match=r"products that stayed: 8 of 14 are gone .*`waive`"):
+        run_on(20)
+    assert published(store) == before
+    run_on(20, waive={"products that stayed": "the season is over"})
+    assert (versions(store), len(rows_of(store))) == ((2, 2), 6)
+    with pytest.raises(CannotWaive, match="`products that stay` is not a check"):
+        run_on(20, waive={"products that stay": "why not"})
+
+
+def test_lost_products_up_to_the_limit_are_retracted(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(20)
+    leave_out(monkeypatch, world, 7)
+    run_on(20)
+    assert len(rows_of(store)) == 7
+    assert {event for _, event, *_ in events(store)} == {RETRACTED}
+
+
+def test_category_that_the_shop_made_anew_replaces_the_old_one(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number is another one; by its name, the old products are compared and do not stay."""
+    run_on(20)
+    shop = world.shop
+    products, categories = shop.products(7, 1), shop.categories()
+
+    def renumbered(category: Any) -> Any:
+        return category | {"id": 44} if category["name"] == "Shoes" else category
+
+    def reset(*_: Any) -> Any:
+        found = [p | {"category": renumbered(p["category"])} for p in products]
+        shoes = [p["id"] for p in found if p["category"]["id"] == 44]
+        new = [p | {"id": 9000 + p["id"]} for p in found if p["id"] in shoes]
+        return [p for p in found if p["id"] not in shoes] + new
+
+    monkeypatch.setattr(shop, "categories", lambda: [renumbered(c) for c in categories])
+    monkeypatch.setattr(shop, "products", reset)
+    with pytest.raises(ChecksFailed, match="14 of 14 are gone"):
+        run_on(20)
+    run_on(20, waive={"products that stayed": "the shop was reset"})
+    assert [row["id"] > 9000 for row in rows_of(store)] == [True] * 14
+    assert {row["category_id"] for row in rows_of(store)} == {44}
+    assert {event for _, event, *_ in events(store)} == {PUBLISHED, RETRACTED}
+
+
+@pytest.mark.parametrize("price", ["missing", "null", "zero", "negative", "text", "fractional"])
+def test_quarantined_product_keeps_its_published_state_at_the_new_rate(
+    run_on: RunOn, store: Store, world: Control, price: Any
+) -> None:
+    run_on(20)
+    before = {row["id"]: row["price_usd"] for row in rows_of(store)}
+    world.shop.dials.price = price
+    products = run_on(23)["products"]
+    assert products["counts"]["quarantined"] == products["counts"]["carried_over"] == 1
+    (bad,) = from_parquet(store.get(PRODUCTS.quarantine(products["read_id"]))).to_pylist()
+    assert "price_usd: " in bad["reasons"]
+    assert {row["id"]: row["price_usd"] for row in rows_of(store)} == before
+    assert {str(row["rate_date"]) for row in rows_of(store)} == {"2026-11-23"}
+    assert events(store) == []
+
+
+def test_quarantined_product_without_earlier_state_is_not_published(
+    run_on: RunOn, store: Store, world: Control
+) -> None:
+    world.shop.dials.price = "missing"
+    assert run_on(20)["products"]["counts"]["carried_over"] == 0
+    assert len(rows_of(store)) == 13
+
+
+def test_quarantined_product_without_id_retracts_nothing(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be any of those that are missing."""
+    run_on(20)
+    products = world.shop.products
+
+    def without_id(*asked: Any) -> Any:
+        first = next(p for p in products(*asked) if p["category"]["name"] == "Shoes")
+        return [p | {"id": None} if p["id"] == first["id"] else p for p in products(*asked)]
+
+    monkeypatch.setattr(world.shop, "products", without_id)
+    run_on(23)
+    assert len(rows_of(store)) == 14
+    assert events(store) == []
+
+
+def test_other_category_lives_beside_the_shoes(run_on: RunOn, store: Store) -> None:
+    run_on(20)
+    shoes = rows_of(store)
+    run_on(20, category="clothes")
+    both = rows_of(store)
+    assert [row for row in both if row["category_id"] == 4] == shoes
+    assert len(both) == len(shoes) + 13
+    assert [row["id"] for row in both] == sorted(row["id"] for row in both)
+    assert {event for _, event, *_ in events(store)} == {PUBLISHED}
+    assert run_on(20)["prices"]["version"] is None
+    run_on(23)
+    assert len(rows_of(store)) == 14  # a day has the categories that were read for it
+
+
+def test_category_without_a_valid_product_publishes_nothing(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(20)
+    before = published(store)
+    monkeypatch.setattr(world.shop, "products", lambda *_: [])
+    with pytest.raises(PermanentError, match="no valid one"):
+        run_on(23)
+    assert published(store) == before

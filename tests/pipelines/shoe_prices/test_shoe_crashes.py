@@ -1,0 +1,119 @@
+"""A run that stopped half-way, or came late: what it leaves, and what the next run makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fakes.control import Control
+from include.lake import publish as core
+from include.lake.store import Store
+from include.shoe_prices import pipeline
+from include.shoe_prices.ecb import Ecb, asked_days
+from include.shoe_prices.shop import Shop
+from tests.pipelines.shoe_prices.conftest import RunOn
+from tests.pipelines.shoe_prices.lake import (
+    FRIDAY,
+    MONDAY,
+    PRICES,
+    events,
+    plain,
+    published,
+    rows_of,
+    versions,
+)
+
+
+def die(*_: Any, **__: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_crash_between_the_commits_is_mended_by_the_next_run(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The products are the new ones; every price is the old one, until the next run."""
+    run_on(20)
+    files = {key: body for key, body in published(store).items() if key.startswith(PRICES.folder)}
+    world.day = 2
+    original = core.publish
+    with monkeypatch.context() as killed:
+        killed.setattr(
+            core,
+            "publish",
+            lambda store, dataset, *rest, **named: (
+                die if dataset.name == "shoe_prices" else original
+            )(store, dataset, *rest, **named),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            run_on(20)
+    assert versions(store) == (2, 1)
+    left = {key: body for key, body in published(store).items() if key.startswith(PRICES.folder)}
+    assert left == files
+    receipts = run_on(20)
+    assert (receipts["products"]["outcome"], receipts["prices"]["version"]) == ("unchanged", 2)
+    assert {row["price_usd"] for row in rows_of(store)} == {
+        p["price"] for p in world.shop.products(7, 2) if p["category"]["id"] == 4
+    }
+    assert {row[0] for row in events(store)} == {2}
+
+
+def test_task_repeated_after_a_crash_between_the_commits_finishes_it(
+    shop: Shop, ecb: Ecb, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = pipeline.extract(shop, ecb, store, "test", asked_days(FRIDAY))
+    batches = {table: pipeline.transform(store, raw[table]) for table in raw}
+    original = core.publish
+    with monkeypatch.context() as killed:
+        killed.setattr(
+            core,
+            "publish",
+            lambda store, dataset, *rest, **named: (
+                die if dataset.name == "shoe_prices" else original
+            )(store, dataset, *rest, **named),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.publish(store, raw, batches)
+    receipts = pipeline.publish(store, raw, batches)
+    assert [receipt["version"] for receipt in receipts.values()] == [1, 1]
+    assert len(rows_of(store)) == 14
+
+
+@pytest.mark.parametrize("step", ["refresh_copies", "record"])
+def test_crash_after_the_commits_is_mended_by_the_next_run(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    run_on(20)
+    world.day = 2
+    with monkeypatch.context() as killed:
+        killed.setattr(pipeline, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            run_on(23)
+    assert versions(store) == (2, 2)
+    receipts = run_on(23)
+    assert {receipt["outcome"] for receipt in receipts.values()} == {"unchanged"}
+    assert plain(store, "latest.csv") == plain(store, f"{MONDAY}.csv")
+    assert str(rows_of(store)[0]["rate_date"]) == MONDAY
+    assert {row[0] for row in events(store)} == {2}
+
+
+def test_read_that_overlaps_a_later_one_is_outdated(
+    run_on: RunOn, store: Store, world: Control
+) -> None:
+    """A slow run puts no earlier prices over later ones, and adds no day with them."""
+    world.day = 2
+    run_on(20)
+    before = published(store)
+    world.day = 1
+    receipts = run_on(19)
+    assert {receipt["outcome"] for receipt in receipts.values()} == {"outdated"}
+    assert published(store) == before
+
+
+def test_plain_files_that_were_changed_by_hand_are_rewritten(run_on: RunOn, store: Store) -> None:
+    run_on(20)
+    before = published(store)
+    store.delete([PRICES.plain(f"{FRIDAY}.csv")])
+    store.replace(PRICES.plain("latest.parquet"), b"x")
+    run_on(20)
+    assert published(store) == before

@@ -1,0 +1,93 @@
+"""The DAG: its tasks, its form, and that what a run is asked for reaches the pipeline."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
+
+from include.errors import PermanentError
+from include.shoe_prices import pipeline
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def dag() -> DAG:
+    bag = DagBag(str(ROOT / "dags" / "shoe_prices.py"))
+    assert bag.import_errors == {}
+    return bag.dags["shoe_prices"]
+
+
+def extract_with(
+    dag: DAG, monkeypatch: pytest.MonkeyPatch, logical_date: datetime | None, **params: Any
+) -> list[Any]:
+    """What the task `extract` hands to the pipeline."""
+    given: list[Any] = []
+    run_after = datetime(2026, 11, 21, 0, 30, tzinfo=UTC)
+    context = {
+        "dag_run": SimpleNamespace(conf=params, logical_date=logical_date, run_after=run_after),
+        "params": dag.params.dump() | params,
+        "run_id": "run 1",
+    }
+    task = dag.get_task("extract").python_callable
+    monkeypatch.setitem(task.__globals__, "get_current_context", lambda: context)
+    monkeypatch.setitem(task.__globals__, "store", lambda: "store")
+    for name, client in (("ecb", "Ecb"), ("shop", "Shop")):
+        hook = f"plugins.hooks.{name}_hook.{client}Hook.get_conn"
+        monkeypatch.setattr(hook, lambda _, client=client: client)
+    monkeypatch.setattr(pipeline, "extract", lambda *arguments: given.extend(arguments))
+    task()
+    return given
+
+
+def test_dag_tasks_are_a_chain(dag: DAG) -> None:
+    assert {task.task_id: set(task.upstream_task_ids) for task in dag.tasks} == {
+        "extract": set(),
+        "transform": {"extract"},
+        "publish": {"extract", "transform"},
+        "report": {"publish"},
+    }
+
+
+def test_dag_form_starts_with_a_usual_run(dag: DAG) -> None:
+    days = dict.fromkeys(("rate_date", "start_date", "end_date"))
+    assert dag.params.dump() == {"category": "Shoes", **days, "dry_run": False, "waive": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("category", ""), ("category", " "), ("rate_date", "2023-02-30"), ("end_date", "today")],
+)
+def test_dag_form_refuses_bad_values(dag: DAG, name: str, value: str) -> None:
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param(name).resolve(value)
+
+
+def test_extract_without_params_is_for_the_day_of_the_run(
+    dag: DAG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evening = datetime(2026, 11, 20, 17, tzinfo=UTC)
+    *clients, store, run_id, days, category = extract_with(dag, monkeypatch, evening)
+    assert (clients, store, run_id, category) == (["Shop", "Ecb"], "store", "run 1", "Shoes")
+    assert days == (None, date(2026, 11, 20))
+    assert extract_with(dag, monkeypatch, None)[4] == (None, date(2026, 11, 21))
+
+
+def test_extract_hands_on_what_the_form_says(dag: DAG, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = {"start_date": "2023-02-06", "end_date": "2023-02-10", "category": "Clothes"}
+    given = extract_with(dag, monkeypatch, None, **params)
+    assert given[4:] == [(date(2023, 2, 6), date(2023, 2, 10)), "Clothes"]
+
+
+def test_extract_with_senseless_days_opens_no_connection(
+    dag: DAG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PermanentError, match="belong together"):
+        extract_with(dag, monkeypatch, None, start_date="2023-02-06")

@@ -1,0 +1,240 @@
+"""Whole runs: what is published, under which names, and what a second run does."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fakes.control import Control
+from include.errors import PermanentError
+from include.lake.reads import SchemaMismatch, SourceMismatch
+from include.lake.store import Store
+from include.lake.table import create_table
+from include.shoe_prices import plain_files
+from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
+from include.shoe_prices.transform import in_euros
+from tests.pipelines.shoe_prices.conftest import RunOn
+from tests.pipelines.shoe_prices.lake import (
+    FRIDAY,
+    PRICES,
+    PRODUCTS,
+    delta_rows,
+    plain,
+    published,
+    rows_of,
+    versions,
+)
+
+
+def test_run_publishes_the_day_and_latest(run_on: RunOn, store: Store, world: Control) -> None:
+    receipts = run_on(20)
+    assert [receipts[table]["version"] for table in ("products", "prices")] == [1, 1]
+    rows = rows_of(store, f"{FRIDAY}.parquet")
+    shop = {p["id"]: p for p in world.shop.products(7, 1) if p["category"]["name"] == "Shoes"}
+    assert [row["id"] for row in rows] == sorted(shop)
+    for row in rows:
+        product = shop[row["id"]]
+        assert row["price_usd"] == Decimal(product["price"])
+        assert row["price_eur"] == in_euros(row["price_usd"], row["rate"])
+        assert row["rate_date"] == date(2026, 11, 20)
+        assert row["price_id"] == f"{FRIDAY}/{row['id']}"
+        assert (row["title"], row["slug"]) == (product["title"], product.get("slug"))
+        assert row["category_name"] == "Shoes"
+    body = plain(store, f"{FRIDAY}.parquet")
+    assert pq.read_schema(io.BytesIO(body)).equals(SHOE_PRICES.schema)
+    assert plain(store, "latest.parquet") == body
+    assert plain(store, "latest.csv") == plain(store, f"{FRIDAY}.csv")
+
+
+def test_run_csv_reads_like_the_parquet(run_on: RunOn, store: Store) -> None:
+    run_on(20)
+    parquet = pd.read_parquet(io.BytesIO(plain(store, "latest.parquet")))
+    found = pd.read_csv(io.BytesIO(plain(store, "latest.csv")), dtype=str, keep_default_na=False)
+    assert list(found) == list(parquet) == SHOE_PRICES.names
+    for name in ("title", "description", "images", "category_slug"):
+        assert found[name].tolist() == parquet[name].tolist()
+    for name in ("price_usd", "price_eur"):
+        assert found[name].tolist() == [str(value) for value in parquet[name]]
+    assert {Decimal(rate) for rate in found["rate"]} == set(parquet["rate"])
+    assert not {rate for rate in found["rate"] if rate.endswith("0")}
+    assert set(found["rate_date"]) == {FRIDAY}
+    assert found["id"].tolist() == [str(number) for number in parquet["id"]]
+
+
+@pytest.mark.parametrize("odd", ["a\rb", "a\r\nb\n", 'a "b", c', "\r", "nul \x00", "\u2028\x85;\t"])
+def test_run_csv_quotes_every_text(
+    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    """Whatever is in a text, the CSV has as many rows as the Parquet, and the same texts."""
+    products = world.shop.products
+    monkeypatch.setattr(
+        world.shop, "products", lambda *asked: [p | {"title": odd} for p in products(*asked)]
+    )
+    run_on(20)
+    body = plain(store, "latest.csv").decode()
+    found = list(csv.DictReader(io.StringIO(body, newline="")))
+    assert [row["title"] for row in found] == [row["title"] for row in rows_of(store)] == [odd] * 14
+    frame = pd.read_csv(io.BytesIO(body.encode()), dtype=str, keep_default_na=False)
+    assert frame["title"].tolist() == [odd] * 14
+
+
+def test_to_csv_file_that_reads_back_differently_is_refused(
+    run_on: RunOn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = plain_files.pyarrow.csv.write_csv
+
+    def loses_a_row(rows: pa.Table, *rest: Any) -> None:
+        written(rows.slice(1), *rest)
+
+    monkeypatch.setattr("pyarrow.csv.write_csv", loses_a_row)
+    with pytest.raises(PermanentError, match="does not read back"):
+        run_on(20)
+    assert not [key for key in store.list("") if key.endswith(".csv")]
+
+
+def test_run_tables_are_readable_as_delta(run_on: RunOn, store: Store) -> None:
+    run_on(20, start_date="2023-02-09", end_date="2023-02-13")
+    found = delta_rows(store, PRICES.table)
+    assert len({(row["rate_date"], row["id"]) for row in found}) == len(found) == 3 * 14
+    assert len(delta_rows(store, PRODUCTS.table)) == 14
+
+
+def test_run_again_changes_nothing(run_on: RunOn, store: Store, world: Control) -> None:
+    """The shop's order differs each time; not a byte of what is published does."""
+    run_on(20)
+    before = published(store)
+    world.shop.dials.shuffles_between_pages = True
+    receipts = run_on(20)
+    assert {receipt["outcome"] for receipt in receipts.values()} == {"unchanged"}
+    assert published(store) == before
+
+
+def test_run_in_another_bucket_gives_the_same_bytes(run_on: RunOn, store: Store) -> None:
+    run_on(20)
+    names = ("latest.parquet", "latest.csv", f"{FRIDAY}.parquet", f"{FRIDAY}.csv")
+    first = [plain(store, name) for name in names]
+    store.delete(list(store.list("")))
+    run_on(20)
+    assert [plain(store, name) for name in names] == first
+
+
+def test_dry_run_commits_nothing(run_on: RunOn, store: Store, world: Control) -> None:
+    receipts = run_on(20, dry_run=True)
+    assert {receipt["outcome"] for receipt in receipts.values()} == {"dry run"}
+    assert published(store) == {}
+    run_on(20)
+    before, world.day = published(store), 2
+    receipts = run_on(20, dry_run=True)
+    assert receipts["products"]["counts"]["edited"] == receipts["prices"]["counts"]["edited"] > 0
+    assert published(store) == before
+
+
+def test_run_for_an_older_day_leaves_latest_as_it_is(run_on: RunOn, store: Store) -> None:
+    """`latest` is the newest day of the table, not the one that was written last."""
+    run_on(20)
+    latest = plain(store, "latest.parquet"), plain(store, "latest.csv")
+    receipts = run_on(20, rate_date="2023-02-12")
+    assert receipts["products"]["outcome"] == "unchanged"
+    assert receipts["prices"]["changed"] == ["2023-02-10"]  # the Friday before that Sunday
+    assert (plain(store, "latest.parquet"), plain(store, "latest.csv")) == latest
+    assert {row["rate"] for row in rows_of(store, "2023-02-10.parquet")} == {Decimal("1.069")}
+
+
+def test_run_for_a_range_writes_the_days_that_differ(
+    run_on: RunOn, store: Store, world: Control
+) -> None:
+    run_on(20, rate_date="2023-02-10")
+    world.shop.dials.repeats_over_pages = True
+    prices = run_on(20, start_date="2023-02-09", end_date="2023-02-13")["prices"]
+    assert prices["days"] == ["2023-02-09", "2023-02-10", "2023-02-13"]
+    assert prices["changed"] == ["2023-02-09", "2023-02-13"]
+    for day in prices["days"]:
+        assert len({row["id"] for row in rows_of(store, f"{day}.parquet")}) == 14
+    again = run_on(20, start_date="2023-02-09", end_date="2023-02-13")
+    assert again["prices"]["version"] is None
+
+
+def test_run_for_a_range_without_a_rate_publishes_nothing(run_on: RunOn, store: Store) -> None:
+    with pytest.raises(PermanentError, match="from 2023-02-11 to 2023-02-12"):
+        run_on(20, start_date="2023-02-11", end_date="2023-02-12")
+    assert store.list("") == {}
+
+
+def test_run_made_up_and_real_data_never_meet(
+    run_on: RunOn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(20)
+    before = set(store.list(""))
+    monkeypatch.setattr("include.http.response.Response.publisher", "official")
+    with pytest.raises(SourceMismatch, match="another bucket"):
+        run_on(23)
+    assert set(store.list("")) == before
+
+
+def test_run_of_a_real_shop_and_made_up_rates_is_refused(
+    run_on: RunOn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "include.http.response.Response.publisher",
+        property(lambda self: "official" if "products" in self.where else "made-up:7"),
+    )
+    with pytest.raises(SourceMismatch, match="Correct the connections"):
+        run_on(20)
+    assert store.list("") == {}
+
+
+def test_run_on_a_table_with_other_columns_is_refused(run_on: RunOn, store: Store) -> None:
+    create_table(store, PRICES.table, SHOE_PRODUCTS.schema)
+    with pytest.raises(SchemaMismatch, match="rate_date"):
+        run_on(20)
+    assert not [key for key in store.list("") if "/raw/" in key]
+
+
+def test_run_lands_what_the_apis_sent_and_no_secret(run_on: RunOn, store: Store) -> None:
+    run_on(20)
+    pages = [gzip.decompress(store.get(key)) for key in store.list("") if key.endswith(".gz")]
+    (products,) = (body for body in pages if body.startswith(b"["))
+    (rates,) = (body for body in pages if body.startswith(b"KEY,"))
+    assert len(json.loads(products)) == 14
+    assert rates.endswith(b"\r\n")
+    everything = b"".join([*(store.get(key) for key in store.list("")), *pages])
+    for secret in (b"secretword7", b"access_token", b"refresh_token", b"eyJ"):
+        assert secret not in everything
+
+
+def test_run_with_a_wrong_price_is_refused(
+    run_on: RunOn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written is compared with the rate once more."""
+    monkeypatch.setattr(
+        "include.shoe_prices.transform.in_euros",
+        lambda usd, rate: in_euros(usd * rate, Decimal(1)),
+    )
+    with pytest.raises(PermanentError, match="euros times rate"):
+        run_on(20)
+    assert versions(store)[1] == -1
+
+
+@pytest.mark.parametrize(
+    ("newest", "outcome"), [("2026-11-13", "passed"), ("2026-11-12", "warning")]
+)
+def test_run_with_an_old_rate_warns(
+    run_on: RunOn, store: Store, world: Control, newest: str, outcome: str
+) -> None:
+    """The ECB stopped publishing: the prices are there, and the screen says how old the rate is."""
+    world.ecb.unpublished = {date(2026, 11, day) for day in range(int(newest[-2:]) + 1, 21)}
+    receipts = run_on(20)
+    (check,) = (c for c in receipts["prices"]["checks"] if c["name"] == "the rate is recent")
+    assert check["outcome"] == outcome
+    assert check["found"].startswith(f"of {newest}, ")
+    assert len(rows_of(store, f"{newest}.parquet")) == 14

@@ -1,0 +1,210 @@
+"""Signing in: which request follows which answer, and that no second user is created."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from fakes.control import Control
+from fakes.shop_accounts import Accounts
+from include.errors import PermanentError
+from include.http.errors import HttpError, SourceUnavailable
+from include.shoe_prices.shop import Shop
+from include.shoe_prices.sign_in import Account, Tokens, WrongPassword
+from tests.pipelines.shoe_prices.conftest import ACCOUNT, Memory
+
+LOGIN, REFRESH = "POST /auth/login", "POST /auth/refresh-token"
+PROFILE, USERS, CREATE = "GET /auth/profile", "GET /users", "POST /users"
+
+
+@pytest.fixture
+def signs_in(recalls_url: str, world: Control, tokens: Memory) -> Callable[..., list[str]]:
+    """The requests of a new run before it asks for categories and products."""
+
+    def signs_in(account: Account = ACCOUNT) -> list[str]:
+        before = len(world.requests)
+        Shop(recalls_url, account, tokens).listing("Shoes")
+        asked = world.requests[before:]
+        return [f"{r.method} {r.path.removeprefix('/api/v1')}" for r in asked][:-2]
+
+    return signs_in
+
+
+def test_sign_in_unknown_user_is_created_once(
+    signs_in: Callable[..., list[str]], world: Control, tokens: Memory
+) -> None:
+    assert signs_in() == [LOGIN, USERS, CREATE, LOGIN, PROFILE]
+    (user,) = world.shop.accounts.users
+    assert (user["email"], user["name"], user["avatar"]) == (
+        *(ACCOUNT.email, ACCOUNT.name, ACCOUNT.avatar),
+    )
+    assert len(tokens.saved) == 1
+
+
+def test_sign_in_valid_token_is_used(
+    signs_in: Callable[..., list[str]], world: Control, tokens: Memory
+) -> None:
+    signs_in()
+    world.date = world.now + timedelta(days=19)
+    assert signs_in() == [PROFILE]
+    assert len(tokens.saved) == 1
+
+
+def test_sign_in_expired_token_is_refreshed(
+    signs_in: Callable[..., list[str]], tokens: Memory
+) -> None:
+    signs_in()
+    known = tokens.tokens
+    assert known is not None
+    tokens.tokens = replace(known, access_token="not.a.token")
+    assert signs_in() == [PROFILE, REFRESH, PROFILE]
+    assert tokens.tokens.access_token not in ("not.a.token", known.access_token)
+    assert signs_in() == [PROFILE]
+
+
+def test_sign_in_expired_tokens_lead_to_a_login(
+    signs_in: Callable[..., list[str]], world: Control
+) -> None:
+    signs_in()
+    world.date = world.now + timedelta(days=21)
+    assert signs_in() == [PROFILE, REFRESH, LOGIN, PROFILE]
+    assert len(world.shop.accounts.users) == 1
+
+
+def test_sign_in_after_a_reset_creates_the_user_again(
+    signs_in: Callable[..., list[str]], world: Control
+) -> None:
+    signs_in()
+    world.shop.accounts.users.clear()
+    assert signs_in() == [PROFILE, REFRESH, LOGIN, USERS, CREATE, LOGIN, PROFILE]
+    assert len(world.shop.accounts.users) == 1
+
+
+@pytest.mark.parametrize("email", [ACCOUNT.email, ACCOUNT.email.upper()])
+def test_sign_in_wrong_password_creates_no_second_user(
+    signs_in: Callable[..., list[str]], world: Control, tokens: Memory, email: str
+) -> None:
+    """The shop answers alike for an unknown user; the list of users tells them apart."""
+    signs_in()
+    wrong = replace(ACCOUNT, email=email, password="otherword8")
+    tokens.tokens = None
+    world.requests.clear()
+    with pytest.raises(WrongPassword, match="Correct the password") as refused:
+        signs_in(wrong)
+    assert [r.method for r in world.requests if r.path.endswith("users")] == ["GET"]
+    assert len(world.shop.accounts.users) == 1
+    assert "word" not in str(refused.value).replace("password", "")
+
+
+def test_sign_in_tokens_of_another_user_or_host_are_not_sent(
+    signs_in: Callable[..., list[str]], tokens: Memory
+) -> None:
+    signs_in()
+    another = replace(ACCOUNT, email="second@example.com")
+    assert signs_in(another) == [LOGIN, USERS, CREATE, LOGIN, PROFILE]
+    assert tokens.tokens is not None
+    tokens.tokens = replace(tokens.tokens, of=tokens.tokens.of.replace("127.0.0.1", "shop.example"))
+    assert signs_in(another) == [LOGIN, PROFILE]
+
+
+def test_sign_in_stored_token_of_another_user_is_not_used(
+    signs_in: Callable[..., list[str]], tokens: Memory
+) -> None:
+    signs_in(replace(ACCOUNT, email="second@example.com"))
+    theirs = tokens.tokens
+    signs_in()
+    assert theirs is not None
+    assert tokens.tokens is not None
+    tokens.tokens = Tokens(tokens.tokens.of, theirs.access_token, "not.a.token")
+    assert signs_in() == [PROFILE, REFRESH, LOGIN, PROFILE]
+
+
+def test_sign_in_after_a_reset_never_uses_tokens_of_the_next_user_with_our_id(
+    signs_in: Callable[..., list[str]], world: Control, tokens: Memory
+) -> None:
+    """Our stored tokens are then valid, and refresh, for that person."""
+    signs_in()
+    world.shop.accounts = Accounts(world.seed)
+    stranger = vars(replace(ACCOUNT, email="stranger@example.com"))
+    assert world.shop.accounts.create(stranger, world.now)["id"] == 1
+    assert signs_in() == [PROFILE, REFRESH, PROFILE, LOGIN, USERS, CREATE, LOGIN, PROFILE]
+    assert len(tokens.saved) == 2
+    assert tokens.tokens is not None
+    claims = tokens.tokens.access_token.split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(claims + "==="))["sub"] == 2
+
+
+def test_sign_in_login_that_gives_another_users_tokens_is_refused(
+    signs_in: Callable[..., list[str]],
+    world: Control,
+    tokens: Memory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stranger = vars(replace(ACCOUNT, email="stranger@example.com"))
+    user = world.shop.accounts.create(stranger, world.now)
+    monkeypatch.setattr(world.shop.accounts, "signed_in", lambda *_: user)
+    with pytest.raises(PermanentError, match="take another login"):
+        signs_in()
+    assert tokens.saved == []
+
+
+@pytest.mark.parametrize("fault", ["500", "cut", "429"])
+def test_sign_in_creation_without_an_answer_is_not_repeated(
+    signs_in: Callable[..., list[str]], world: Control, fault: str
+) -> None:
+    """The next attempt begins with a login, which finds the user if it was created."""
+    world.fault(fault, times=1, after=1, only="/api/v1/users")
+    with pytest.raises(HttpError):
+        signs_in()
+    assert sum(r.method == "POST" and r.path.endswith("/users") for r in world.requests) == 1
+    signs_in()
+    assert len(world.shop.accounts.users) == 1
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "cut", "html", "429", "refused"])
+@pytest.mark.parametrize("path", ["login", "profile", "refresh-token"])
+def test_sign_in_passing_fault_creates_no_second_user(
+    signs_in: Callable[..., list[str]], world: Control, tokens: Memory, fault: str, path: str
+) -> None:
+    signs_in()
+    assert tokens.tokens is not None
+    tokens.tokens = replace(tokens.tokens, access_token="not.a.token")
+    if path == "login":
+        tokens.tokens = replace(tokens.tokens, refresh_token="not.a.token")
+    world.fault(fault, times=1, only=path)
+    signs_in()
+    assert len(world.shop.accounts.users) == 1
+
+
+def test_sign_in_login_that_stays_down_creates_no_user(
+    signs_in: Callable[..., list[str]], world: Control
+) -> None:
+    world.fault("500", times=None, only="login")
+    with pytest.raises(SourceUnavailable):
+        signs_in()
+    assert world.shop.accounts.users == []
+
+
+def test_sign_in_logs_no_secret(
+    signs_in: Callable[..., list[str]],
+    world: Control,
+    tokens: Memory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    signs_in()
+    signs_in()
+    world.date = world.now + timedelta(days=21)
+    world.fault("500", times=2, only="auth")
+    signs_in()
+    secrets = [ACCOUNT.password]
+    secrets += [text for kept in tokens.saved for text in (kept.access_token, kept.refresh_token)]
+    shown = caplog.text + repr(tokens.saved) + repr(ACCOUNT)
+    assert len(secrets) == 5
+    assert not [secret for secret in secrets if secret in shown]

@@ -1,0 +1,255 @@
+"""The news of a version: what it says of each kind of change, in which order, and when nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from include.data.contract import Dataset
+from include.lake.ledger import receipt_at
+from include.lake.store import Store
+from include.lake.table import load_version
+from include.vehicle_recalls import report as reporting
+from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.news import News, RateChange, Rates, Recall, news_of
+from include.vehicle_recalls.report import (
+    MAX_WARNING_LINES,
+    news_headline,
+    notice,
+    report,
+    write_reports,
+)
+from tests.pipelines.vehicle_recalls.recalls import (
+    DAF,
+    FORD,
+    KEYS,
+    Row,
+    publish,
+    recall,
+)
+
+SCREEN_LINES = 60
+
+
+def news(store: Store, before: list[Row], after: list[Row]) -> News:
+    """Of the second of two days."""
+    publish(store, *before, day=1)
+    return news_of(store, publish(store, *after, day=2))
+
+
+def ids(recalls: list[Recall]) -> list[str]:
+    return sorted(each.nhtsa_id for each in recalls)
+
+
+@pytest.mark.parametrize("flag", ["do_not_drive", "fire_risk_when_parked"])
+def test_warning_that_begins_is_news(store: Store, flag: str) -> None:
+    """From no or from nothing to yes, or on a new recall."""
+    before = [recall(1), recall(2, **{flag: None}), recall(3, **{flag: "Yes"})]
+    found = news(store, before, [recall(n, **{flag: "Yes"}) for n in (1, 2, 3, 4)])
+    assert ids(found.warned[flag]) == ["19V000001", "19V000002", "19V000004"]
+    assert [r.note for r in found.warned[flag] if r.nhtsa_id == "19V000004"] == ["new"]
+    assert ids(found.published) == ["19V000004"]
+    assert not found.edits
+    (other,) = found.warned.keys() - {flag}
+    assert found.warned[other] == []
+
+
+def test_warning_that_is_lifted_is_news(store: Store) -> None:
+    """From yes to no or to nothing; from no to nothing is another edit."""
+    before = [recall(1, do_not_drive="Yes"), recall(2, do_not_drive="Yes"), recall(3)]
+    after = [recall(1), recall(2, do_not_drive=None), recall(3, do_not_drive=None)]
+    found = news(store, before, after)
+    assert ids(found.lifted) == ["19V000001", "19V000002"]
+    assert {each.note for each in found.lifted} == {"no longer: do not drive"}
+    assert found.edits == {"do_not_drive": 1}
+
+
+def test_retracted_recall_is_named_as_it_was_and_returns_as_returned(store: Store) -> None:
+    warned = recall(1, manufacturer=DAF, do_not_drive="Yes")
+    publish(store, warned, recall(2), day=1)
+    gone = news_of(store, publish(store, recall(2), day=2))
+    back = news_of(store, publish(store, warned, recall(2), recall(3), day=3))
+    assert gone.retracted == [
+        Recall("19V000001", DAF, "Brake hose may crack", 100, "was: do not drive")
+    ]
+    assert ids(back.republished) == ["19V000001"]
+    assert ids(back.published) == ["19V000003"]
+    assert [each.note for each in back.warned["do_not_drive"]] == ["returned"]
+
+
+def test_completion_rates_are_counted_and_the_biggest_changes_shown(store: Store) -> None:
+    before = ["10", "20", "30", "40", "50", None]
+    after = ["11", "60", "20", "41", None, "5"]
+    found = news(
+        store,
+        [recall(n, completion_rate=rate) for n, rate in enumerate(before)],
+        [recall(n, completion_rate=rate) for n, rate in enumerate(after)],
+    )
+    rates = found.rates
+    assert found.edits == {}
+    assert (rates.up, rates.down, rates.first, rates.removed) == (3, 1, 1, 1)
+    assert [(each.recall.nhtsa_id[-1], each.old, each.new) for each in rates.biggest] == [
+        *(("1", 20.0, 60.0), ("2", 30.0, 20.0), ("0", 10.0, 11.0))
+    ]
+
+
+def test_other_edits_are_counted_by_field(store: Store) -> None:
+    """A recall that moved to another year is an edit of its date."""
+    after = [
+        recall(1, subject="New", component=None),
+        recall(2, subject="New too"),
+        recall(3, report_received_date="2020-01-02T00:00:00.000", do_not_drive="Yes"),
+    ]
+    found = news(store, [recall(1), recall(2), recall(3)], after)
+    assert found.edits == {"subject": 2, "component": 1, "report_received_date": 1}
+    assert ids(found.warned["do_not_drive"]) == ["19V000003"]
+    assert found.warned["do_not_drive"][0].manufacturer == FORD
+
+
+def test_baseline_and_what_is_before_it_make_no_news(store: Store) -> None:
+    partial = publish(store, recall(1), day=1, years=(2019,))
+    first = publish(store, recall(1), recall(2), day=2)
+    assert "there is no baseline" in news_of(store, partial).silence
+    assert "is the baseline" in news_of(store, first).silence
+    assert notice(store, partial) is None
+    assert notice(store, first) is None
+
+
+def test_new_contract_makes_no_news(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(store, recall(1), day=1)
+    other: Dataset = replace(RECALLS, version="2")
+    monkeypatch.setattr("include.vehicle_recalls.pipeline.RECALLS", other)
+    receipt = publish(store, recall(1), recall(2), day=2)
+    assert (receipt["contract"], receipt["baseline"]) == ("2", receipt["version"])
+    assert "is the baseline" in news_of(store, receipt).silence
+
+
+def test_reports_that_an_interrupted_run_lacked_are_written_later(store: Store) -> None:
+    for day in (1, 2, 3):
+        publish(store, *(recall(n) for n in range(day)), day=day)
+    assert write_reports(store) == [KEYS.report(n) for n in (3, 2, 1)]
+    assert "19V000001 Brake hose" in store.get(KEYS.report(2)).decode()
+    assert "19V000002 Brake hose" in store.get(KEYS.report(3)).decode()
+    assert write_reports(store) == []
+
+
+def test_notice_is_of_a_version_with_news(store: Store) -> None:
+    publish(store, recall(1), day=1)
+    receipt = publish(store, recall(1), recall(2, do_not_drive="Yes"), day=2)
+    unchanged = publish(store, recall(1), recall(2, do_not_drive="Yes"), day=3)
+    dry = publish(store, recall(1), day=4, dry_run=True)
+    sent = notice(store, receipt)
+    assert sent
+    assert sent.headline == "Vehicle recalls (made-up data): 1 now do not drive, 1 new"
+    assert "19V000002 Brake hose may crack; 100 affected; new" in sent.text
+    assert f"s3://{store.bucket}/{KEYS.report(2)}" in sent.text
+    assert notice(store, unchanged) is None
+    assert notice(store, dry) is None
+
+
+def recalls(number: int, maker: str = FORD, affected: int = 1) -> list[Recall]:
+    return [Recall(f"{maker[0]}{n:04}", maker, "Hose", affected) for n in range(number)]
+
+
+@pytest.fixture
+def reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The report of a version with the news that a test gives it."""
+    publish(store, recall(1), day=1)
+    publish(store, recall(1), recall(2), day=2)
+    current = load_version(store, KEYS.table)
+    receipt = dict(receipt_at(store, current, 2)) | {"version": 2, "outcome": "published"}
+
+    def lines(*, is_screen: bool = True, **news: Any) -> list[str]:
+        given = News(**{"warned": {"do_not_drive": [], "fire_risk_when_parked": []}} | news)
+        monkeypatch.setattr(reporting, "news_of", lambda *_: given)
+        return report(store, receipt, is_screen=is_screen).splitlines()
+
+    return lines
+
+
+def test_most_urgent_comes_first(reported: Any) -> None:
+    one = recalls(1)
+    news = {
+        "warned": {"do_not_drive": one, "fire_risk_when_parked": one},
+        "lifted": one,
+        "published": one,
+        "republished": one,
+        "retracted": one,
+        "rates": Rates(up=1, biggest=[RateChange(one[0], 1.0, 2.5)]),
+        "edits": {"subject": 2},
+    }
+    lines = reported(**news)
+    headline = (
+        "1 now do not drive, 1 now park outside, 1 warning lifted, 1 new, 1 returned, 1 retracted,"
+        " 1 completion rate changed, 2 other edits"
+    )
+    assert headline in lines
+    assert news_headline(News(**news)) == headline
+    heads = [line.split(":")[0] for line in lines if line.startswith(("## ", "Also"))]
+    assert heads == [
+        *("## Do not drive", "## Park outside", "## Warnings lifted", "## New recalls"),
+        *("## Returned", "## Retracted", "## Completion rates", "Also edited", "## The run"),
+    ]
+    assert "- Ford Motor Company: F0000 Hose; from 1 to 2.5 %" in lines
+
+
+def test_recalls_of_a_manufacturer_stay_together(reported: Any) -> None:
+    """The one with the most affected vehicles comes first."""
+    lines = reported(published=[*recalls(1, DAF, 30), *recalls(2, FORD, 20), *recalls(1, "A")])
+    assert [line.split(" Hose")[0] for line in lines if " Hose" in line] == [
+        *("- Ford Motor Company: F0000", "- Ford Motor Company: F0001", "- DAF: D0000"),
+        "- A: A0000",
+    ]
+
+
+def test_long_section_says_how_many_are_not_shown(reported: Any) -> None:
+    for is_screen in (True, False):
+        lines = reported(published=recalls(35), is_screen=is_screen)
+        shown = [line for line in lines if " Hose" in line]
+        assert len(shown) == 3
+        assert "- and 32 more" in lines
+
+
+@pytest.mark.parametrize("flag", ["do_not_drive", "fire_risk_when_parked"])
+def test_every_warning_is_named_where_it_is_not_a_screen(reported: Any, flag: str) -> None:
+    many = recalls(MAX_WARNING_LINES + 3)
+    warned = {"do_not_drive": [], "fire_risk_when_parked": [], flag: many}
+    lines = reported(warned=warned, is_screen=False)
+    assert len([line for line in lines if " Hose" in line]) == MAX_WARNING_LINES - 1
+    left = ", ".join(each.nhtsa_id for each in many[MAX_WARNING_LINES - 1 :])
+    assert f"- and 4 more: {left}" in lines
+
+
+def test_text_of_the_source_stays_in_its_line(reported: Any) -> None:
+    """Control characters are escaped, long subjects cut, unknown values named."""
+    wild = Recall("19V\x1b1", None, "Br\nake " + "x" * 100, None)
+    (line,) = [line for line in reported(published=[wild]) if "19V" in line and "xxx" in line]
+    assert line.startswith("- (none): 19V\\x1b1 Br\\x0aake xxx")
+    assert line.endswith("xxx...; number affected unknown")
+
+
+def test_busiest_day_fits_a_screen_and_a_subject(store: Store, reported: Any) -> None:
+    many = recalls(1_000)
+    news = {
+        "warned": {"do_not_drive": many, "fire_risk_when_parked": many},
+        "lifted": many,
+        "published": many,
+        "republished": many,
+        "retracted": many,
+        "rates": Rates(up=9, biggest=[RateChange(many[0], 1.0, 2.0)] * 3),
+        "edits": dict.fromkeys(RECALLS.business_columns, 7),
+    }
+    assert len(reported(**news)) <= SCREEN_LINES
+    complete = "\n".join(reported(**news, is_screen=False))
+    assert all(each.nhtsa_id in complete for each in many)
+    current = load_version(store, KEYS.table)
+    sent = notice(store, {**current.receipt, "version": 2, "outcome": "published"})
+    assert sent
+    # What Amazon SNS accepts as a subject.
+    assert sent.headline.isascii()
+    assert len(sent.headline) < 100
+    assert sent.headline == (
+        "Vehicle recalls (made-up data): 1,000 now do not drive, 1,000 now park outside, more"
+    )
