@@ -1,76 +1,66 @@
-"""The VIN service as one application: everything is opened here, and closed when it ends."""
+"""The VIN service as one application, and the guard in front of it."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import hmac
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
+from starlette.datastructures import Headers
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from include.vin_service import front, routes
-from include.vin_service.cache import Cache, CacheTrouble
-from include.vin_service.flights import Flights
-from include.vin_service.guard import Guard
+from include.http.client import HttpClient
+from include.lake.store import Store
+from include.vin_service import page, routes
+from include.vin_service.cache import Cache
 from include.vin_service.lake_facts import LakeFacts
-from include.vin_service.lookups import ASK_AGAIN_S, Lookups, Trouble
-from include.vin_service.model_recalls import ModelRecalls
+from include.vin_service.lookups import Lookups
 from include.vin_service.recalls import Recalls
 from include.vin_service.settings import Settings
 from include.vin_service.upstream import Upstream
-from include.vin_service.vin import NotAVin
-from include.vin_service.vpic import Vpic
 
-log = logging.getLogger("headwaters.vin")
-EXPORTS_AT_ONCE = 2
+MAX_ANSWER_BYTES = 20_000_000  # fifty VINs, or hundreds of recalls, are about a megabyte
+MAX_BODY_BYTES = 1_000_000
+REFUSED_BODY_TIMEOUT_S = 2.0  # a client that still sends its body can then read the refusal
+OPEN_TO_ALL = "/healthz"
+NO_KEY = "the header X-API-Key must have the key of the service"
+OTHER_HOST = (
+    "without a key the service answers to the names localhost, 127.0.0.1 and [::1] only, so that "
+    "no web page can reach it under its own: set VIN_API_KEY and start again"
+)
+TOO_LARGE = "the body is over 1 MB; ask for fewer VINs at a time"
 ABOUT = """Which vehicle a VIN is, from NHTSA's vPIC, kept in a cache; and the recalls of its model.
 
 A 404 is about the VIN: it is malformed, or vPIC does not know it. A 503 is about us or vPIC: ask
 again after `Retry-After`."""
 
 
-def from_environment() -> FastAPI:
-    return create_app(Settings.from_environment())
-
-
-def create_app(settings: Settings) -> FastAPI:
-    """The service; its cache is open and its upstreams are there while it is served."""
-
+def create_app(settings: Settings, lake: Store | None = None) -> FastAPI:
     @asynccontextmanager
     async def opened(app: FastAPI) -> AsyncIterator[None]:
-        cache = Cache.open(settings.db)
-        flights = Flights(settings.db.with_name(f"{settings.db.name}.flights"))
-        limits = {"calls_at_once": settings.calls_at_once, "per_minute": settings.calls_per_minute}
-        vpic = Upstream(
-            "vpic", partial(Vpic, settings.vpic_url, timeout_s=settings.timeout_s), **limits
-        )
-        nhtsa = Upstream(
-            "nhtsa",
-            partial(ModelRecalls, settings.recalls_api_url, timeout_s=settings.timeout_s),
-            **limits,
-        )
-        app.state.lookups = Lookups(
-            cache,
-            vpic,
-            flights,
-            found_ttl_s=settings.found_ttl_s,
-            not_found_ttl_s=settings.not_found_ttl_s,
-        )
-        app.state.recalls = Recalls(nhtsa, LakeFacts(settings.lake) if settings.lake else None)
-        app.state.exports = asyncio.Semaphore(EXPORTS_AT_ONCE)
-        try:
-            yield
-        finally:
-            vpic.close()
-            nhtsa.close()
-            app.state.recalls.close()
-            flights.close()
-            cache.close()
+        cache = Cache(settings.vin_db)
+        vpic = _upstream("vPIC", str(settings.vpic_url), settings)
+        nhtsa = _upstream("NHTSA", str(settings.recalls_api_url), settings)
+        recalls = Recalls(nhtsa, LakeFacts(lake) if lake else None)
+        ttls_s = (settings.vin_found_ttl_s, settings.vin_not_found_ttl_s)
+        app.state.lookups = Lookups(cache, vpic, *ttls_s)
+        app.state.recalls = recalls
+        app.state.exports = asyncio.Semaphore(routes.EXPORTS_AT_ONCE)
+        app.state.sample_vins = settings.vin_samples.replace(",", " ").split()
+        yield
+        for part in (vpic, nhtsa, recalls, cache):
+            part.close()
 
     app = FastAPIOffline(
         redoc_url=None,
@@ -80,42 +70,90 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=opened,
     )
     app.include_router(routes.router)
-    app.include_router(front.router)
-    app.add_exception_handler(NotAVin, _not_a_vin)
-    app.add_exception_handler(Trouble, _trouble)
-    app.add_exception_handler(CacheTrouble, _no_cache)
+    app.include_router(page.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_middleware(Guard, api_key=settings.api_key)
-    if settings.api_key:
-        document = app.openapi()
-        document["components"]["securitySchemes"] = {
-            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}
-        }
+    key = settings.vin_api_key.get_secret_value() if settings.vin_api_key else None
+    app.add_middleware(Guard, key=key)
+    document = app.openapi()
+    if key:
+        scheme = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+        document["components"]["securitySchemes"] = {"key": scheme}
         document["security"] = [{"key": []}]
+    for route in app.routes:  # after the document, where each would be an operation of its own
+        if isinstance(route, Route) and route.methods and "GET" in route.methods:
+            route.methods.add("HEAD")
     return app
 
 
-async def _not_a_vin(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 404)
+def _upstream(name: str, url: str, settings: Settings) -> Upstream:
+    timeout_s = settings.vin_upstream_timeout_s
+    client = HttpClient(
+        url,
+        attempts=3,
+        connect_timeout_s=timeout_s,
+        read_timeout_s=timeout_s,
+        total_s=2 * timeout_s,
+        max_bytes=MAX_ANSWER_BYTES,
+    )
+    return Upstream(name, client, settings.vin_upstream_calls, settings.vin_upstream_per_minute)
 
 
-async def _trouble(_: Request, error: Exception) -> JSONResponse:
-    wait_s = error.retry_after_s if isinstance(error, Trouble) else ASK_AGAIN_S
-    return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(wait_s)})
+async def _invalid(_: Request, error: Exception) -> Response:
+    """Without the input, which may be large, and may not be text that can be sent back."""
+    problems = error.errors()[:10] if isinstance(error, RequestValidationError) else []
+    shown = [{name: problem[name] for name in ("loc", "msg", "type")} for problem in problems]
+    return JSONResponse({"detail": shown}, 422)
 
 
-async def _no_cache(_: Request, error: Exception) -> JSONResponse:
-    """The log alone says which file it is."""
-    log.error("%s", error)
-    detail = "the cache cannot be used now; the log of the service says why"
-    return JSONResponse({"detail": detail}, 503, {"Retry-After": "30"})
+class Guard:
+    """Lets a request through, or refuses it and closes the connection."""
+
+    def __init__(self, app: ASGIApp, key: str | None) -> None:
+        self._app = app
+        self._key = key.encode() if key else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        if refusal := self._refusal(scope["path"], Headers(scope=scope)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REFUSED_BODY_TIMEOUT_S):
+                    while (await receive()).get("more_body"):
+                        pass
+            headers = {**(refusal.headers or {}), "Connection": "close"}
+            response = JSONResponse({"detail": refusal.detail}, refusal.status_code, headers)
+            return await response(scope, receive, send)
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES:
+                raise HTTPException(413, TOO_LARGE, {"Connection": "close"})
+            return message
+
+        return await self._app(scope, receive_limited, send)
+
+    def _refusal(self, path: str, headers: Headers) -> HTTPException | None:
+        if self._key is None:
+            if not _is_this_machine(headers.get("host", "localhost")):
+                return HTTPException(403, OTHER_HOST)
+        elif path != OPEN_TO_ALL:
+            given = headers.get("x-api-key", "").encode("latin-1")
+            if not hmac.compare_digest(given, self._key):
+                return HTTPException(401, NO_KEY, {"WWW-Authenticate": "ApiKey"})
+        if int(headers.get("content-length", 0)) > MAX_BODY_BYTES:
+            return HTTPException(413, TOO_LARGE)
+        return None
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """Without the input, which may be large, and may be no text that can be sent back."""
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
-    told = [
-        {"loc": list(problem["loc"])[:4], "msg": problem["msg"], "type": problem["type"]}
-        for problem in problems[:10]
-    ]
-    return JSONResponse({"detail": told}, 422)
+@lru_cache(maxsize=64)
+def _is_this_machine(host: str) -> bool:
+    """Whether a Host header names it; a browser sends the name of the page that it shows."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,220 +1,187 @@
-"""What vPIC has answered, in one SQLite file that threads and processes share."""
+"""What vPIC has answered: one table in one SQLite file, which one process serves."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import threading
-import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
+
+from fastapi import HTTPException
 
 from include.errors import PermanentError
-from include.vin_service.cache_file import connected, is_broken, prepare
-from include.vin_service.decoding import Unknown, Vehicle
+from include.vin_service.vpic import Decoded, Unknown, Vehicle
 
-VEHICLE = """
-    SELECT vin, make, model, model_year, body_class, check_digit_wrong, decoded_at
-    FROM vehicles JOIN kinds ON kinds.id = kind
+BUSY_S = 5.0  # how long a writer waits for another one
+APPLICATION_ID = 0x48575632  # in the header of the file: "HWV2", this service and this layout
+# A vehicle has an empty detail; a VIN that vPIC does not know has nothing else. In the order of
+# the VINs, as the export wants them.
+SCHEMA = f"""
+    BEGIN IMMEDIATE;
+    PRAGMA application_id = {APPLICATION_ID};
+    CREATE TABLE IF NOT EXISTS answers (
+        vin TEXT PRIMARY KEY,
+        source TEXT NOT NULL,
+        decoded_at INTEGER NOT NULL,
+        detail TEXT NOT NULL,
+        make TEXT NOT NULL,
+        model TEXT NOT NULL,
+        model_year TEXT NOT NULL,
+        body_class TEXT NOT NULL,
+        check_digit_wrong INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    COMMIT;
 """
-UNKNOWN = "SELECT vin, detail, decoded_at FROM unknowns"
+GET = "SELECT * FROM answers WHERE vin IN (SELECT value FROM json_each(?))"
+PUT = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-class CacheTrouble(Exception):
-    """The cache cannot be read or written now; answers are as good without it, only slower."""
+class CacheError(HTTPException):
+    """The cache cannot be used now; answers are as good without it, only slower."""
 
 
-class OtherSource(PermanentError):
+class SourceMismatch(PermanentError):
     """Real and made-up answers never share a cache."""
 
 
-class Kept(NamedTuple):
+class CachedAnswer(NamedTuple):
     answer: Vehicle | Unknown
     decoded_at: int
 
 
-class _Connection:
-    """One thread's. Its lock is contended by `Cache.close` alone."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._sqlite = connected(path)
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._lock.acquire()
-        return self._sqlite
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._lock.release()
-        if isinstance(error, sqlite3.Error):
-            raise _trouble(self._path, error) from error
-
-    def close(self) -> None:
-        with self._lock:
-            self._sqlite.close()
-
-
 class Cache:
-    """Use it from any thread: each has a connection of its own, and readers wait for nobody."""
+    """Use it from any thread. A read waits for no write."""
 
     def __init__(self, path: Path) -> None:
+        """Open the cache in this file, made if missing."""
         self.path = path
-        self._mine = threading.local()
-        self._all: weakref.WeakSet[_Connection] = weakref.WeakSet()
-        self._opening = threading.Lock()
-        self._closed = False
+        self._reading, self._writing = threading.Lock(), threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _prepare(path)
+            self._reader, self._writer = _connect(path), _connect(path)
+        except (OSError, sqlite3.Error) as error:
+            raise PermanentError(
+                f"the cache {path} cannot be opened: {error}; delete it if it is damaged, or set "
+                "VIN_DB to a file that this user may write, on a disk with space"
+            ) from None
 
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """The cache of this file, made when missing; a broken file is kept aside, and said."""
-        prepare(path)
-        return cls(path)
-
-    def get(self, vin: str) -> Kept | None:
-        with self._connection() as connection:
-            row = connection.execute(f"{VEHICLE} WHERE vin = ?", (vin,)).fetchone()
-            if row:
-                return _vehicle(row)
-            row = connection.execute(f"{UNKNOWN} WHERE vin = ?", (vin,)).fetchone()
-        return _unknown(row) if row else None
-
-    def get_many(self, vins: Sequence[str]) -> dict[str, Kept]:
-        asked = (json.dumps(vins),)
-        among = "WHERE vin IN (SELECT value FROM json_each(?))"
-        with self._connection() as connection:
-            vehicles = connection.execute(f"{VEHICLE} {among}", asked).fetchall()
-            unknowns = connection.execute(f"{UNKNOWN} {among}", asked).fetchall()
-        return {row[0]: _vehicle(row) for row in vehicles} | {
-            row[0]: _unknown(row) for row in unknowns
+    def get(self, vins: Sequence[str]) -> dict[str, CachedAnswer]:
+        with self._reading, self._explaining():
+            rows = self._reader.execute(GET, (json.dumps(vins),)).fetchall()
+        return {
+            vin: CachedAnswer(
+                Unknown(vin, detail) if detail else Vehicle._make((vin, *texts, bool(wrong))),
+                decoded_at,
+            )
+            for vin, _, decoded_at, detail, *texts, wrong in rows
         }
 
-    def put(self, answers: Iterable[Vehicle | Unknown], decoded_at: int, source: str) -> None:
-        """Keep all of them or none; each replaces what was kept of its VIN."""
-        given = list(answers)
-        vehicles = [answer for answer in given if isinstance(answer, Vehicle)]
-        unknowns = [answer for answer in given if isinstance(answer, Unknown)]
-        if not given:
-            return
+    def source(self) -> str | None:
+        """Where all answers come from; None for an empty cache."""
+        with self._reading, self._explaining():
+            return source_of(self._reader)
+
+    def put(self, decoded: Decoded, decoded_at: int) -> None:
+        """Keep all of these answers or none; each replaces what was there for its VIN."""
+        rows = [
+            (answer.vin, decoded.source, decoded_at)
+            + (("", *answer[1:]) if isinstance(answer, Vehicle) else (answer.detail, *NOTHING))
+            for answer in decoded.answers.values()
+        ]
         with self._transaction() as connection:
-            self._claim(connection, source)
-            connection.executemany(
-                "INSERT INTO kinds (make, model, model_year, body_class) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING",
-                {answer[1:5] for answer in vehicles},
-            )
-            connection.executemany(
-                "INSERT OR REPLACE INTO vehicles SELECT ?, id, ?, ? FROM kinds "
-                "WHERE (make, model, model_year, body_class) = (?, ?, ?, ?)",
-                [(car.vin, car.check_digit_wrong, decoded_at, *car[1:5]) for car in vehicles],
-            )
-            connection.executemany(
-                "INSERT OR REPLACE INTO unknowns VALUES (?, ?, ?)",
-                [(answer.vin, answer.detail, decoded_at) for answer in unknowns],
-            )
-            for table, others in (("unknowns", vehicles), ("vehicles", unknowns)):
-                connection.executemany(
-                    f"DELETE FROM {table} WHERE vin = ?", [(answer.vin,) for answer in others]
-                )
+            refuse_other_source(source_of(connection), decoded.source)
+            connection.executemany(PUT, rows)
 
     def remove(self, vin: str) -> bool:
-        """True when a vehicle was kept; a kept refusal goes too."""
+        """True if a vehicle was cached; a cached "not known" goes too."""
+        query = "DELETE FROM answers WHERE vin = ? RETURNING detail = ''"
         with self._transaction() as connection:
-            connection.execute("DELETE FROM unknowns WHERE vin = ?", (vin,))
-            return connection.execute("DELETE FROM vehicles WHERE vin = ?", (vin,)).rowcount > 0
+            return bool(connection.execute(query, (vin,)).fetchone() == (1,))
 
-    def forget_unknowns(self, before: int) -> None:
-        """Drop the refusals that are older; vehicles are kept for when vPIC is down."""
+    def forget_unknown(self, before: int) -> None:
+        """Drop what is too old to count; old vehicles stay for when vPIC is down."""
+        query = "DELETE FROM answers WHERE detail != '' AND decoded_at < ?"
         with self._transaction() as connection:
-            connection.execute("DELETE FROM unknowns WHERE decoded_at < ?", (before,))
-
-    def source(self) -> str | None:
-        """Where all answers come from; written by the first, and kept when the last one goes."""
-        with self._connection() as connection:
-            return source_of(connection)
-
-    def count(self) -> int:
-        """How many vehicles are kept."""
-        with self._connection() as connection:
-            return int(connection.execute("SELECT count(*) FROM vehicles").fetchone()[0])
+            connection.execute(query, (before,))
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees the cache as it is now until the block ends; for any thread."""
-        try:
-            with closing(connected(self.path)) as connection:
-                connection.execute("PRAGMA query_only = ON")
-                connection.execute("BEGIN")
-                # SQLite takes the snapshot at the first read.
-                connection.execute("SELECT 1 FROM about").fetchone()
-                yield connection
-        except sqlite3.Error as error:
-            raise _trouble(self.path, error) from error
+        """A connection that sees the cache as it is now, until the block ends."""
+        with self._explaining(), closing(_connect(self.path)) as connection:
+            connection.execute("BEGIN")
+            source_of(connection)  # SQLite takes the snapshot at the first read
+            yield connection
 
     def close(self) -> None:
-        """Wait for what each thread is at, and close; whoever comes later meets CacheTrouble."""
-        with self._opening:
-            self._closed = True
-            connections = list(self._all)
-        for connection in connections:
-            connection.close()
-
-    def _claim(self, connection: sqlite3.Connection, source: str) -> None:
-        connection.execute("INSERT OR IGNORE INTO about VALUES ('source', ?)", (source,))
-        held = source_of(connection)
-        if held != source:
-            raise OtherSource(
-                f"the cache {self.path} holds {held} answers, and these are {source}; "
-                "set VIN_DB to another file"
-            )
+        """Wait for what is under way; later uses raise CacheError."""
+        with self._reading, self._writing:
+            self._reader.close()
+            self._writer.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._writing, self._explaining():
+            self._writer.execute("BEGIN IMMEDIATE")
             try:
-                yield connection
-                connection.execute("COMMIT")
+                yield self._writer
+                self._writer.execute("COMMIT")
             finally:
-                # SQLite may have rolled back by itself, as when the disk is full.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                if self._writer.in_transaction:  # SQLite ends it by itself when a disk is full
+                    self._writer.execute("ROLLBACK")
 
-    def _connection(self) -> _Connection:
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
         try:
-            connection: _Connection = self._mine.connection
-        except AttributeError:
-            return self._opened()
-        return connection
-
-    def _opened(self) -> _Connection:
-        with self._opening:
-            if self._closed:
-                raise CacheTrouble(f"the cache {self.path} is closed")
-            try:
-                # Held by its thread alone: it goes when the thread goes.
-                mine = self._mine.connection = _Connection(self.path)
-            except sqlite3.Error as error:
-                raise _trouble(self.path, error) from error
-            self._all.add(mine)
-        return mine
+            yield
+        except sqlite3.Error as error:
+            raise CacheError(503, f"the cache cannot be used: {error}", RETRY) from error
 
 
-def _trouble(path: Path, error: sqlite3.Error) -> CacheTrouble:
-    cure = "; start the service again: it keeps the broken file aside" if is_broken(error) else ""
-    return CacheTrouble(f"the cache {path}: {error}{cure}")
+RETRY = {"Retry-After": "30"}
+NOTHING = ("", "", "", "", False)
 
 
 def source_of(connection: sqlite3.Connection) -> str | None:
-    row = connection.execute("SELECT value FROM about WHERE name = 'source'").fetchone()
+    row = connection.execute("SELECT source FROM answers LIMIT 1").fetchone()
     return row[0] if row else None
 
 
-def _vehicle(row: tuple[str, str, str, str, str, int, int]) -> Kept:
-    return Kept(Vehicle(*row[:5], check_digit_wrong=bool(row[5])), row[6])
+def refuse_other_source(cached: str | None, given: str) -> None:
+    if cached not in {None, given}:
+        raise SourceMismatch(
+            f"the cache holds answers that are {cached}, and vPIC's are {given}; correct VPIC_URL, "
+            "or set VIN_DB to another file"
+        )
 
 
-def _unknown(row: tuple[str, str, int]) -> Kept:
-    return Kept(Unknown(row[0], row[1]), row[2])
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    url = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(
+        url, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+    )
+    # A killed process loses nothing that it committed; a power cut may lose the last moments.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _prepare(path: Path) -> None:
+    """Check that the file is ours, intact and can be written; make what is missing."""
+    if path.exists() and path.stat().st_size:
+        # Read only, so that SQLite changes nothing in the file of another program.
+        with closing(_connect(path, "ro")) as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+        if application != APPLICATION_ID:
+            raise PermanentError(
+                f"the cache {path} was made by another program or an older version; "
+                "delete it, or set VIN_DB to another file"
+            )
+    with closing(_connect(path, "rwc")) as connection:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(" ".join(found.split()))
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(SCHEMA)

@@ -1,4 +1,4 @@
-"""A VIN's answer: from the cache, or from vPIC once for all who ask at the same time."""
+"""A VIN's answer: from the cache, or from vPIC in one call for all who ask at the same time."""
 
 from __future__ import annotations
 
@@ -6,200 +6,162 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
-from include.errors import PermanentError
-from include.first.rest import RestError
-from include.vin_service.cache import Cache, CacheTrouble, Kept
-from include.vin_service.decoding import Unknown, Vehicle
-from include.vin_service.flights import Flights
-from include.vin_service.upstream import Upstream
-from include.vin_service.vpic import BATCH, Decoded, Vpic
+from include.vin_service.cache import (
+    Cache,
+    CachedAnswer,
+    CacheError,
+    SourceMismatch,
+    refuse_other_source,
+)
+from include.vin_service.upstream import Upstream, UpstreamUnavailable
+from include.vin_service.vpic import (
+    BATCH,
+    Decoded,
+    NotAVin,
+    Unknown,
+    Vehicle,
+    decode,
+    normalize_vin,
+)
 
 log = logging.getLogger("headwaters.vin")
-# How long who asks is kept waiting; vPIC usually takes 0.3 to 2.5 s for a call.
-PATIENCE_S = 15.0
+# vPIC usually takes 0.3 to 2.5 s for a call.
+PATIENCE_S = 12.0
 BATCH_PATIENCE_S = 60.0
-# With an old answer at hand nobody waits long for a new one.
-STALE_PATIENCE_S = 3.0
-ASK_AGAIN_S = 30.0
-LONGEST_WAIT_S = 86_400.0
+STALE_PATIENCE_S = 3.0  # with an old answer at hand
 TIDY_EVERY_S = 3600.0
-
-
-class Trouble(Exception):
-    """We could not ask: nothing is said about the VIN. Worth asking again."""
-
-    def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
-        super().__init__(detail)
-        self.retry_after_s = max(1, round(min(retry_after_s or ASK_AGAIN_S, LONGEST_WAIT_S)))
-
-    @classmethod
-    def of(cls, error: Exception, whom: str) -> Self:
-        if isinstance(error, RestError):
-            return cls(f"{whom} could not be asked: {error}", error.retry_after_s)
-        return cls(str(error))
+TOO_SLOW = "vPIC did not answer in time; ask again later"
 
 
 class Answer(NamedTuple):
     known: Vehicle | Unknown
-    state: Literal["hit", "miss", "stale"]
+    cache: Literal["hit", "miss", "stale"]
 
 
-Outcome = Answer | Trouble
+Outcome = Answer | UpstreamUnavailable | NotAVin
+Calls = dict[str, asyncio.Task[Mapping[str, Outcome]]]
 
 
 class Lookups:
+    """Use it from one event loop."""
+
     def __init__(
         self,
         cache: Cache,
-        vpic: Upstream[Vpic],
-        flights: Flights,
-        *,
+        vpic: Upstream,
         found_ttl_s: float,
         not_found_ttl_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.cache = cache
+        self.source = cache.source()  # whose answers these are; None before the first
         self._vpic = vpic
-        self._flights = flights
         self._ttl_s = {Vehicle: found_ttl_s, Unknown: not_found_ttl_s}
         self._clock = clock
-        self._asking: dict[str, asyncio.Task[Mapping[str, Outcome]]] = {}
-        self._source: str | None = None
+        self._calls: Calls = {}  # those under way, by VIN
         self._tidy_at = 0.0
 
-    def source(self) -> str | None:
-        """Whose answers these are; None before the first. It never changes while we serve."""
-        if self._source is None:
-            try:
-                self._source = self.cache.source()
-            except CacheTrouble as error:
-                log.warning("the source of the cache is not known: %s", error)
-        return self._source
-
-    async def lookup(self, vin: str) -> Answer:
-        kept = self._kept(vin)
-        if kept and self._is_fresh(kept):
-            return Answer(kept.answer, "hit")
-        outcome = await self._outcome(vin, self._asked([vin])[vin], kept, PATIENCE_S)
-        if isinstance(outcome, Trouble):
+    async def lookup(self, text: str) -> Answer:
+        outcome = (await self.lookup_many([text], PATIENCE_S))[text]
+        if not isinstance(outcome, Answer):
             raise outcome
         return outcome
 
-    async def remove(self, vin: str) -> bool:
-        """Whether a vehicle was cached; one that is just being asked for is waited for."""
-        if flight := self._asking.get(vin):
-            await asyncio.wait([flight], timeout=PATIENCE_S)
-        return await asyncio.to_thread(self.cache.remove, vin)
-
-    async def lookup_many(self, vins: Sequence[str]) -> dict[str, Outcome]:
-        """Each VIN once: cache first, the rest from vPIC, as few calls as it allows."""
-        wanted = list(dict.fromkeys(vins))
-        kept = await asyncio.to_thread(self._kept_of, wanted)
+    async def lookup_many(
+        self, texts: Sequence[str], patience_s: float = BATCH_PATIENCE_S
+    ) -> dict[str, Outcome]:
+        """An outcome for each text: from the cache, the rest in as few calls as vPIC allows."""
+        vins: dict[str, str] = {}
+        malformed: dict[str, Outcome] = {}
+        for text in texts:
+            try:
+                vins[text] = normalize_vin(text)
+            except NotAVin as error:
+                malformed[text] = error
+        wanted = list(dict.fromkeys(vins.values()))
+        cached = self._cached(wanted)
         outcomes: dict[str, Outcome] = {
-            vin: Answer(has.answer, "hit") for vin, has in kept.items() if self._is_fresh(has)
+            vin: Answer(known.answer, "hit")
+            for vin, known in cached.items()
+            if self._is_fresh(known)
         }
         rest = [vin for vin in wanted if vin not in outcomes]
-        asked = self._asked(rest)
-        found = await asyncio.gather(
-            *(self._outcome(vin, asked[vin], kept.get(vin), BATCH_PATIENCE_S) for vin in rest)
-        )
-        return outcomes | dict(zip(rest, found, strict=True))
+        # An old vehicle is better than none; an old "not known" is served to nobody.
+        stale = {vin for vin in rest if vin in cached and isinstance(cached[vin].answer, Vehicle)}
+        calls = self._join_calls(rest)
+        if rest:
+            with suppress(asyncio.CancelledError):  # uvicorn cancels what holds up its end
+                timeout_s = STALE_PATIENCE_S if len(stale) == len(rest) else patience_s
+                await asyncio.wait(set(calls.values()), timeout=timeout_s)
+        for vin in rest:
+            outcome: Outcome = UpstreamUnavailable(TOO_SLOW, 10)
+            if calls[vin].done():
+                outcome = calls[vin].result()[vin]
+            if vin in stale and not isinstance(outcome, Answer):
+                outcome = Answer(cached[vin].answer, "stale")
+            outcomes[vin] = outcome
+        return {text: malformed.get(text) or outcomes[vins[text]] for text in texts}
 
-    def _asked(self, vins: Sequence[str]) -> dict[str, asyncio.Task[Mapping[str, Outcome]]]:
-        """The flight that each VIN is on; a new one for those that are on none."""
-        new = [vin for vin in vins if vin not in self._asking]
+    async def remove(self, vin: str) -> bool:
+        """Whether a vehicle was cached; a lookup of it that is under way ends first."""
+        if call := self._calls.get(vin):
+            await asyncio.wait([call], timeout=PATIENCE_S)
+        return await asyncio.to_thread(self.cache.remove, vin)
+
+    def _join_calls(self, vins: Sequence[str]) -> Calls:
+        """The call that each VIN is part of; a new one for those that are in none."""
+        new = [vin for vin in vins if vin not in self._calls]
         for start in range(0, len(new), BATCH):
             batch = new[start : start + BATCH]
-            flight = asyncio.create_task(self._ask(batch))
-            self._asking |= dict.fromkeys(batch, flight)
-            flight.add_done_callback(partial(self._landed, batch))
-        return {vin: self._asking[vin] for vin in vins}
+            call = asyncio.create_task(self._ask(batch))
+            self._calls |= dict.fromkeys(batch, call)
+            call.add_done_callback(partial(self._forget_call, batch))
+        return {vin: self._calls[vin] for vin in vins}
 
-    def _landed(self, batch: Sequence[str], _: object) -> None:
+    def _forget_call(self, batch: Sequence[str], _: object) -> None:
         for vin in batch:
-            del self._asking[vin]
+            del self._calls[vin]
 
     async def _ask(self, vins: Sequence[str]) -> Mapping[str, Outcome]:
         try:
-            return await self._vpic.ask(lambda vpic: self._decode(vpic, vins))
-        except (RestError, PermanentError) as error:
-            log.warning("vPIC could not be asked for %d VINs: %s", len(vins), error)
-            return dict.fromkeys(vins, Trouble.of(error, "vPIC"))
-        except Exception:
-            # Whatever it is, it says nothing about the VINs, and an old answer still stands.
-            log.exception("vPIC's answer for %d VINs could not be used", len(vins))
-            return dict.fromkeys(vins, Trouble("vPIC's answer could not be used; the log says why"))
+            decoded = await self._vpic.call(decode, vins)
+            await self._keep(decoded)
+        except UpstreamUnavailable as error:
+            return dict.fromkeys(vins, error)
+        return {
+            vin: Answer(decoded.answers[vin], "miss")
+            if vin in decoded.answers
+            else UpstreamUnavailable("vPIC left this VIN out of its answer; ask again later")
+            for vin in vins
+        }
 
-    def _decode(self, vpic: Vpic, vins: Sequence[str]) -> Mapping[str, Outcome]:
-        """In a thread, with the VINs held: what another worker has just learned is not asked."""
-        with self._flights.held(vins, PATIENCE_S):
-            outcomes: dict[str, Outcome] = {
-                vin: Answer(has.answer, "hit")
-                for vin, has in self._kept_of(vins).items()
-                if self._is_fresh(has)
-            }
-            rest = [vin for vin in vins if vin not in outcomes]
-            if not rest:
-                return outcomes
-            decoded = vpic.decode(rest)
-            self._keep(decoded)
-        for vin in rest:
-            known = decoded.answers.get(vin)
-            outcomes[vin] = Answer(known, "miss") if known else Trouble("vPIC left this VIN out")
-        return outcomes
-
-    def _keep(self, decoded: Decoded) -> None:
+    async def _keep(self, decoded: Decoded) -> None:
+        """Cache the answers; a cache that cannot be written costs only the caching."""
         now = self._clock()
         try:
-            self.cache.put(decoded.answers.values(), int(now), decoded.source)
+            refuse_other_source(self.source, decoded.source)
+            await asyncio.to_thread(self.cache.put, decoded, int(now))
             if now >= self._tidy_at:
                 self._tidy_at = now + TIDY_EVERY_S
-                self.cache.forget_unknowns(int(now - self._ttl_s[Unknown]))
-        except CacheTrouble as error:
-            log.warning("answered, and not cached: %s", error)
-            if self.source() not in {None, decoded.source}:
-                raise PermanentError(
-                    f"vPIC's answers were {self.source()}, and these are {decoded.source}; "
-                    "correct VPIC_URL, or start again"
-                ) from None
-        self._source = decoded.source
+                unknown_until = int(now - self._ttl_s[Unknown])
+                await asyncio.to_thread(self.cache.forget_unknown, unknown_until)
+        except SourceMismatch as error:
+            log.error("%s", error)  # noqa: TRY400 - the line says all
+            raise UpstreamUnavailable(str(error)) from None
+        except CacheError as error:
+            log.warning("answered, and not cached: %s", error.detail)
+        self.source = decoded.source
 
-    async def _outcome(
-        self,
-        vin: str,
-        flight: asyncio.Task[Mapping[str, Outcome]],
-        kept: Kept | None,
-        patience_s: float,
-    ) -> Outcome:
-        """What the flight brings. An old vehicle is better than none; an old refusal is not."""
-        old = Answer(kept.answer, "stale") if kept and isinstance(kept.answer, Vehicle) else None
+    def _is_fresh(self, cached: CachedAnswer) -> bool:
+        return self._clock() < cached.decoded_at + self._ttl_s[type(cached.answer)]
+
+    def _cached(self, vins: Sequence[str]) -> dict[str, CachedAnswer]:
         try:
-            # The flight goes on when who asked has gone: others may wait for it, and the cache.
-            async with asyncio.timeout(min(patience_s, STALE_PATIENCE_S) if old else patience_s):
-                outcome = (await asyncio.shield(flight))[vin]
-        except TimeoutError:
-            outcome = Trouble(
-                f"there was no answer of vPIC within {patience_s:.0f} s; it is slow, or many ask",
-                10,
-            )
-        return old if old and isinstance(outcome, Trouble) else outcome
-
-    def _is_fresh(self, kept: Kept) -> bool:
-        return self._clock() < kept.decoded_at + self._ttl_s[type(kept.answer)]
-
-    def _kept(self, vin: str) -> Kept | None:
-        try:
-            return self.cache.get(vin)
-        except CacheTrouble as error:
-            log.warning("looked up without the cache: %s", error)
-            return None
-
-    def _kept_of(self, vins: Sequence[str]) -> dict[str, Kept]:
-        try:
-            return self.cache.get_many(vins)
-        except CacheTrouble as error:
-            log.warning("looked up without the cache: %s", error)
+            return self.cache.get(vins)
+        except CacheError as error:
+            log.warning("looked up without the cache: %s", error.detail)
             return {}

@@ -1,104 +1,160 @@
-"""The recalls of a vehicle's make, model and year, with what the lake knows of each."""
+"""The recalls of a vehicle's make, model and year, with what the lake knows about each."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from include.errors import PermanentError
-from include.first.bucket import LakeError
-from include.first.rest import RestError
-from include.vehicle_recalls.commands.asking import NothingThere
-from include.vin_service.decoding import Vehicle
-from include.vin_service.lake_facts import Facts, LakeFacts
-from include.vin_service.lookups import Trouble
-from include.vin_service.model_recalls import Asked, ModelRecall, ModelRecalls
-from include.vin_service.upstream import Upstream
+from include.http.client import HttpClient, Response
+from include.lake.store import StoreError
+from include.vin_service.lake_facts import LakeFacts, RecallInLake
+from include.vin_service.upstream import UnreadableAnswer, Upstream, UpstreamUnavailable
+from include.vin_service.vpic import Vehicle
 
 log = logging.getLogger("headwaters.vin")
-PATIENCE_S = 15.0
+PATIENCE_S = 12.0
 LAKE_PATIENCE_S = 10.0
 LAKE_READS_AT_ONCE = 4
-Model = tuple[str, str, str]
+NOTE = (
+    "These are recalls of this make, model and year; whether this very car is affected or was "
+    "repaired is not known here: ask a dealer, or www.nhtsa.gov/recalls."
+)
+NO_RECALLS = 400  # the API says so with the status of a bad request
 
 
-class KnownRecalls(NamedTuple):
-    recalls: list[ModelRecall]
-    facts: dict[str, Facts]
-    lake: str | None  # what the lake had to say: which version, or why nothing; None without one
+def _iso_date(text: str) -> str | None:
+    """The API writes 14/11/2025."""
+    moment = datetime.strptime(text, "%d/%m/%Y").replace(tzinfo=UTC) if text else None
+    return moment.date().isoformat() if moment else None
 
 
-def rows_of(known: KnownRecalls) -> list[dict[str, Any]]:
-    """As JSON has them, each with what the lake adds."""
-    return [
-        recall._asdict() | {"lake": known.facts.get(recall.nhtsa_id)} for recall in known.recalls
-    ]
+Text = Annotated[str, BeforeValidator(lambda text: "" if text is None else text)]
+
+
+class Recall(BaseModel):
+    """One campaign, as the API words it; null: it does not say."""
+
+    model_config = ConfigDict(strict=True, str_strip_whitespace=True)
+
+    nhtsa_id: Text = Field(validation_alias="NHTSACampaignNumber", min_length=1)
+    report_received_date: str | None = Field(None, validation_alias="ReportReceivedDate")
+    component: Text = Field("", validation_alias="Component")
+    summary: Text = Field("", validation_alias="Summary")
+    consequence: Text = Field("", validation_alias="Consequence")
+    remedy: Text = Field("", validation_alias="Remedy")
+    notes: Text = Field("", validation_alias="Notes")
+    park_it: bool | None = Field(None, validation_alias="parkIt")
+    park_outside: bool | None = Field(None, validation_alias="parkOutSide")
+    over_the_air_update: bool | None = Field(None, validation_alias="overTheAirUpdate")
+
+
+class EnrichedRecall(Recall):
+    lake: RecallInLake | None = Field(description="What the lake adds; null without it.")
+
+
+class RecallsAnswer(BaseModel):
+    vin: str = Field(examples=["1HGCM82633A004352"])
+    make: str
+    model: str
+    model_year: str
+    scope: Literal["model"]
+    note: str = Field(examples=[NOTE])
+    lake: str | None = Field(description="The lake's version, or why it adds nothing.")
+    recalls: list[EnrichedRecall] = Field(description="Empty: NHTSA knows of none.")
+
+
+class ModelRecalls(NamedTuple):
+    recalls: list[dict[str, Any]]
+    source: str
+
+
+def recalls_of_model(client: HttpClient, make: str, model: str, model_year: str) -> ModelRecalls:
+    check = partial(_rows, client)
+    response = client.get(
+        "/recalls/recallsByVehicle",
+        params={"make": make, "model": model, "modelYear": model_year},
+        ok_statuses=(NO_RECALLS,),
+        check=check,
+    )
+    return ModelRecalls(check(response), response.publisher)
+
+
+def _rows(client: HttpClient, response: Response) -> list[dict[str, Any]]:
+    body = response.json()
+    results = body.get("results") if isinstance(body, dict) else None
+    if response.status == NO_RECALLS and results != []:
+        client.raise_for_status(response)
+    try:
+        if not isinstance(results, list) or (body.get("Count") and not results):
+            raise ValueError("no list of recalls")  # noqa: TRY301
+        rows = [Recall.model_validate(result).model_dump() for result in results]
+        for row in rows:
+            row["report_received_date"] = _iso_date(row["report_received_date"])
+    except ValueError as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise UnreadableAnswer(
+            f"{response.where} sent JSON that cannot be read ({reason}); "
+            "check the host, or try again later"
+        ) from None
+    return rows
 
 
 class Recalls:
-    def __init__(self, api: Upstream[ModelRecalls], lake: LakeFacts | None) -> None:
-        self._api = api
+    """Use it from one event loop."""
+
+    def __init__(self, nhtsa: Upstream, lake: LakeFacts | None) -> None:
+        self._nhtsa = nhtsa
         self._lake = lake
-        self._asking: dict[Model, asyncio.Task[Asked]] = {}
-        # Its own: a lake that hangs must hold up nobody who asks for something else.
+        self._calls: dict[tuple[str, ...], asyncio.Task[ModelRecalls]] = {}
+        # Their own threads: a lake that hangs holds up nothing else.
         self._threads = ThreadPoolExecutor(LAKE_READS_AT_ONCE, thread_name_prefix="lake")
 
-    async def of(self, vehicle: Vehicle, source: str | None) -> KnownRecalls:
-        """Raises Trouble when nobody could be asked: that is not the same as no recalls."""
-        model = (vehicle.make, vehicle.model, vehicle.model_year)
-        if not (asking := self._asking.get(model)):
-            asking = asyncio.create_task(self._api.ask(lambda api: api.recalls(*model)))
-            self._asking[model] = asking
-            asking.add_done_callback(lambda _: self._asking.pop(model))
+    async def of(self, vehicle: Vehicle, source: str | None) -> dict[str, Any]:
+        """As `RecallsAnswer`; no recalls is an answer, UpstreamUnavailable is not."""
+        model = vehicle[1:4]
+        if not (call := self._calls.get(model)):
+            call = asyncio.create_task(self._nhtsa.call(recalls_of_model, *model))
+            self._calls[model] = call
+            call.add_done_callback(lambda _: self._calls.pop(model))
         try:
             async with asyncio.timeout(PATIENCE_S):
-                asked = await asyncio.shield(asking)
+                found = await asyncio.shield(call)
         except TimeoutError:
-            raise Trouble(f"NHTSA did not answer within {PATIENCE_S:.0f} s", 10) from None
-        except (RestError, PermanentError) as error:
-            log.warning("NHTSA could not be asked for the recalls of %s: %s", model, error)
-            raise Trouble.of(error, "NHTSA") from None
-        except Exception:
-            log.exception("NHTSA's answer for the recalls of %s could not be used", model)
-            raise Trouble("NHTSA's answer could not be used; the log says why") from None
-        if source not in {None, asked.source}:
-            raise Trouble(
-                f"the VIN is from a source that is {source}, the recalls are {asked.source}; "
+            raise UpstreamUnavailable("NHTSA did not answer in time", 10) from None
+        if source not in {None, found.source}:
+            raise UpstreamUnavailable(
+                f"the vehicle's source is {source}, that of the recalls is {found.source}; "
                 "correct VPIC_URL or RECALLS_API_URL"
             )
-        if self._lake is None or not asked.recalls:
-            return KnownRecalls(asked.recalls, {}, None)
-        return await self._enriched(asked, self._lake)
+        lake, facts = await self._facts(found)
+        rows = [recall | {"lake": facts.get(recall["nhtsa_id"])} for recall in found.recalls]
+        named = {name: getattr(vehicle, name) for name in ("vin", "make", "model", "model_year")}
+        return named | {"scope": "model", "note": NOTE, "lake": lake, "recalls": rows}
+
+    async def _facts(self, found: ModelRecalls) -> tuple[str | None, dict[str, RecallInLake]]:
+        """Which version of the lake it is, or why it adds nothing; None without a lake."""
+        if self._lake is None or not found.recalls:
+            return None, {}
+        ids = [recall["nhtsa_id"] for recall in found.recalls]
+        reading = asyncio.get_running_loop().run_in_executor(self._threads, self._lake.of, ids)
+        try:
+            known = await asyncio.wait_for(reading, LAKE_PATIENCE_S)
+        except (StoreError, PermanentError, TimeoutError) as error:
+            log.warning("answered without the lake: %s", str(error) or "it took too long")
+            return "the lake could not be read", {}
+        if known.version is None:
+            return "the lake has no recalls yet", {}
+        if known.source != found.source:
+            log.warning("the lake is %s, NHTSA's recalls are %s", known.source, found.source)
+            return "the lake has data of another source", {}
+        return f"version {known.version}", known.facts
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _enriched(self, asked: Asked, lake: LakeFacts) -> KnownRecalls:
-        campaigns = {
-            recall.nhtsa_id: date.fromisoformat(day)
-            if (day := recall.report_received_date)
-            else None
-            for recall in asked.recalls
-        }
-        try:
-            async with asyncio.timeout(LAKE_PATIENCE_S):
-                found = await asyncio.get_running_loop().run_in_executor(
-                    self._threads, lake.of, campaigns
-                )
-        except NothingThere:
-            return KnownRecalls(asked.recalls, {}, "the lake has no recalls yet")
-        except (LakeError, PermanentError, TimeoutError) as error:
-            why = str(error) or f"no answer within {LAKE_PATIENCE_S:.0f} s"
-            log.warning("recalls were answered without the lake: %s", why)
-            return KnownRecalls(asked.recalls, {}, "the lake could not be read")
-        if found.source != asked.source:
-            log.warning(
-                "recalls were answered without the lake: it is %s, they are %s",
-                found.source,
-                asked.source,
-            )
-            return KnownRecalls(asked.recalls, {}, "the lake has data of another source")
-        return KnownRecalls(asked.recalls, found.facts, f"version {found.version}")

@@ -1,215 +1,209 @@
-"""The routes: from a request to the lookups, and from their outcome to an answer."""
+"""The routes of the API: from a request to the lookups, and from their outcome to JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Any
+from itertools import chain
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import JSONResponse, Response
-from starlette.convertors import Convertor, register_url_convertor
+from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.types import Receive, Scope, Send
 
-from include.vin_service.answers import (
-    NOTE,
-    SCOPE,
-    VIN_IN_PATH,
-    Health,
-    Invalid,
-    ManyAnswers,
-    RecallsAnswer,
-    VehicleAnswer,
-    Vins,
-    documented,
-)
-from include.vin_service.cache import CacheTrouble
-from include.vin_service.decoding import Unknown, Vehicle
-from include.vin_service.download import MEDIA_TYPE, Download
+from include.vin_service.cache import CacheError
 from include.vin_service.export import export
-from include.vin_service.lookups import Answer, Lookups, Outcome, Trouble
-from include.vin_service.recalls import KnownRecalls, rows_of
-from include.vin_service.vin import NotAVin, checked
+from include.vin_service.lookups import Answer, Lookups, Outcome
+from include.vin_service.recalls import RecallsAnswer
+from include.vin_service.upstream import UpstreamUnavailable
+from include.vin_service.vpic import VIN, Unknown, normalize_vin
 
-
-class Anything(Convertor[str]):
-    """Slashes and line ends too: whatever is asked is told what is wrong with it as a VIN."""
-
-    regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("anything", Anything())
-as_json = json.JSONEncoder(ensure_ascii=False).encode
-router = APIRouter()
+MAX_VINS = 1_000
 CHECK_DIGIT = '199 headwaters "the check digit is wrong; a character may be mistyped"'
+PARQUET = "application/vnd.apache.parquet"
+EXPORTS_AT_ONCE = 2
+EXPORT_TIMEOUT_S = 600  # an export holds a snapshot, and with it the cache's write-ahead log
+EXAMPLE = "1HGCM82633A004352"
 
 
-@router.get(
-    "/lookup/{vin:anything}",
-    openapi_extra=VIN_IN_PATH,
-    response_model=VehicleAnswer,
-    responses=documented(404, 503),
-    summary="Look a VIN up",
-)
-async def lookup(request: Request) -> Response:
-    lookups: Lookups = request.app.state.lookups
-    answer = await lookups.lookup(checked(request.path_params["vin"]))
-    headers = _headers(lookups, answer)
-    if isinstance(answer.known, Unknown):
-        raise HTTPException(404, answer.known.detail, headers)
-    return Response(
-        as_json(vehicle_of(answer.known, answer)), headers=headers, media_type="application/json"
-    )
+class AnyPath(PathConvertor):
+    regex = r"[\s\S]*"  # line ends too, so that every text is judged as a VIN
 
 
-@router.post(
-    "/lookup",
-    response_model=ManyAnswers,
-    responses=documented(400, 413) | {422: {"model": Invalid}},
-    summary="Look up to 1,000 VINs up",
-)
+register_url_convertor("any", AnyPath())
+# The pattern is for readers; what does not match is not a 422, but a 404 that says why.
+VinInPath = Annotated[
+    str,
+    Path(
+        description="17 characters, in upper or lower case.",
+        examples=[EXAMPLE],
+        json_schema_extra={"pattern": f"^{VIN.pattern}$"},
+    ),
+]
+
+
+class Detail(BaseModel):
+    """One sentence on why there is no answer."""
+
+    detail: str
+
+
+class VehicleAnswer(BaseModel):
+    vin: str = Field(description="In upper case.", examples=[EXAMPLE])
+    make: str = Field(examples=["HONDA"])
+    model: str = Field(examples=["Accord"])
+    model_year: str = Field(examples=["2003"])
+    body_class: str = Field(description="Empty if vPIC gives none.", examples=["Coupe"])
+    cached: bool = Field(description="Whether the answer came from the cache.")
+
+
+# JSON can hold half a character, which no answer can carry.
+Text = Annotated[str, AfterValidator(lambda text: text.encode().decode())]
+
+
+class Vins(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    vins: Annotated[list[Text], Field(max_length=MAX_VINS, examples=[[EXAMPLE, EXAMPLE[:-1]]])]
+
+
+class OneOfMany(BaseModel):
+    """Either a vehicle, or a sentence on why there is none."""
+
+    asked: str = Field(description="The text as it was asked.", examples=[EXAMPLE])
+    status: Literal[200, 404, 503] = Field(description="What `GET /lookup/{vin}` would answer.")
+    vehicle: VehicleAnswer | None = None
+    cache: Literal["hit", "miss", "stale"] | None = Field(None, description="As in `X-Cache`.")
+    check_digit_wrong: bool | None = Field(None, description="As `Warning` says.")
+    detail: str | None = None
+
+
+class ManyAnswers(BaseModel):
+    results: list[OneOfMany] = Field(description="One for each text, in the order asked.")
+
+
+class Health(BaseModel):
+    status: Literal["ok", "degraded"]
+    detail: str | None = None
+
+
+def refusals(**sentences: str) -> dict[int | str, dict[str, Any]]:
+    return {
+        int(status[1:]): {"model": Detail, "description": sentence}
+        for status, sentence in sentences.items()
+    }
+
+
+NO_VIN = refusals(_404="The VIN is malformed, or vPIC does not know it.")
+NO_ANSWER = refusals(_503="Nobody could be asked; nothing is known. See `Retry-After`.")
+NO_BODY = refusals(_400="The body is not text, or too deeply nested.", _413="It is over 1 MB.")
+router = APIRouter(responses=refusals(_401="The key in `X-API-Key` is missing or wrong."))
+
+
+@router.get("/lookup/{vin:any}", response_model=VehicleAnswer, responses=NO_VIN | NO_ANSWER)
+async def lookup(request: Request, vin: VinInPath) -> Response:
+    """Look up a VIN."""
+    answer, headers = await _look_up(request, vin)
+    return JSONResponse(vehicle_of(answer), headers=headers)
+
+
+@router.post("/lookup", response_model=ManyAnswers, responses=NO_BODY)
 async def lookup_many(request: Request, asked: Vins) -> Response:
+    """Look up to 1,000 VINs up."""
     lookups: Lookups = request.app.state.lookups
-    found = await outcomes(lookups, asked.vins)
+    found = await lookups.lookup_many(asked.vins)
+    waits_s = [o.retry_after_s for o in found.values() if isinstance(o, UpstreamUnavailable)]
+    headers = made_up(lookups) | ({"Retry-After": str(max(waits_s))} if waits_s else {})
     results = [one_of_many(text, found[text]) for text in asked.vins]
-    waits = [o.retry_after_s for o in found.values() if isinstance(o, Trouble)]
-    headers = made_up(lookups) | ({"Retry-After": str(max(waits))} if waits else {})
     return JSONResponse({"results": results}, headers=headers)
 
 
-@router.delete(
-    "/remove/{vin:anything}",
-    openapi_extra=VIN_IN_PATH,
-    response_model=bool,
-    responses=documented(404, 503),
-    summary="Forget a VIN",
-)
-async def remove(request: Request) -> bool:
-    """True when it was cached, false when not."""
+@router.delete("/remove/{vin:any}", response_model=bool, responses=NO_VIN | NO_ANSWER)
+async def remove(request: Request, vin: VinInPath) -> bool:
+    """Forget a VIN; true if a vehicle was cached."""
     lookups: Lookups = request.app.state.lookups
-    return await lookups.remove(checked(request.path_params["vin"]))
+    return await lookups.remove(normalize_vin(vin))
+
+
+@router.get("/recalls/{vin:any}", response_model=RecallsAnswer, responses=NO_VIN | NO_ANSWER)
+async def recalls(request: Request, vin: VinInPath) -> Response:
+    """List the recalls of a VIN's make, model and year."""
+    answer, headers = await _look_up(request, vin)
+    found = await request.app.state.recalls.of(answer.known, request.app.state.lookups.source)
+    return JSONResponse(found, headers=headers)
+
+
+class Download(StreamingResponse):
+    media_type = PARQUET
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with asyncio.timeout(EXPORT_TIMEOUT_S), scope["app"].state.exports:
+            await super().__call__(scope, receive, send)
 
 
 @router.get(
     "/export",
     response_class=Response,
-    responses=documented(503) | {200: {"content": {MEDIA_TYPE: {}}, "description": "Parquet"}},
-    summary="All cached vehicles as one Parquet file",
+    responses=NO_ANSWER | {200: {"content": {PARQUET: {}}, "description": "Parquet"}},
 )
 async def export_all(request: Request) -> Response:
+    """Download all cached vehicles as one Parquet file."""
     lookups: Lookups = request.app.state.lookups
-    slots: asyncio.Semaphore = request.app.state.exports
-    if slots.locked():
-        raise Trouble("other exports are under way; ask again when one has ended", 5)
-    await slots.acquire()
+    headers = {"Content-Disposition": 'attachment; filename="vehicles.parquet"'}
+    headers |= made_up(lookups)
+    if request.method == "HEAD":
+        return Download([], headers=headers)
+    if request.app.state.exports.locked():
+        raise UpstreamUnavailable("other exports are under way; ask again when one has ended", 5)
+    pieces = export(lookups.cache)
+    first = await asyncio.to_thread(next, pieces)  # what fails here is answered, not cut off
+    return Download(chain([first], pieces), headers=headers)
+
+
+@router.get("/healthz", response_model=Health, response_model_exclude_none=True)
+async def healthz(request: Request) -> dict[str, str]:
+    """Tell whether the service works; needs no key."""
     try:
-        download = Download(export(lookups.cache), slots.release)
-        await download.begin()
-    except BaseException:
-        slots.release()
-        raise
-    download.headers.update(made_up(lookups))
-    return download
-
-
-@router.get(
-    "/recalls/{vin:anything}",
-    openapi_extra=VIN_IN_PATH,
-    response_model=RecallsAnswer,
-    responses=documented(404, 503),
-    summary="The recalls of a VIN's make, model and year",
-)
-async def recalls(request: Request) -> Response:
-    lookups: Lookups = request.app.state.lookups
-    answer = await lookups.lookup(checked(request.path_params["vin"]))
-    headers = _headers(lookups, answer)
-    if isinstance(answer.known, Unknown):
-        raise HTTPException(404, answer.known.detail, headers)
-    known = await request.app.state.recalls.of(answer.known, lookups.source())
-    return JSONResponse(recalls_of(answer.known, known), headers=headers)
-
-
-@router.get(
-    "/healthz",
-    response_model=Health,
-    response_model_exclude_none=True,
-    summary="Whether it works; needs no key",
-)
-async def healthz(request: Request) -> dict[str, Any]:
-    lookups: Lookups = request.app.state.lookups
-    try:
-        lookups.cache.source()
-    except CacheTrouble:
+        request.app.state.lookups.cache.source()
+    except CacheError:
         return {"status": "degraded", "detail": "the cache cannot be read; lookups work without"}
     return {"status": "ok"}
 
 
-async def outcomes(lookups: Lookups, texts: list[str]) -> dict[str, Outcome | NotAVin]:
-    """What comes of each text; a malformed one is asked of nobody."""
-    vins: dict[str, str] = {}
-    found: dict[str, Outcome | NotAVin] = {}
-    for text in texts:
-        try:
-            vins[text] = checked(text)
-        except NotAVin as error:
-            found[text] = error
-    answers = await lookups.lookup_many(list(vins.values()))
-    return found | {text: answers[vin] for text, vin in vins.items()}
+async def _look_up(request: Request, vin: str) -> tuple[Answer, dict[str, str]]:
+    """The vehicle and the headers that go with it, or the 404 about it."""
+    lookups: Lookups = request.app.state.lookups
+    answer = await lookups.lookup(vin)
+    headers = {"X-Cache": answer.cache} | made_up(lookups)
+    if isinstance(answer.known, Unknown):
+        raise HTTPException(404, answer.known.detail, headers)
+    if answer.known.check_digit_wrong:
+        headers["Warning"] = CHECK_DIGIT
+    return answer, headers
 
 
-def one_of_many(asked: str, outcome: Outcome | NotAVin) -> dict[str, Any]:
-    if isinstance(outcome, Trouble):
-        return {"asked": asked, "status": 503, "detail": str(outcome)}
-    if isinstance(outcome, NotAVin):
-        return {"asked": asked, "status": 404, "detail": str(outcome)}
+def one_of_many(asked: str, outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, HTTPException):
+        return {"asked": asked, "status": outcome.status_code, "detail": outcome.detail}
     if isinstance(outcome.known, Unknown):
         return {"asked": asked, "status": 404, "detail": outcome.known.detail}
     return {
         "asked": asked,
         "status": 200,
-        "vehicle": vehicle_of(outcome.known, outcome),
-        "cache": outcome.state,
+        "vehicle": vehicle_of(outcome),
+        "cache": outcome.cache,
         "check_digit_wrong": outcome.known.check_digit_wrong,
     }
 
 
-def vehicle_of(vehicle: Vehicle, answer: Answer) -> dict[str, Any]:
-    return {
-        "vin": vehicle.vin,
-        "make": vehicle.make,
-        "model": vehicle.model,
-        "model_year": vehicle.model_year,
-        "body_class": vehicle.body_class,
-        "cached": answer.state != "miss",
-    }
-
-
-def recalls_of(vehicle: Vehicle, known: KnownRecalls) -> dict[str, Any]:
-    return {
-        "vin": vehicle.vin,
-        "make": vehicle.make,
-        "model": vehicle.model,
-        "model_year": vehicle.model_year,
-        "scope": SCOPE,
-        "note": NOTE,
-        "lake": known.lake,
-        "recalls": rows_of(known),
-    }
+def vehicle_of(answer: Answer) -> dict[str, Any]:
+    fields = answer.known._asdict()
+    del fields["check_digit_wrong"]
+    return fields | {"cached": answer.cache != "miss"}
 
 
 def made_up(lookups: Lookups) -> dict[str, str]:
-    """Made-up data says so, in the words of the local APIs."""
-    kind, _, seed = (lookups.source() or "").partition(":")
+    """Made-up data says so."""
+    kind, _, seed = (lookups.source or "").partition(":")
     return {"X-Made-Up": f"seed={seed}"} if kind == "made-up" else {}
-
-
-def _headers(lookups: Lookups, answer: Answer) -> dict[str, str]:
-    headers = {"X-Cache": answer.state} | made_up(lookups)
-    if isinstance(answer.known, Vehicle) and answer.known.check_digit_wrong:
-        headers["Warning"] = CHECK_DIGIT
-    return headers

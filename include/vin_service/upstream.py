@@ -1,78 +1,118 @@
-"""An API behind a fence: so many calls at once, so many a minute, and no endless queue."""
+"""An API that we ask: so many calls at once and a minute, and none while it is down."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
-from include.first.rest import SourceUnavailable
+from fastapi import HTTPException
 
-MOST_WAITING, LEAST_WAITING = 200, 20
-BURST_S = 6.0  # what a quiet service has saved up: the calls of so many seconds
-C = TypeVar("C")
+from include.errors import PermanentError
+from include.http.client import HttpClient
+from include.http.errors import HttpError, UnexpectedBody
+
+log = logging.getLogger("headwaters.vin")
+BURST_S = 6.0  # after a pause the calls of so many seconds may go at once
+REST_S = 15.0  # how long an API that failed is left alone, unless it says when to come back
+MAX_REST_S = 3600.0
+PROBE_S = 10.0  # how long one call may try whether the API is back
+MIN_WAITING, MAX_WAITING = 20, 200
 T = TypeVar("T")
 
 
-class TokenBucket:
-    """Lets `per_minute` callers through, after a pause a few more at once."""
+class UpstreamUnavailable(HTTPException):
+    """Nobody could be asked, so nothing is known; worth asking again."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_s = per_minute / 60
-        self._most = max(1.0, self._per_s * BURST_S)
-        self._clock = clock
-        self._tokens = self._most
-        self._counted_at = clock()
-        self._lock = threading.Lock()
-
-    def take(self) -> float:
-        """Take a token now or in advance; returns how long to wait before using it."""
-        with self._lock:
-            now = self._clock()
-            saved = self._tokens + (now - self._counted_at) * self._per_s
-            self._tokens = min(self._most, saved) - 1
-            self._counted_at = now
-            return max(0.0, -self._tokens / self._per_s)
+    def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = max(1, round(min(retry_after_s or REST_S, MAX_REST_S)))
+        super().__init__(503, detail, {"Retry-After": str(self.retry_after_s)})
 
 
-class Upstream(Generic[C]):
-    """One API, asked from threads that each have a client of their own."""
+class UnreadableAnswer(UnexpectedBody):
+    """The API works; what it says about this one question cannot be used."""
+
+
+class Upstream:
+    """Use it from one event loop. Calls run in threads, because the HTTP client blocks."""
 
     def __init__(
-        self, name: str, make_client: Callable[[], C], *, calls_at_once: int, per_minute: int
+        self,
+        name: str,
+        client: HttpClient,
+        calls_at_once: int,
+        calls_per_minute: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        # More would wait longer than anybody has patience for.
-        self._most_waiting = max(LEAST_WAITING, min(MOST_WAITING, per_minute // 4))
-        self._closing = threading.Event()
-        self._bucket = TokenBucket(per_minute)
+        self._client = client
+        self._clock = clock
+        self._interval_s = 60 / calls_per_minute
+        self._turn_at = clock() - BURST_S
+        # With more in line the last would wait longer than its caller does.
+        self._max_waiting = max(MIN_WAITING, min(MAX_WAITING, calls_per_minute // 4))
         self._waiting = 0
-        self._clients = threading.local()
-        self._pool = ThreadPoolExecutor(
-            calls_at_once,
-            thread_name_prefix=name,
-            initializer=lambda: setattr(self._clients, "own", make_client()),
-        )
+        self._slots = asyncio.Semaphore(calls_at_once)
+        self._threads = ThreadPoolExecutor(calls_at_once, thread_name_prefix=name)
+        self._failures = 0
+        self._failure: Exception | None = None
+        self._rests_until = clock()
 
-    async def ask(self, question: Callable[[C], T]) -> T:
-        if self._waiting >= self._most_waiting:
-            busy = SourceUnavailable(f"{self._waiting} questions wait for {self.name} already")
-            busy.retry_after_s = 5
-            raise busy
+    async def call(self, question: Callable[..., T], *args: Any) -> T:
+        """`question(client, *args)`; UpstreamUnavailable if that fails, whatever the reason."""
+        self._refuse_while_down()
+        if self._waiting >= self._max_waiting:
+            raise UpstreamUnavailable(
+                f"{self._waiting} questions wait for {self.name} already; ask again later", 5
+            )
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, question)
+            async with self._slots:
+                self._refuse_while_down()
+                if self._failure:  # this call finds out whether it is back; the others wait
+                    self._rests_until = self._clock() + PROBE_S
+                self._turn_at = max(self._turn_at + self._interval_s, self._clock() - BURST_S)
+                await asyncio.sleep(max(0.0, self._turn_at - self._clock()))
+                return await self._ask(partial(question, self._client, *args))
         finally:
             self._waiting -= 1
 
-    def _ask(self, question: Callable[[C], T]) -> T:
-        if self._closing.wait(self._bucket.take()):
-            raise SourceUnavailable("the service is ending; ask again")
-        return question(self._clients.own)
+    async def _ask(self, question: Callable[[], T]) -> T:
+        failures = self._failures
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, question)
+        except HttpError as error:
+            log.warning("%s could not be asked: %s", self.name, error)
+            if isinstance(error, PermanentError | UnreadableAnswer):
+                self._failure = None
+            else:
+                self._failures += 1
+                self._failure = error
+                rest_s = min(error.retry_after_s or REST_S, MAX_REST_S)
+                self._rests_until = max(self._rests_until, self._clock() + rest_s)
+            raise self._unavailable(error, error.retry_after_s) from None
+        except Exception:
+            log.exception("the answer of %s could not be used", self.name)
+            self._failure = None
+            raise UpstreamUnavailable(
+                f"the answer of {self.name} could not be used; the log says why"
+            ) from None
+        if failures == self._failures:  # an older call says nothing about now
+            self._failure = None
+        return answer
+
+    def _refuse_while_down(self) -> None:
+        rest_s = self._rests_until - self._clock()
+        if self._failure and rest_s > 0:
+            raise self._unavailable(self._failure, rest_s)
+
+    def _unavailable(self, error: Exception, retry_after_s: float | None) -> UpstreamUnavailable:
+        return UpstreamUnavailable(f"{self.name} could not be asked: {error}", retry_after_s)
 
     def close(self) -> None:
-        self._closing.set()
-        self._pool.shutdown(cancel_futures=True)
+        """Start nothing more; a call under way ends by its own deadline."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from fastapi import FastAPI
 
 from fakes import made_up_vins
 from fakes.control import Control
 from fakes.serve import serving
+from include.lake.store import Store
 from include.vin_service.app import create_app
 from include.vin_service.settings import Settings
 
@@ -20,7 +22,8 @@ from include.vin_service.settings import Settings
 class Service:
     """A running service, asked over HTTP, and the dials of what it asks itself."""
 
-    def __init__(self, url: str, replica: Control) -> None:
+    def __init__(self, app: FastAPI, url: str, replica: Control) -> None:
+        self.app = app
         self.url = url
         self.replica = replica
         self.session = requests.Session()
@@ -34,12 +37,21 @@ class Service:
     def delete(self, path: str, **more: Any) -> requests.Response:
         return self.session.delete(self.url + path, timeout=60, **more)
 
+    def end_rest(self) -> None:
+        """The time for which a failed API is left alone is over."""
+        for part in (self.app.state.lookups._vpic, self.app.state.recalls._nhtsa):
+            part._rests_until = 0.0
+
     def calls(self) -> list[str]:
         """The paths that the local vPIC was asked, in order."""
         return [asked.path for asked in self.replica.requests if "/vehicles/" in asked.path]
 
 
 Start = Callable[..., Service]
+
+
+def changed(settings: Settings, **values: Any) -> Settings:
+    return Settings.model_validate(settings.model_dump() | values)
 
 
 @pytest.fixture
@@ -57,31 +69,26 @@ def car(replica: Control) -> str:
 @pytest.fixture
 def settings(recalls_url: str, tmp_path: Path) -> Settings:
     return Settings(
-        db=tmp_path / "vins.db",
+        vin_db=tmp_path / "vins.db",
         vpic_url=f"{recalls_url}/api",
         recalls_api_url=recalls_url,
-        calls_per_minute=60_000,
+        vin_upstream_per_minute=60_000,
     )
 
 
 @pytest.fixture
 def start(replica: Control, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts services that end with the test; their retries do not wait."""
-    monkeypatch.setattr("include.first.rest.sleep", lambda _: None)
+    monkeypatch.setattr("include.http.client.sleep", lambda _: None)
     with ExitStack() as stack:
 
-        def started(settings: Settings) -> Service:
-            return stack.enter_context(running(settings, replica))
+        def started(settings: Settings, lake: Store | None = None) -> Service:
+            app = create_app(settings, lake)
+            service = Service(app, stack.enter_context(serving(app)), replica)
+            stack.enter_context(service.session)
+            return service
 
         yield started
-
-
-@contextmanager
-def running(settings: Settings, replica: Control) -> Iterator[Service]:
-    with serving(create_app(settings)) as url:
-        service = Service(url, replica)
-        with service.session:
-            yield service
 
 
 @pytest.fixture

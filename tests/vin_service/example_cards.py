@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.vin_service.decoding import Vehicle
-from include.vin_service.page import Card
+from include.vin_service.page import NO_VEHICLE
 
-ACCORD = Vehicle("1HGCM82633A004352", "HONDA", "Accord", "2003", "Coupe")
-BRONCO = Vehicle("1FMEE5DP9MLA00001", "FORD", "Bronco", "2021", "Sport Utility Vehicle (SUV)", True)
-VAN = Vehicle("2C4RC1S75LR000001", "CHRYSLER", "Pacifica", "2020", "")
-UNKNOWN = "the manufacturer of this VIN is not registered (vPIC's code 7); compare it with the car"
+CAR = {
+    "vin": "1HGCM82633A004352",
+    "make": "HONDA",
+    "model": "Accord",
+    "model_year": "2003",
+    "body_class": "Coupe",
+    "cached": True,
+}
+UNKNOWN = "vPIC does not know this VIN: code 7, the manufacturer is not registered in the USA"
 RETRY = "vPIC could not be asked: it answered 503 three times; try again later"
 
 
+def card(**changed: Any) -> dict[str, Any]:
+    """A vehicle without recalls, with some fields of the test's own."""
+    found = {"asked": CAR["vin"], "status": 200, "vehicle": CAR, "cache": "hit"}
+    return NO_VEHICLE | found | {"check_digit_wrong": False, "recalls": []} | changed
+
+
+def refusal(status: int, detail: str, asked: str = "1ABCD82633A004352") -> dict[str, Any]:
+    return NO_VEHICLE | {"asked": asked, "status": status, "detail": detail}
+
+
 def recall(**changed: Any) -> dict[str, Any]:
-    """A recall as `/recalls` has it, with some fields of the test's own."""
+    """A recall as `/recalls` has it."""
     return {
         "nhtsa_id": "25V788000",
         "report_received_date": "2025-11-14",
@@ -32,7 +46,7 @@ def recall(**changed: Any) -> dict[str, Any]:
 
 
 def lake(**changed: Any) -> dict[str, Any]:
-    """What the lake adds, with some fields of the test's own."""
+    """What the lake adds."""
     return {
         "completion_rate": 73.4,
         "do_not_drive": False,
@@ -57,11 +71,9 @@ AIR_BAG = recall(
     lake=lake(completion_rate=None, at_baseline=True),
 )
 EVERY_KIND = [
-    Card(
-        BRONCO.vin, 200, vehicle=BRONCO, state="stale", recalls=[LOUD, AIR_BAG], lake="version 12"
-    ),
-    Card(ACCORD.vin, 200, vehicle=ACCORD, state="hit", recalls=[]),
-    Card(VAN.vin, 200, vehicle=VAN, recalls=None, recalls_detail="NHTSA answered 503"),
-    Card("1ABCD82633A004352", 404, UNKNOWN),
-    Card("1HGCM82633A00435Z", 503, RETRY),
+    card(cache="stale", check_digit_wrong=True, recalls=[LOUD, AIR_BAG], lake="version 12"),
+    card(),
+    card(recalls=None, recalls_detail="NHTSA could not be asked: 503"),
+    refusal(404, UNKNOWN),
+    refusal(503, RETRY),
 ]

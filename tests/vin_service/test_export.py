@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.vin_service import export as export_module
-from include.vin_service.cache import Cache, CacheTrouble
-from include.vin_service.decoding import Unknown, Vehicle
+from include.vin_service.cache import Cache, CacheError
 from include.vin_service.export import export
+from include.vin_service.vpic import Decoded, Unknown, Vehicle
 
 COLUMNS = ["vin", "make", "model", "model_year", "body_class"]
 SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in COLUMNS])
@@ -38,7 +38,7 @@ def cars(n: int) -> list[Vehicle]:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[Cache]:
-    cache = Cache.open(tmp_path / "vins.db")
+    cache = Cache(tmp_path / "vins.db")
     yield cache
     cache.close()
 
@@ -46,6 +46,10 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_module, "BATCH", 10)
+
+
+def put(cache: Cache, *answers: Vehicle | Unknown, source: str = "official") -> None:
+    cache.put(Decoded({answer.vin: answer for answer in answers}, source), 1)
 
 
 def read(pieces: Iterator[bytes]) -> pa.Table:
@@ -67,7 +71,7 @@ def wal_is_free(path: Path) -> bool:
 @pytest.mark.parametrize("n", [1, 9, 10, 11, 20, 95])
 def test_all_vehicles_are_in_it_by_vin(cache: Cache, n: int) -> None:
     """Below, at and beyond full row groups: each vehicle once, in order, as it was put."""
-    cache.put([*cars(n), Unknown("9" * 17, "not one of them")], 1, "made-up:1")
+    put(cache, *cars(n), Unknown("9" * 17, "not one of them"), source="made-up:1")
     body = b"".join(export(cache))
     table = pq.read_table(BytesIO(body))
     assert table.schema.remove_metadata() == SCHEMA
@@ -81,69 +85,28 @@ def test_an_empty_cache_is_a_valid_file(cache: Cache) -> None:
     table = read(export(cache))
     assert (table.num_rows, table.schema.remove_metadata()) == (0, SCHEMA)
     (car,) = cars(1)
-    cache.put([car], 1, "official")
+    put(cache, car)
     cache.remove(car.vin)
     table = read(export(cache))
     assert (table.num_rows, table.schema.remove_metadata()) == (0, SCHEMA)
-    assert table.schema.metadata == {b"source": b"official"}
-
-
-def test_more_kinds_than_six_digits(cache: Cache) -> None:
-    """The ids of kinds may grow beyond a million without a vehicle turning into another."""
-    first, second = cars(2)
-    cache.put([first], 1, "official")
-    with closing(sqlite3.connect(cache.path)) as other, other:
-        other.execute("UPDATE kinds SET id = 2345678")
-        other.execute("UPDATE vehicles SET kind = 2345678")
-    cache.put([second], 1, "official")
-    assert read(export(cache)).to_pylist() == rows([first, second])
 
 
 @pytest.mark.usefixtures("small")
 def test_the_same_cache_gives_the_same_bytes(cache: Cache) -> None:
     """Nothing of the moment is in the file."""
-    cache.put(cars(35), 1, "official")
+    put(cache, *cars(35))
     assert b"".join(export(cache)) == b"".join(export(cache))
-
-
-@pytest.mark.usefixtures("small")
-def test_the_first_bytes_come_before_the_last_row_is_read(cache: Cache) -> None:
-    """With a hundred batches to come, a piece is there, and only the next batch is read ahead."""
-    cache.put(cars(1_000), 1, "official")
-    asked: list[str] = []
-    snapshot = cache.snapshot
-
-    class Watched:
-        def __init__(self) -> None:
-            self.block = snapshot()
-
-        def __enter__(self) -> sqlite3.Connection:
-            connection = self.block.__enter__()
-            connection.set_trace_callback(asked.append)
-            return connection
-
-        def __exit__(self, *error: object) -> None:
-            self.block.__exit__(*error)
-
-    cache.snapshot = Watched
-    pieces = export(cache)
-    assert next(pieces) == b"PAR1"
-    assert not [statement for statement in asked if "vehicles" in statement]
-    assert next(pieces)
-    pieces.close()
-    batches = sum("group_concat" in statement for statement in asked)
-    assert 1 <= batches <= 2
 
 
 @pytest.mark.usefixtures("small")
 def test_it_is_a_snapshot(cache: Cache) -> None:
     """Vehicles that come, change and go between two pieces are as they were at the first."""
     before = cars(60)
-    cache.put(before, 1, "official")
+    put(cache, *before)
     pieces = export(cache)
     first = next(pieces)
-    cache.put([one._replace(model="Changed") for one in before], 2, "official")
-    cache.put([Vehicle("Z" * 17, "NEW", "New", "2026", "")], 2, "official")
+    put(cache, *(one._replace(model="Changed") for one in before))
+    put(cache, Vehicle("Z" * 17, "NEW", "New", "2026", ""))
     cache.remove(before[0].vin)
     table = pq.read_table(BytesIO(first + b"".join(pieces)))
     assert table.to_pylist() == rows(before)
@@ -153,10 +116,10 @@ def test_it_is_a_snapshot(cache: Cache) -> None:
 @pytest.mark.usefixtures("small")
 def test_whoever_goes_away_frees_the_snapshot(cache: Cache) -> None:
     """An export that is closed early, or read to its end, holds the write-ahead log no more."""
-    cache.put(cars(60), 1, "official")
+    put(cache, *cars(60))
     pieces = export(cache)
     next(pieces)
-    cache.put([Vehicle("Z" * 17, "NEW", "New", "2026", "")], 2, "official")
+    put(cache, Vehicle("Z" * 17, "NEW", "New", "2026", ""))
     assert not wal_is_free(cache.path)
     pieces.close()
     assert wal_is_free(cache.path)
@@ -167,7 +130,7 @@ def test_whoever_goes_away_frees_the_snapshot(cache: Cache) -> None:
 @pytest.mark.usefixtures("small")
 def test_no_file_is_written_beside_it(cache: Cache) -> None:
     """While it is under way there is nothing on the disk but the cache."""
-    cache.put(cars(60), 1, "official")
+    put(cache, *cars(60))
     before = {path.name for path in cache.path.parent.iterdir()}
     pieces = export(cache)
     next(pieces)
@@ -178,9 +141,9 @@ def test_no_file_is_written_beside_it(cache: Cache) -> None:
 @pytest.mark.usefixtures("small")
 def test_a_cache_that_breaks_meanwhile_is_trouble(cache: Cache) -> None:
     """A file that cannot be read is told by name, and no end is written as if it were whole."""
-    cache.put(cars(60), 1, "official")
+    put(cache, *cars(60))
     with closing(sqlite3.connect(cache.path)) as other, other:
         other.execute("PRAGMA writable_schema = ON")
-        other.execute("UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'vehicles'")
-    with pytest.raises(CacheTrouble, match=r"vins\.db"):
+        other.execute("UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'answers'")
+    with pytest.raises(CacheError, match="cannot be used"):
         b"".join(export(cache))

@@ -27,7 +27,10 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseSchema]:
     db = tmp_path_factory.mktemp("fuzz") / "vins.db"
     with serving(create_local_apis(rows=200, seed=7)) as apis:
         told = Settings(
-            db=db, vpic_url=f"{apis}/api", recalls_api_url=apis, calls_per_minute=600_000
+            vin_db=db,
+            vpic_url=f"{apis}/api",
+            recalls_api_url=apis,
+            vin_upstream_per_minute=600_000,
         )
         with serving(create_app(told)) as url:
             yield schemathesis.openapi.from_url(f"{url}/openapi.json")

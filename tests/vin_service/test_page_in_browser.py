@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Browser
 
 from fakes.serve import serving
 from include.vin_service import page
-from include.vin_service.page import Card
 from tests.vin_service.browser import NARROWEST, PHONE, WIDE, chromium, opened
 from tests.vin_service.conftest import Service
-from tests.vin_service.example_cards import ACCORD, EVERY_KIND, recall
+from tests.vin_service.example_cards import CAR, EVERY_KIND, card, recall, refusal
 
 EVIL = "<script>document.title='mine'</script><img src=http://192.0.2.7/x onerror=alert(1)>"
 
@@ -32,11 +33,13 @@ def every_kind() -> Iterator[str]:
 
     @app.get("/")
     def root(vins: str = "") -> HTMLResponse:
-        wordy = ACCORD._replace(model=vins, body_class=vins)
+        wordy = CAR | {"model": vins, "body_class": vins}
         row = recall(component=vins, summary=vins, nhtsa_id=vins)
-        cards = [*EVERY_KIND, Card(vins, 404, vins), Card(vins, 200, vehicle=wordy, recalls=[row])]
-        return HTMLResponse(page.render(vins, cards, 12, "seed=1"), headers=page.HEADERS)
+        more = [refusal(404, vins, vins), card(vehicle=wordy, recalls=[row])]
+        html = page.render(vins, [*EVERY_KIND, *more], 12, made_up="seed=1")
+        return HTMLResponse(html, headers=page.HEADERS)
 
+    app.mount("/static", StaticFiles(directory=Path(page.__file__).with_name("static")))
     with serving(app) as url:
         yield url
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pyarrow.compute as pc
 import pytest
 
-from include.first.exchange import Answer
-from include.first.keys import Keys
-from include.first.lake import Lake
-from include.vehicle_recalls.run import run
-from include.vehicle_recalls.source import RecallsApi
-from include.vin_service.answers import NOTE
+from include.http.response import Response
+from include.lake.store import Store
+from include.vin_service.recalls import NOTE
 from include.vin_service.settings import Settings
 from tests.vin_service.conftest import Service, Start
+from tests.vin_service.recalls_lake import publish_day
 
-KEYS = Keys("vehicle_recalls")
+BASELINE = "2026-01-01T09:00:00Z"
 
 
 @pytest.fixture
@@ -72,49 +67,46 @@ def test_an_unknown_vin_has_no_recalls_to_tell(service: Service, examples: dict[
     assert not [asked for asked in service.replica.requests if "recallsBy" in asked.path]
 
 
-@pytest.fixture
-def enriched(start: Start, settings: Settings, lake: Lake, recalls_url: str) -> Service:
-    """A service whose lake has two days of the same made-up source."""
-    service = start(replace(settings, lake=lake))
-    run(RecallsApi(recalls_url), lake)
-    service.replica.day = 2
-    run(RecallsApi(recalls_url), lake)
-    return service
-
-
-def test_the_lake_adds_what_it_knows(enriched: Service, lake: Lake, eight: str) -> None:
-    """Completion rate and do-not-drive are those of the lake's own row of that recall."""
-    said = enriched.get(f"/recalls/{eight}").json()
-    assert said["lake"] == "version 2"
-    found = [recall for recall in said["recalls"] if recall["lake"]]
-    assert found
-    for recall in found:
-        rows = lake.read_parquet(KEYS.year(recall["report_received_date"][:4]))
-        (row,) = rows.filter(pc.equal(rows["nhtsa_id"], recall["nhtsa_id"])).to_pylist()
-        assert recall["lake"]["completion_rate"] == row["completion_rate"]
-        assert recall["lake"]["do_not_drive"] == row["do_not_drive"]
-        assert recall["lake"]["at_baseline"] is True
-        assert recall["lake"]["first_seen"]
+def test_the_lake_adds_what_it_knows(
+    start: Start, settings: Settings, store: Store, eight: str
+) -> None:
+    service = start(settings, store)
+    first, *_ = service.get(f"/recalls/{eight}").json()["recalls"]
+    publisher = f"made-up:{service.replica.seed}"
+    known = {first["nhtsa_id"]: {"completion_rate": 61.5, "do_not_drive": True}}
+    publish_day(store, BASELINE, known, publisher=publisher)
+    said = start(settings, store).get(f"/recalls/{eight}").json()
+    assert said["lake"] == "version 1"
+    assert [row["lake"] for row in said["recalls"] if row["nhtsa_id"] != first["nhtsa_id"]] == (
+        [None] * 7
+    )
+    (added,) = [row["lake"] for row in said["recalls"] if row["lake"]]
+    assert added == {
+        "completion_rate": 61.5,
+        "do_not_drive": True,
+        "first_seen": BASELINE,
+        "at_baseline": True,
+        "changes": [],
+    }
+    assert "61.5% of the affected vehicles" in start(settings, store).get(f"/?vins={eight}").text
 
 
 def test_a_lake_that_cannot_be_read_costs_only_what_it_adds(
-    start: Start, settings: Settings, lake: Lake, eight: str
+    start: Start, settings: Settings, store: Store, eight: str
 ) -> None:
     """A bucket without recalls, or none at all, is said, and the recalls are there."""
-    gone = Lake(lake.s3, f"{lake.bucket}-gone", lake.storage_options)
-    for here, why in ((lake, "has no recalls yet"), (gone, "could not be read")):
-        service = start(replace(settings, lake=here))
-        said = service.get(f"/recalls/{eight}").json()
+    gone = Store(f"{store.bucket}-gone", **store.options)
+    for here, why in ((store, "has no recalls yet"), (gone, "could not be read")):
+        said = start(settings, here).get(f"/recalls/{eight}").json()
         assert said["lake"] == f"the lake {why}"
         assert len(said["recalls"]) == 8
 
 
-def test_made_up_and_real_are_not_mixed(
-    enriched: Service, eight: str, monkeypatch: pytest.MonkeyPatch
+def test_a_lake_of_another_source_adds_nothing(
+    start: Start, settings: Settings, store: Store, eight: str
 ) -> None:
-    """A lake of another source adds nothing to these recalls, and the answer says why."""
-    monkeypatch.setattr(Answer, "publisher", "made-up:8")
-    said = enriched.get(f"/recalls/{eight}").json()
+    publish_day(store, BASELINE, {"19V000001": {"subject": "x"}}, publisher="official")
+    said = start(settings, store).get(f"/recalls/{eight}").json()
     assert said["lake"] == "the lake has data of another source"
     assert all(recall["lake"] is None for recall in said["recalls"])
 
@@ -122,9 +114,9 @@ def test_made_up_and_real_are_not_mixed(
 def test_a_vin_and_recalls_of_two_sources_are_refused(
     service: Service, eight: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A made-up car has no official recalls: the settings are wrong, and the answer says which."""
+    """A made-up vehicle has no official recalls: the answer says which settings are wrong."""
     service.get(f"/lookup/{eight}")
-    monkeypatch.setattr(Answer, "publisher", "official")
+    monkeypatch.setattr(Response, "publisher", "official")
     answer = service.get(f"/recalls/{eight}")
     assert answer.status_code == 503
     assert "RECALLS_API_URL" in answer.json()["detail"]

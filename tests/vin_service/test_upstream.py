@@ -1,16 +1,23 @@
-"""The fence around an API: calls at once, calls a minute, and the end of the queue."""
+"""What stands before an API: calls at once, calls a minute, a short queue and a breaker."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
-from include.first.rest import SourceUnavailable
-from include.vin_service import upstream
-from include.vin_service.upstream import TokenBucket, Upstream
+from include.http.errors import AuthError, HttpError, RateLimited, SourceUnavailable
+from include.vin_service.upstream import (
+    PROBE_S,
+    REST_S,
+    UnreadableAnswer,
+    Upstream,
+    UpstreamUnavailable,
+)
 
 
 class Clock:
@@ -20,11 +27,6 @@ class Clock:
         return self.now
 
 
-class Client:
-    def __init__(self) -> None:
-        self.made_in = threading.get_ident()
-
-
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
     gate = threading.Event()
@@ -32,115 +34,230 @@ def gate() -> Iterator[threading.Event]:
     gate.set()
 
 
-def test_calls_beyond_the_rate_wait_in_line() -> None:
-    """After what was saved up each call waits one more interval, whoever makes it."""
-    bucket = TokenBucket(600, Clock())
-    waits = [bucket.take() for _ in range(63)]
-    assert waits[:60] == [0] * 60
-    assert waits[60:] == pytest.approx([0.1, 0.2, 0.3])
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long calls would have waited for their turn."""
+    waits: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(wait_s: float) -> None:
+        waits.append(wait_s)
+        await real(0)
+
+    monkeypatch.setattr("include.vin_service.upstream.asyncio.sleep", sleep)
+    return waits
 
 
-def test_a_pause_saves_up_some_calls_and_no_more() -> None:
-    """After an hour of quiet the burst is what it was at first."""
+def run(
+    check: Callable[[Upstream], Awaitable[None]],
+    *,
+    at_once: int = 4,
+    per_minute: int = 60_000,
+    **more: Any,
+) -> None:
+    async def with_upstream() -> None:
+        upstream = Upstream("vPIC", None, at_once, per_minute, **more)
+        try:
+            await check(upstream)
+        finally:
+            upstream.close()
+
+    asyncio.run(with_upstream())
+
+
+def failing(error: Exception, retry_after_s: float | None = None) -> Callable[..., None]:
+    def question(_: object) -> None:
+        raise error
+
+    if isinstance(error, HttpError):
+        error.retry_after_s = retry_after_s
+    return question
+
+
+async def refused(upstream: Upstream, question: Callable[..., Any]) -> UpstreamUnavailable:
+    with pytest.raises(UpstreamUnavailable) as error:
+        await upstream.call(question)
+    return error.value
+
+
+def answer(_: object) -> str:
+    return "answer"
+
+
+def never(_: object) -> None:
+    raise AssertionError("it was asked")
+
+
+def test_calls_beyond_the_rate_wait_in_line(slept: list[float]) -> None:
+    """After what was saved up each call waits one interval more; a pause saves up no more."""
     clock = Clock()
-    bucket = TokenBucket(600, clock)
-    for _ in range(100):
-        bucket.take()
-    clock.now = 3600
-    assert [bucket.take() for _ in range(61)] == pytest.approx([0] * 60 + [0.1])
+
+    async def check(upstream: Upstream) -> None:
+        for _ in range(63):
+            await upstream.call(answer)
+        assert slept[:60] == [0] * 60
+        assert slept[60:] == pytest.approx([0.1, 0.2, 0.3])
+        slept.clear()
+        clock.now = 3600
+        for _ in range(62):
+            await upstream.call(answer)
+        assert slept[:61] == [0] * 61
+        assert slept[61:] == pytest.approx([0.1])
+
+    run(check, per_minute=600, clock=clock)
 
 
-def test_a_minute_has_no_more_calls_than_the_rate_and_the_burst() -> None:
-    """Whoever sleeps as told makes `per_minute` calls a minute, and once the burst."""
-    clock, calls = Clock(), 0
-    bucket = TokenBucket(120, clock)
-    while clock.now < 60:
-        clock.now += bucket.take()
-        calls += 1
-    assert 120 <= calls <= 120 + 12 + 1
-
-
-def test_no_more_calls_at_once_than_allowed() -> None:
-    """Twelve questions go through in threes: three must meet inside, and never a fourth."""
+def test_calls_at_once_are_limited() -> None:
+    """Twelve calls go through in threes: three must meet inside, and never a fourth."""
     meeting = threading.Barrier(3, timeout=30)
-    lock = threading.Lock()
-    inside: list[int] = []
-    most: list[int] = []
+    inside, most, lock = 0, 0, threading.Lock()
 
-    def call(_: object) -> None:
+    def question(_: object) -> None:
+        nonlocal inside, most
         with lock:
-            inside.append(1)
-            most.append(len(inside))
+            inside += 1
+            most = max(most, inside)
         meeting.wait()
         with lock:
-            inside.pop()
+            inside -= 1
 
-    async def ask() -> None:
-        fenced = Upstream("test", object, calls_at_once=3, per_minute=6000)
-        await asyncio.gather(*(fenced.ask(call) for _ in range(12)))
-        fenced.close()
+    async def check(upstream: Upstream) -> None:
+        await asyncio.gather(*(upstream.call(question) for _ in range(12)))
 
-    asyncio.run(ask())
-    assert max(most) == 3
-    assert len(most) == 12
+    run(check, at_once=3)
+    assert most == 3
 
 
-def test_each_thread_has_a_client_of_its_own() -> None:
-    """A client is made in the thread that uses it, once, and never shared."""
-    meeting = threading.Barrier(2, timeout=30)
+@pytest.mark.usefixtures("slept")
+def test_a_long_queue_is_refused_at_once(gate: threading.Event) -> None:
+    """Nobody waits longer than its patience: a slower rate has a shorter queue."""
 
-    def call(client: Client) -> Client:
-        meeting.wait()
-        assert client.made_in == threading.get_ident()
-        return client
-
-    async def ask() -> list[Client]:
-        fenced = Upstream("test", Client, calls_at_once=2, per_minute=6000)
-        clients = await asyncio.gather(*(fenced.ask(call) for _ in range(4)))
-        fenced.close()
-        return clients
-
-    assert len(set(asyncio.run(ask()))) == 2
-
-
-def test_a_long_queue_is_refused(gate: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When enough wait already the next is told so at once; those in line are served."""
-    monkeypatch.setattr(upstream, "MOST_WAITING", 5)
-    monkeypatch.setattr(upstream, "LEAST_WAITING", 0)
-
-    async def ask() -> None:
-        fenced = Upstream("test", object, calls_at_once=1, per_minute=6000)
-        asked = [asyncio.create_task(fenced.ask(lambda _: gate.wait(30))) for _ in range(5)]
+    async def check(upstream: Upstream) -> None:
+        waits = lambda _: gate.wait(30)  # noqa: E731
+        asked = [asyncio.create_task(upstream.call(waits)) for _ in range(20)]
         await asyncio.sleep(0)
-        with pytest.raises(SourceUnavailable, match="5 questions wait for test already") as full:
-            await fenced.ask(lambda _: gate.wait(30))
-        assert full.value.retry_after_s == 5
+        full = await refused(upstream, waits)
+        assert "20 questions wait for vPIC already" in full.detail
+        assert full.retry_after_s == 5
         gate.set()
         await asyncio.gather(*asked)
-        assert await fenced.ask(lambda _: gate.wait(30))
-        fenced.close()
+        assert await upstream.call(answer) == "answer"
 
-    asyncio.run(ask())
-
-
-@pytest.mark.parametrize(("per_minute", "most"), [(300, 75), (37, 20), (60_000, 200)])
-def test_the_queue_is_no_longer_than_patience(per_minute: int, most: int) -> None:
-    """Who could not be served in time is told so at once: a slower rate has a shorter queue."""
-    fenced = Upstream("test", object, calls_at_once=1, per_minute=per_minute)
-    assert fenced._most_waiting == most
-    fenced.close()
+    run(check, at_once=1, per_minute=80)
 
 
-def test_a_service_that_ends_waits_for_no_rate() -> None:
-    """Who waits for the rate when the service ends is told so, and holds nobody up."""
+@pytest.mark.parametrize(
+    ("said", "told"), [(None, 15), (0.2, 1), (7.4, 7), (float("inf"), 3600)], ids=str
+)
+def test_retry_after_is_a_second_to_an_hour(said: float | None, told: int) -> None:
+    error = UpstreamUnavailable("down", said)
+    assert error.retry_after_s == told
+    assert error.headers == {"Retry-After": str(told)}
 
-    async def ask() -> None:
-        fenced = Upstream("test", object, calls_at_once=1, per_minute=1)
-        await fenced.ask(lambda _: None)  # what was saved up
-        waits = asyncio.create_task(fenced.ask(lambda _: None))
-        await asyncio.sleep(0.05)
-        await asyncio.to_thread(fenced.close)
-        with pytest.raises(SourceUnavailable, match="is ending"):
-            await waits
 
-    asyncio.run(ask())
+@pytest.mark.parametrize(
+    ("error", "retry_after_s", "rest_s"),
+    [
+        (SourceUnavailable("down"), None, REST_S),
+        (RateLimited("too many"), 40.0, 40.0),
+        (RateLimited("too many"), 99_999.0, 3600.0),
+    ],
+    ids=["down", "limited", "limited for long"],
+)
+def test_an_outage_is_remembered_for_all_calls(
+    error: HttpError, retry_after_s: float | None, rest_s: float
+) -> None:
+    """Until its time is over nobody asks, and each caller hears why, and how long it lasts."""
+    clock = Clock()
+
+    async def check(upstream: Upstream) -> None:
+        await refused(upstream, failing(error, retry_after_s))
+        clock.now += 10
+        again = await refused(upstream, never)
+        assert again.detail == f"vPIC could not be asked: {error}"
+        assert again.retry_after_s == rest_s - 10
+        clock.now = rest_s
+        assert await upstream.call(answer) == "answer"
+        assert await upstream.call(answer) == "answer"
+
+    run(check, clock=clock)
+
+
+def test_one_call_finds_out_whether_it_is_back(gate: threading.Event) -> None:
+    """The others are refused meanwhile; when it fails, the rest starts again."""
+    clock = Clock()
+
+    def slow_failure(_: object) -> None:
+        gate.wait(30)
+        raise SourceUnavailable("still down")
+
+    async def check(upstream: Upstream) -> None:
+        await refused(upstream, failing(SourceUnavailable("down")))
+        clock.now = REST_S
+        probe = asyncio.create_task(upstream.call(slow_failure))
+        await asyncio.sleep(0.01)
+        assert (await refused(upstream, never)).retry_after_s == PROBE_S
+        gate.set()
+        with pytest.raises(UpstreamUnavailable, match="still down"):
+            await probe
+        assert (await refused(upstream, never)).retry_after_s == REST_S
+
+    run(check, clock=clock)
+
+
+def test_calls_in_line_are_refused_when_it_goes_down(gate: threading.Event) -> None:
+    """They do not fail one after the other, each after its own time."""
+
+    def fails_late(_: object) -> None:
+        gate.wait(30)
+        raise SourceUnavailable("down")
+
+    async def check(upstream: Upstream) -> None:
+        first = asyncio.create_task(upstream.call(fails_late))
+        in_line = [asyncio.create_task(upstream.call(never)) for _ in range(10)]
+        await asyncio.sleep(0)
+        gate.set()
+        ended = await asyncio.gather(first, *in_line, return_exceptions=True)
+        assert {type(error) for error in ended} == {UpstreamUnavailable}
+
+    run(check, at_once=1)
+
+
+def test_a_success_that_began_before_the_failure_ends_no_rest(gate: threading.Event) -> None:
+    async def check(upstream: Upstream) -> None:
+        early = asyncio.create_task(upstream.call(lambda _: gate.wait(30)))
+        await asyncio.sleep(0.01)
+        await refused(upstream, failing(RateLimited("too many"), 60))
+        gate.set()
+        await early
+        await refused(upstream, never)
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnreadableAnswer("not about this VIN"),
+        AuthError("403"),
+        ZeroDivisionError("a fault of ours"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_failure_of_one_question_is_no_outage(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def check(upstream: Upstream) -> None:
+        unavailable = await refused(upstream, failing(error))
+        assert "vPIC" in unavailable.detail
+        assert str(error) in caplog.text
+        assert await upstream.call(answer) == "answer"
+
+    run(check)
+
+
+def test_arguments_reach_the_question() -> None:
+    async def check(upstream: Upstream) -> None:
+        assert await upstream.call(lambda client, *more: (client, *more), 1, 2) == (None, 1, 2)
+
+    run(partial(check))

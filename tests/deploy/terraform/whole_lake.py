@@ -29,6 +29,7 @@ from include.vehicle_recalls.project import project_years
 from include.vehicle_recalls.run import RAW
 from include.vehicle_recalls.run import run as run_recalls
 from include.vehicle_recalls.source import RecallsApi
+from include.lake.store import Store
 from include.vin_service.lake_facts import LakeFacts
 from include.vin_snapshots.run import run as run_vehicles
 from include.vin_snapshots.vin_api import VinApi
@@ -112,7 +113,6 @@ def read_all(lake: Lake, campaign: str, out: Path) -> str:
                 ["as-of", today, "--out", str(out)],
             ):
                 assert command(arguments) == 0, (arguments, said.seek(0), said.read())
-        found = LakeFacts(lake).of({campaign: None})
-        assert found.facts
+        LakeFacts(Store(lake.bucket, **lake.storage_options)).of([campaign])
         said.seek(0)
         return said.read()
