@@ -100,10 +100,10 @@ def run(
     )
     if not dry_run:
         write_reports(store)
-    return _outcome(store, receipt)
+    return _outcome(receipt)
 
 
-def _outcome(store: Store, receipt: Mapping[str, Any]) -> dict[str, Any]:
+def _outcome(receipt: Mapping[str, Any]) -> dict[str, Any]:
     words = {product: ours for ours, product in CHECKS.items()}
     return {
         "read_id": receipt["read_id"],
