@@ -13,11 +13,11 @@ import pyarrow as pa
 from include.first.keys import Keys
 from include.shoe_prices.contract import CONTRACT as PRICES
 from include.shoe_prices.ledger import LEDGER_SCHEMA as PRICES_LEDGER
-from include.site_outages.contract import CONTRACT as OUTAGES
+from include.site_outages.contract import SITE_OUTAGES
 from include.vehicle_recalls.contract import CONTRACT as RECALLS
 from include.vehicle_recalls.extract import TABLE_SCHEMA
 from include.vehicle_recalls.ledger import LEDGER_SCHEMA as RECALLS_LEDGER
-from include.vin_snapshots.contract import CONTRACT as VEHICLES
+from include.vin_snapshots.contract import VIN_SNAPSHOTS
 
 # A column of the table only, about which the contract has no sentence.
 ELSEWHERE = {"year": "The year of `report_received_date`, by which the table is partitioned."}
@@ -37,7 +37,8 @@ GLUE = {
 def tables() -> dict[str, Any]:
     """Each Delta table of the lake, by its name in Glue."""
     found = {}
-    for contract in (RECALLS, VEHICLES, OUTAGES, PRICES):
+    contracts: tuple[Any, ...] = (RECALLS, VIN_SNAPSHOTS, SITE_OUTAGES, PRICES)
+    for contract in contracts:
         schema = TABLE_SCHEMA if contract is RECALLS else contract.schema
         found[contract.name] = _table(Keys(contract.name).table, contract.grain, schema)
     for contract, schema in ((RECALLS, RECALLS_LEDGER), (PRICES, PRICES_LEDGER)):

@@ -12,18 +12,15 @@ from dataclasses import fields
 import pyarrow as pa
 
 from include.first.contract import Column, Contract
-from include.first.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, VinKeys
+from include.first.keys import Keys, PriceKeys, SubjectKeys
 from include.shoe_prices.accept import QUARANTINE_SCHEMA as PRODUCTS_SET_ASIDE
 from include.shoe_prices.contract import CONTRACT as PRICES
 from include.shoe_prices.ledger import LEDGER_SCHEMA as PRICES_LEDGER
-from include.site_outages.contract import CONTRACT as OUTAGES
 from include.subject_books import tables as books
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA
 from include.vehicle_recalls.contract import CONTRACT as RECALLS
 from include.vehicle_recalls.ledger import LEDGER_SCHEMA as RECALLS_LEDGER
 from include.vehicle_recalls.project import AGGREGATES
-from include.vin_snapshots.contract import CONTRACT as VEHICLES
-from include.vin_snapshots.contract import VEHICLES_LOST
 
 QUARANTINE = {
     "nhtsa_id": "The key, where the row has one.",
@@ -45,12 +42,10 @@ def dictionary() -> str:
             *_aggregates(RECALLS),
             *_ledger(RECALLS, RECALLS_LEDGER, "campaign"),
             *_quarantine(RECALLS, QUARANTINE_SCHEMA, "campaign"),
-            *_outages(OUTAGES),
             *_prices(PRICES),
             *_ledger(PRICES, PRICES_LEDGER, "product"),
             *_quarantine(PRICES, PRODUCTS_SET_ASIDE, "product"),
             *_books(),
-            *_vehicles(VEHICLES),
         ]
     )
 
@@ -72,18 +67,6 @@ def _published(contract: Contract) -> Iterable[str]:
         f"A change of {_listed(passing)} alone is no change: the source gives every row new ones "
         "at each refresh. These three are those of the read that last changed the year."
     )
-
-
-def _outages(contract: Contract) -> Iterable[str]:
-    keys = OutageKeys(contract.name)
-    yield f"## {contract.name}"
-    yield contract.grain
-    yield (
-        f"The table is `{keys.table}` (Delta Lake, partitioned by `site_id`). The same rows are "
-        f"one file a site, such as `{keys.site('norwich-pear-tree')}`. An outage is told by `id`, "
-        f"`begin` and `end` together. Contract version {contract.version}."
-    )
-    yield _columns(contract)
 
 
 def _prices(contract: Contract) -> Iterable[str]:
@@ -131,22 +114,6 @@ def _books() -> Iterable[str]:
                 for field in schema
             ],
         )
-
-
-def _vehicles(contract: Contract) -> Iterable[str]:
-    keys = VinKeys(contract.name)
-    yield f"## {contract.name}"
-    yield contract.grain
-    yield (
-        f"The table is `{keys.table}` (Delta Lake, without partitions). Its newest version is "
-        f"`{keys.vehicles}`, sorted by {_listed(contract.sort_by)}. The key is `{contract.key}`. "
-        f"Contract version {contract.version}."
-    )
-    yield _columns(contract)
-    yield (
-        f"`vehicles` is the one check that `accept` takes a reason for. {VEHICLES_LOST.sentence} "
-        f"Up to {float(100 * VEHICLES_LOST.share):g} % may be."
-    )
 
 
 def _columns(contract: Contract) -> str:
