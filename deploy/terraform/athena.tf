@@ -3,8 +3,8 @@
 # `python -m deploy.terraform.tables` from the code's own schemas.
 
 locals {
-  tables    = jsondecode(file("${path.module}/tables.json"))
-  pipelines = ["vehicle_recalls", "vin_snapshots", "site_outages", "shoe_prices", "subject_books"]
+  tables   = jsondecode(file("${path.module}/tables.json"))
+  datasets = ["vehicle_recalls", "vin_snapshots", "site_outages", "shoe_products", "shoe_prices", "subject_books"]
 }
 
 resource "aws_glue_catalog_database" "lake" {

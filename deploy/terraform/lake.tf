@@ -15,9 +15,9 @@ resource "aws_s3_bucket_versioning" "lake" {
 # What S3 deletes by itself, and why nothing else: docs/decisions/0017-what-s3-deletes-by-itself.md.
 locals {
   expires = merge(
-    { for pipeline in local.pipelines : "${pipeline}/staging/" => var.staging_days },
+    { for dataset in local.datasets : "${dataset}/staging/" => var.staging_days },
     # Nothing reads these after their run. Those of recalls prove the table, and are prune's.
-    { for pipeline in ["site_outages", "shoe_prices", "subject_books"] : "${pipeline}/raw/" => 401 },
+    { for dataset in setsubtract(local.datasets, ["vehicle_recalls"]) : "${dataset}/raw/" => 401 },
   )
 }
 

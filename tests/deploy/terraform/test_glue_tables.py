@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from deploy.terraform.tables import glue_type, tables
+from include.data.catalog import datasets
 from tests.deploy.terraform.iam import NAMES, Policy
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,26 +20,15 @@ FILE = ROOT / "deploy" / "terraform" / "tables.json"
 def test_the_file_is_what_the_schemas_say() -> None:
     """The committed tables are what the contracts and the ledgers give today."""
     assert json.loads(FILE.read_text(encoding="utf-8")) == tables(), (
-        "write it again: .venv/bin/python -m deploy.terraform.tables > terraform/tables.json"
+        "write it again: .venv/bin/python -m deploy.terraform.tables > deploy/terraform/tables.json"
     )
 
 
-def test_every_contract_has_its_table() -> None:
-    """Books alone have none: they are files that agree, not a Delta table."""
-    contracts = {path.parent.name for path in (ROOT / "include").glob("*/contract.py")}
-    assert contracts <= tables().keys(), "name the contract in tables() of terraform/tables.py"
-
-
-def test_every_pipeline_is_in_each_list() -> None:
-    """What is tried, and what S3 expires, is so for each of them."""
-    pipelines = {path.parent.name for path in (ROOT / "include").glob("*/run.py")}
+def test_every_dataset_is_in_each_list() -> None:
+    """S3 expires what passes between the tasks of each."""
     athena = (ROOT / "deploy" / "terraform" / "athena.tf").read_text(encoding="utf-8")
-    (listed,) = re.findall(r"pipelines = \[(.*)\]", athena)
-    assert set(re.findall(r'"(\w+)"', listed)) == pipelines, "name it in terraform/athena.tf"
-    for path in ("tests/every_pipeline.py", "tests/deploy/terraform/whole_lake.py"):
-        text = (ROOT / path).read_text(encoding="utf-8")
-        run = set(re.findall(r"include\.(\w+)\.run import run|import include\.(\w+)\.run", text))
-        assert {one or other for one, other in run} == pipelines, f"run it in {path}"
+    (listed,) = re.findall(r"datasets = \[(.*)\]", athena)
+    assert set(re.findall(r'"(\w+)"', listed)) == datasets().keys(), "name it in athena.tf"
 
 
 def test_glue_takes_every_name_and_sentence() -> None:

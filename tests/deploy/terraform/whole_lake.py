@@ -1,118 +1,111 @@
-"""Everything that Airflow and an operator do to a lake, once, and what a reader does after it."""
+"""Everything that Airflow, an operator and a reader do to a lake, once."""
 
 from __future__ import annotations
 
-import io
-import time
-from contextlib import redirect_stderr, redirect_stdout
+import os
+import secrets
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-import include.first.lake
 from fakes.control import Control
-from include.first.lake import Lake
+from include.cli.prune import prune
 from include.lake.store import Store
-from include.shoe_prices.ecb import Ecb
-from include.shoe_prices.run import run as run_prices
+from include.shoe_prices.ecb import Ecb, asked_days
+from include.shoe_prices.pipeline import run as run_prices
 from include.shoe_prices.shop import Shop
-from include.shoe_prices.sign_in import Tokens
-from include.site_outages.krakenflex import Krakenflex
-from include.site_outages.run import run as run_outages
+from include.site_outages.client import KrakenFlex
+from include.site_outages.pipeline import run as run_outages
 from include.subject_books.client import OpenLibrary
 from include.subject_books.database import BooksDatabase
 from include.subject_books.pipeline import run as run_books
-from include.vehicle_recalls.__main__ import main as command
-from include.vehicle_recalls.commands.prune import prune
-from include.vehicle_recalls.project import project_years
-from include.vehicle_recalls.run import RAW
-from include.vehicle_recalls.run import run as run_recalls
-from include.vehicle_recalls.source import RecallsApi
+from include.vehicle_recalls.client import RecallsApi
+from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.pipeline import RAW
+from include.vehicle_recalls.pipeline import run as run_recalls
+from include.vehicle_recalls.report import write_reports
 from include.vin_service.lake_facts import LakeFacts
-from include.vin_snapshots.run import run as run_vehicles
-from include.vin_snapshots.vin_api import VinApi
-from tests.conftest import open_store
-from tests.every_pipeline import ACCOUNT
-from tests.vehicle_recalls.evidence import KEYS
-from tests.vehicle_recalls.three_days import finish, in_year, publish_day
-from tests.vin_snapshots.stub import stub_service, vehicle
+from include.vin_snapshots.client import VinService
+from include.vin_snapshots.pipeline import run as run_vehicles
+from tests.pipelines.shoe_prices.conftest import ACCOUNT, Memory
+from tests.pipelines.vehicle_recalls import recalls
+from tests.pipelines.vin_snapshots.stub import Stub, vehicle
 
-EVENING = datetime(2026, 11, 20, 17, tzinfo=UTC)
+ROOT = Path(__file__).resolve().parents[3]
 
 
-class Memory:
-    """The shop's tokens, as Airflow's Variable keeps them."""
-
-    tokens: Tokens | None = None
-
-    def load(self) -> Tokens | None:
-        return self.tokens
-
-    def save(self, tokens: Tokens) -> None:
-        self.tokens = tokens
-
-
-def run_every_pipeline(lake: Lake, url: str, control: Control, database: BooksDatabase) -> None:
-    """Two days of each, so that all is made, changed, found unchanged, set aside and mended."""
+def run_every_pipeline(store: Store, url: str, control: Control, database: BooksDatabase) -> None:
+    """Two days of each, so that rows are published, edited, unchanged and quarantined."""
     tokens = Memory()
-    with stub_service() as vehicles:
+    with Stub() as vehicles:
         for day in (1, 2):
             control.rows, control.day = 12, day
-            control.date = EVENING + timedelta(days=3 * (day - 1))
-            accept = dict.fromkeys(("rows per year", "rows in total"), "a small lake")
-            published = run_recalls(RecallsApi(url), lake, accept=accept)
-            run_outages(Krakenflex(url, "local-key"), lake)
-            run_prices(Shop(url, ACCOUNT, tokens), Ecb(url), lake, f"{control.date:%Y-%m-%d}")
+            control.fault("dirty", which="bad_date", rows=1)
+            waive = dict.fromkeys(("rows per year", "rows in total", "quarantine"), "a small lake")
+            receipt = run_recalls(lambda: RecallsApi(url), store, waive=waive)
+            write_reports(store)
+            run_outages(KrakenFlex(url, "local-key"), store)
+            days = asked_days(f"{datetime.now(UTC):%Y-%m-%d}")
+            run_prices(Shop(url, ACCOUNT, tokens), Ecb(url), store, days)
             books = OpenLibrary(url, wait_turn=lambda: None)
-            store = open_store(lake.s3.meta.endpoint_url, lake.bucket)
             run_books(books, store, database, "curiosities")
-            run_vehicles(VinApi(vehicles.url), lake)
+            run_vehicles(VinService(vehicles.url), store)
             vehicles.has([vehicle(number) for number in range(1, 6)])
-            control.shop.dials.price = "missing"  # of one product, which is set aside
-    run_recalls(RecallsApi(url), lake, source=f"{RAW}{published['token']}")
+    run_recalls(lambda: RecallsApi(url), store, source=f"{RAW}{receipt['read_id']}", waive=waive)
 
 
-def live_long(lake: Lake) -> None:
-    """Four versions of 800 to 300 days ago, a file of a year that is gone, and a prune."""
+def live_long(store: Store) -> None:
+    """Versions of 800 to 300 days ago, a year that disappears, and a prune."""
     for number, days in enumerate([800, 700, 600, 300], 1):
-        begun = datetime.now(UTC) - timedelta(days=days)
-        rows = [in_year(2018, 1), in_year(2019, 2, subject=f"Edit {number}")]
-        rows.append(in_year(2019, 3, nhtsa_id=None))
+        then = datetime.now(UTC) - timedelta(days=days)
+        rows = [recalls.recall(1), recalls.recall(2, subject=f"Edit {number}")]
+        rows.append(recalls.recall(3, nhtsa_id=None))
+        if number == 1:
+            rows = [recalls.recall(4, report_received_date="2018-05-05T00:00:00.000"), *rows[:2]]
         with pytest.MonkeyPatch.context() as patch:
-            then = time.time() - 86_400 * days
-            patch.setattr(include.first.lake, "time", SimpleNamespace(time=lambda then=then: then))
-            assert publish_day(lake, f"{begun:%Y-%m-%dT%H:%M:%SZ}", rows, begun=begun)
-            finish(lake)
-    lake.project(KEYS.year(2017), b"of a year that the table no longer has", {"sha256": "?"})
-    project_years(lake)
-    assert KEYS.year(2017) not in set(lake.keys(KEYS.folder))
-    assert all(freed.keys for freed in prune(lake, 400, dry_run=False))
+            patch.setattr(recalls, "FIRST_DAY", then)
+            patch.setattr(
+                "include.lake.reads.new_read_id",
+                lambda then=then: f"{then:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
+            )
+            clock = SimpleNamespace(time=lambda then=then: then.timestamp())
+            patch.setattr("include.lake.table.time", clock)
+            waive = recalls.SMALL | {"rows per year": "2018 disappears"}
+            recalls.publish(store, *rows, waive=waive)
+    assert any(freed.objects for freed in prune(store, RECALLS, 400, dry_run=False))
 
 
-def read_all(lake: Lake, campaign: str, out: Path) -> str:
-    """The commands that only look, and the VIN service's look; returns what the commands said."""
-    settings = {
-        "LAKE_BUCKET": lake.bucket,
-        "LAKE_ENDPOINT_URL": lake.s3.meta.endpoint_url,
+def read_all(store: Store, url: str, key: str, out: Path) -> str:
+    """The commands that only read, and the VIN service's look; returns what they printed."""
+    environment = os.environ | {
+        "LAKE_BUCKET": store.bucket,
+        "LAKE_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
     }
+    printed = ""
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    with io.TextIOWrapper(io.BytesIO()) as said, redirect_stdout(said), redirect_stderr(said):
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in settings.items():
-                patch.setenv(name, value)
-            for arguments in (
-                ["verify"],
-                ["changes"],
-                ["history", campaign],
-                ["completion"],
-                ["as-of", today, "--out", str(out)],
-            ):
-                assert command(arguments) == 0, (arguments, said.seek(0), said.read())
-        LakeFacts(Store(lake.bucket, **lake.storage_options)).of([campaign])
-        said.seek(0)
-        return said.read()
+    for arguments in (
+        ["verify"],
+        ["changes"],
+        ["history", key],
+        ["completion"],
+        ["as-of", today, "--out", str(out)],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "include.cli", *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+        printed += done.stdout
+    LakeFacts(store).of([key])
+    return printed
