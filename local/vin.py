@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from fakes.made_up_vins import examples
+from fakes.model_recalls import sample_vins
 from local.environment import has_own_lake, read_environment
 from local.processes import (
     LocalError,
@@ -34,7 +34,7 @@ from local.vin_service import (
 PREFERRED_PORT = 8090
 LOOK_EVERY_S = 0.5
 PATIENCE_S = 10.0
-SEED = 1  # of the local APIs that the stack starts
+ROWS, SEED = 30_000, 1  # of the fakes that the stack starts
 REAL_VIN = "3VV3B7AXXNM077525"
 Say = Callable[[str], None]
 
@@ -104,8 +104,9 @@ def _serve(
 
 def to_try(url: str, *, made_up: bool, key: bool) -> list[str]:
     """Three calls that have something to show; a key is named in them, and not shown."""
-    vins = examples(SEED) if made_up else {}
-    found, recalled = vins.get("found", REAL_VIN), vins.get("eight recalls", REAL_VIN)
+    found = recalled = REAL_VIN
+    if made_up:
+        recalled, *_, found = sample_vins(ROWS, SEED)
     curl = """  curl -H "X-API-Key: $VIN_API_KEY" """ if key else "  curl "
     return [
         f"{curl}{url}/lookup/{found}",
