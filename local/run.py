@@ -33,10 +33,10 @@ MAX_DAYS = 30
 OWN_LAKE = "the lake is the one that you set; LocalStack is not started, nothing is mirrored"
 NEXT = f"""
 Next, for example:
-  make run DAYS=3             # three days of the source, with edits from day to day
+  make run DAYS=3                      # three days of the source, with edits from day to day
   make lake ARGS='{CHANGES}'  # what was edited, by recall and field
-  make dag DAG=shoe_prices    # another pipeline
-  make ui                     # all of them in Airflow's pages"""
+  make dag DAG=shoe_prices             # another pipeline
+  make ui                              # all of them in Airflow's pages"""
 
 
 class Connected(NamedTuple):

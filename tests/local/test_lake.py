@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from local.lake import CHANGES, COMMANDS, shell_environment, split
 from local.localstack import ROOT
-from local.processes import Misuse
+from local.processes import Misuse, clean_environment
 from local.state import State, state_file
 from tests.local.checkout import finished, start
 
@@ -59,6 +60,14 @@ class Terminal:
         while what not in seen:
             seen += os.read(self.keyboard, 4096).decode()
         return seen
+
+
+@pytest.fixture
+def terminal(root: Path) -> Iterator[Terminal]:
+    terminal = Terminal(root)
+    yield terminal
+    terminal.process.kill()
+    terminal.process.wait()
 
 
 @pytest.mark.parametrize(
@@ -121,6 +130,15 @@ def test_a_lake_of_ones_own_starts_nothing(root: Path):
     assert not state_file(root).exists()
 
 
+def test_the_command_that_people_are_sent_to_exists():
+    """It gets as far as a lake that is not named, past all arguments."""
+    command = [sys.executable, "-m", COMMANDS, *split(CHANGES)]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert "LAKE_BUCKET is not set" in ended.stderr
+
+
 def test_without_a_terminal_there_is_no_shell(root: Path):
     ended = finished(root, "lake")
     assert ended.returncode == 2
@@ -128,10 +146,9 @@ def test_without_a_terminal_there_is_no_shell(root: Path):
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_ctrl_c_is_for_the_shell_and_its_end_mirrors(root: Path):
-    terminal = Terminal(root)
+def test_ctrl_c_is_for_the_shell_and_its_end_mirrors(root: Path, terminal: Terminal):
     terminal.read_until(PROMPT)
-    terminal.type("echo $((6 * 7))run; sleep 600\n")
+    terminal.type("sh -c 'echo $((6 * 7))run; exec sleep 600'\n")
     terminal.read_until("42run")
     terminal.type("\x03")
     terminal.read_until(PROMPT)
@@ -145,8 +162,7 @@ def test_ctrl_c_is_for_the_shell_and_its_end_mirrors(root: Path):
     assert not state_file(root).exists()
 
 
-def test_a_closed_terminal_leaves_nothing_running_and_mirrors(root: Path):
-    terminal = Terminal(root)
+def test_a_closed_terminal_leaves_nothing_running_and_mirrors(root: Path, terminal: Terminal):
     terminal.read_until(PROMPT)
     terminal.type(f"{sys.executable} -m {COMMANDS} write\n")
     terminal.read_until("['write']")
