@@ -14,6 +14,7 @@ import pytest
 import include.first.lake
 from fakes.control import Control
 from include.first.lake import Lake
+from include.lake.store import Store
 from include.shoe_prices.ecb import Ecb
 from include.shoe_prices.run import run as run_prices
 from include.shoe_prices.shop import Shop
@@ -30,7 +31,6 @@ from include.vehicle_recalls.project import project_years
 from include.vehicle_recalls.run import RAW
 from include.vehicle_recalls.run import run as run_recalls
 from include.vehicle_recalls.source import RecallsApi
-from include.lake.store import Store
 from include.vin_service.lake_facts import LakeFacts
 from include.vin_snapshots.run import run as run_vehicles
 from include.vin_snapshots.vin_api import VinApi
