@@ -13,29 +13,30 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # Tests see none of the user's settings, and never the user's own Airflow.
 HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_% VIN_% VPIC_%,$(.VARIABLES))) \
            AIRFLOW_HOME=$(CURDIR)/.local/airflow-tests
+PYTEST   = $(HERMETIC) .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+           --durations=10
 
 export UV_SYSTEM_CERTS := 1
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run vin lake dag ui live up down test test-distributed lint bench audit lock install clean
+.PHONY: help run vin lake dag ui live up down test test-all test-distributed lint bench audit lock install clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-run: install  ## Run the vehicle recalls on the local APIs, into s3_bucket/; DAYS=3 runs three days.
+run: install  ## Run the vehicle recalls on the fake APIs, into s3_bucket/; DAYS=3 runs three days.
 	@$(LOCAL) run --days="$$DAYS"
 
-vin: install  ## Start the VIN service on 127.0.0.1 with a local vPIC; make vin LIVE=1 asks the real one.
+vin: install  ## Start the VIN service on 127.0.0.1 with a fake vPIC; make vin LIVE=1 asks the real one.
 	@$(LOCAL) vin $(if $(LIVE),--live)
 
-lake: install  ## Open a shell for the lake's commands, or run one: make lake ARGS='changes'; LIVE=1 for make live's.
+lake: install  ## Run one of the lake's commands: make lake ARGS='changes'; without ARGS, open a shell for them.
 	@$(LOCAL) lake $(if $(LIVE),--live) --arguments="$$ARGS"
 
 dag: install  ## Run any DAG once: make dag DAG=vehicle_recalls CONF='{"years":[2019]}'
-	@if [ -z "$$DAG" ]; then echo "name a DAG: make dag DAG=vehicle_recalls" >&2; exit 2; fi; \
-	$(LOCAL) dag "$$DAG" --conf "$$CONF"
+	@$(LOCAL) dag --dag="$$DAG" --conf="$$CONF"
 
 ui: install  ## Start Airflow on 127.0.0.1 with everything connected; Ctrl-C ends all of it.
 	@$(LOCAL) ui
@@ -51,8 +52,12 @@ down:  ## End the containers.
 	@$(needs_docker)
 	@docker compose --profile local --profile live --profile celery down
 
-test: install  ## Run all tests; make test ARGS='-k recalls' runs some.
-	@$(HERMETIC) .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+test: install  ## Run the tests but the slow ones; make test ARGS='-k recalls' runs some.
+	@$(PYTEST) -m 'not slow' $(ARGS)
+
+test-all: install  ## Run all tests, and test-distributed where PostgreSQL and Redis are installed.
+	@$(PYTEST) $(ARGS)
+	@$(test_distributed)
 
 test-distributed: install  ## Kill a Celery worker half-way through 3,000,000 rows; needs PostgreSQL and Redis.
 	@.venv/bin/python -m tests.distributed $(ARGS)
@@ -79,10 +84,10 @@ lock: .venv/bootstrapped  ## Resolve the locks again from pyproject.toml; UPGRAD
 	@$(COMPILE) --group bench --output-file requirements/bench.lock
 	@$(COMPILE) --group audit --output-file requirements/audit.lock
 
-install: .venv/installed .venv-localstack/installed  ## Make the virtual environments (every target does).
+install: .venv/installed .venv-localstack/catalog  ## Make the virtual environments (every target does).
 
 clean:  ## Remove all that was made, s3_bucket/ included.
-	@if [ -x .venv/bin/python ] && [ -d .local ]; then $(LOCAL) stop; fi
+	@if [ -x .venv/bin/python ] && [ -d .local ]; then .venv/bin/python -m local.state; fi
 	@rm -rf .venv .venv-localstack .venv-bench .venv-audit .local s3_bucket s3_bucket_live
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -111,9 +116,23 @@ clean:  ## Remove all that was made, s3_bucket/ included.
 	@$(SYNC) --python .venv-$*/bin/python $<
 	@touch $@
 
+# LocalStack's index of all services of AWS: it would make it at each first start, for 15 seconds.
+.venv-localstack/catalog: .venv-localstack/installed
+	@rm -rf $@ && mkdir -p $@/usr/lib/localstack
+	@OVERRIDE_IN_DOCKER=0 FILESYSTEM_ROOT=$(CURDIR)/$@ .venv-localstack/bin/python -P -m localstack.aws.spec
+	@touch $@
+
 define needs_docker
 if ! docker compose version >/dev/null 2>&1; then \
   echo "docker compose is not here: install Docker, or use make run and make ui, which need none" >&2; exit 1; \
+fi
+endef
+
+define test_distributed
+if command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+  $(MAKE) test-distributed; \
+else \
+  echo "test-distributed was not run: PostgreSQL and Redis are not installed" >&2; \
 fi
 endef
 

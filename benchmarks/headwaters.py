@@ -12,17 +12,16 @@ from include.first.lake import Lake
 from include.vehicle_recalls.contract import CONTRACT
 from include.vehicle_recalls.run import run
 from include.vehicle_recalls.source import RecallsApi
-from local.lake_settings import LakeSettings
+from local.environment import LOCAL_KEY, LOCAL_REGION
 
 
 def open_lake(s3_url: str, bucket: str) -> Lake:
-    settings = LakeSettings.local(bucket, s3_url)
     return Lake.connect(
         bucket,
         endpoint_url=s3_url,
-        region=settings.region,
-        access_key=settings.access_key,
-        secret_key=settings.secret_key,
+        region=LOCAL_REGION,
+        access_key=LOCAL_KEY,
+        secret_key=LOCAL_KEY,
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import boto3
 
 from benchmarks.measure import ROOT, BenchError, environment
-from local.lake_settings import LOCAL_KEY, LOCAL_REGION
+from local.environment import LOCAL_KEY, LOCAL_REGION
 
 
 @contextmanager

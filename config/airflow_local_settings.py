@@ -1,8 +1,8 @@
 """What nearly every task imports, imported once, by the process that all tasks are forked from.
 
-Airflow loads this file in each of its processes. Only libraries are named: of our own code the
-scheduler would keep what it was when it started. They are imported and nothing more: a connection
-or a thread pool that is opened here would be broken in each task.
+Airflow loads this file in each of its processes. Only libraries are named: a scheduler would keep
+our own code as it was when it started. They are imported and nothing more: a connection or a
+thread pool that is opened here would be broken in each task.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LIBRARIES = (
     "airflow.providers.standard.decorators.python",
     "boto3",
     "deltalake",
-    "pandas",
+    "obstore",
     "pyarrow.json",
     "pyarrow.parquet",
     "requests",
@@ -37,11 +37,11 @@ def forks_tasks() -> bool:
 
 
 def import_ahead() -> None:
-    """What cannot be imported is left to the tasks, which then say so themselves."""
+    """A library that cannot be imported is left to the tasks, whose error names it."""
     for name in LIBRARIES:
         try:
             importlib.import_module(name)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, we must start
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - Airflow must start
             log.warning("%s was not imported ahead of the tasks: %s", name, error)
 
 

@@ -1,41 +1,37 @@
-"""Site outages: what KrakenFlex should know of a site, found out and posted, every day.
+"""Site outages: find the outages of a site and post them to KrakenFlex, every day.
 
-Makes `site_outages/{site_id}.parquet`, from the Delta table `site_outages/table`, and posts the
-same outages to KrakenFlex. It gets all outages and the site, keeps the outages of the site's
-devices that did not begin before `since`, and attaches the device's name; their order and their
-timestamps stay as they came.
+Makes `site_outages/{site_id}.parquet` from the Delta table `site_outages/table`, and posts the
+same outages to KrakenFlex: those of the site's devices that did not begin before `since`, each
+with the name of its device. Their order and their timestamps stay as the API sent them.
 
-**Backfill**: none is needed, for the API only has today's state. For another site trigger with its
-`site_id`. What another `since` would find a dry run shows; KrakenFlex takes only the usual one.
+**Backfill**: there is none, because the API only has today's outages. For another site, trigger
+with its `site_id`.
 
-**Posted at least once**: a record is kept before and after each post. What KrakenFlex accepted
-last is not posted again; `force` does it all the same. After a crash between post and record the
-same payload is posted again.
+**Posted at least once**: a record is written before and after each post. The outages that
+KrakenFlex accepted last are not posted again, unless with `force`. After a crash between post and
+record they are posted again.
 
-**When it is red**: the failed task's last line says what, where and what to do. Until `post` is
-green nothing was published. A run can always be cleared or triggered again: what was interrupted
-is mended by the next run.
+**When it is red**: the last line of the failed task says what happened, to which thing, and what
+to do. Before `deliver` is green nothing is published. Clear the task or trigger the DAG again: the
+next run repairs whatever was interrupted.
 """
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from plugins.notifying.notify import alert
-from plugins.policy.every_dag import (
+from plugins.dag_defaults import (
     DEFAULTS,
-    lake,
-    may_dry_run,
+    dry_run_param,
     measure,
     refuse_unknown_conf,
     show,
+    store,
 )
-
-log = logging.getLogger(__name__)
+from plugins.notifications import send_alert
 
 PARAMS = {
     "site_id": Param(
@@ -43,7 +39,7 @@ PARAMS = {
         type="string",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$(?!\n)",
         title="Site",
-        description="The site's id at KrakenFlex, such as norwich-pear-tree.",
+        description="The id of the site at KrakenFlex, such as norwich-pear-tree.",
     ),
     "since": Param(
         "2022-01-01T00:00:00.000Z",
@@ -51,95 +47,74 @@ PARAMS = {
         pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$(?!\n)",
         title="Since",
         description=(
-            "An instant with its offset. An outage that began before it is left out; "
-            "one that began exactly then is kept. KrakenFlex takes no other than the usual one, "
-            "so that another is for dry runs."
+            "A point in time with its offset. An outage that began before it is not posted; one "
+            "that began exactly then is. KrakenFlex only accepts the default: use another one "
+            "with a dry run."
         ),
     ),
-    "dry_run": may_dry_run(
-        "Post nothing and publish nothing; the report shows what would be posted."
+    "dry_run": dry_run_param(
+        "Post and publish nothing; the report shows what would be posted and what would change."
     ),
     "force": Param(
         False,
         type="boolean",
         title="Force",
-        description="Post even if KrakenFlex accepted the same payload last.",
+        description="Post the outages even if KrakenFlex accepted the same ones last.",
     ),
 }
 
 
 def krakenflex() -> Any:
-    from plugins.hooks.krakenflex_hook import KrakenflexHook
+    from plugins.hooks.krakenflex_hook import KrakenFlexHook
 
-    return KrakenflexHook().get_conn()
+    return KrakenFlexHook().get_conn()
 
 
-@task
-def begin() -> Any:
-    """Say what is read, and under which token."""
-    from include.site_outages import read
+@task(pool="krakenflex_api")
+def extract() -> Any:
+    """Land the list of all outages and the site, byte for byte."""
+    from include.site_outages.pipeline import extract
 
     context = get_current_context()
     refuse_unknown_conf(context["dag_run"].conf, PARAMS)
     params = context["params"]
-    return read.begin(lake(), params["site_id"], params["since"], context["run_id"])
-
-
-@task(pool="krakenflex_api")
-def outages(begun: Any) -> Any:
-    """Land all outages as they came."""
-    from include.site_outages.read import land_outages
-
-    return land_outages(krakenflex(), lake(), begun)
-
-
-@task(pool="krakenflex_api")
-def site(begun: Any) -> Any:
-    """Land the site and its devices as they came."""
-    from include.site_outages.read import land_site
-
-    return land_site(krakenflex(), lake(), begun)
+    return extract(krakenflex(), store(), params["site_id"], params["since"], context["run_id"])
 
 
 @task
-def enrich(begun: Any, all_outages: Any, the_site: Any) -> Any:
-    """Keep the site's outages that count, attach names; say what is odd about them."""
-    from include.site_outages.read import stage
+def transform(raw: Any) -> Any:
+    """Keep the outages of the site, attach the names, quarantine what cannot be posted."""
+    from include.site_outages.pipeline import transform
 
-    return stage(lake(), begun, all_outages, the_site)
+    return transform(store(), raw)
 
 
 @task(pool="krakenflex_api")
-def post(staged: Any) -> Any:
-    """Post the outages, unless they are what KrakenFlex accepted last."""
+def deliver(raw: Any, batch: Any) -> Any:
+    """Post the outages, unless KrakenFlex accepted the same ones last."""
     from include.site_outages.deliver import deliver
 
     params = get_current_context()["params"]
     dry_run, force = params["dry_run"], params["force"]
-    return deliver(krakenflex, lake(), staged, dry_run=dry_run, force=force)
+    return deliver(krakenflex(), store(), raw, batch, dry_run=dry_run, force=force)
 
 
 @task
-def publish(delivered: Any) -> Any:
-    """Commit the site's file if it changed; then bring the plain files in line."""
-    from include.site_outages import publish
+def publish(raw: Any, batch: Any) -> Any:
+    """Commit the rows of the site, if they changed."""
+    from include.site_outages.pipeline import publish
 
-    here = lake()
-    published = publish.publish(here, delivered)
-    if not delivered["dry_run"]:
-        publish.project(here)
-    return published
+    dry_run = get_current_context()["params"]["dry_run"]
+    return publish(store(), raw, batch, dry_run=dry_run)
 
 
 @task
-def report(published: Any) -> None:
-    """One readable screen in this log."""
-    from include.site_outages.publish import OVERTAKEN
-    from include.site_outages.report import render
+def report(receipt: Any) -> None:
+    """Show one screen in the log."""
+    from include.site_outages.report import report
 
-    show(render(lake(), published), log)
-    if not published["dry_run"] and published["state"] != OVERTAKEN:
-        measure("site_outages", published, published["counts"]["set_aside"])
+    show(report(store(), receipt))
+    measure("site_outages", receipt)
 
 
 @dag(
@@ -149,14 +124,14 @@ def report(published: Any) -> None:
     max_active_runs=1,
     params=PARAMS,
     default_args=DEFAULTS,
-    on_failure_callback=alert,
+    on_failure_callback=send_alert,
     description=(__doc__ or "").partition("\n")[0],
     doc_md=__doc__,
     tags=["outages"],
 )
 def site_outages() -> None:
-    begun = begin()
-    report(publish(post(enrich(begun, outages(begun), site(begun)))))
+    raw = extract()
+    report(publish(raw, deliver(raw, transform(raw))))
 
 
 site_outages()

@@ -1,52 +1,46 @@
-"""Subject books: the books of a subject at Open Library and who wrote them, every week.
+"""Subject books: the books of a subject at Open Library and their authors, every week.
 
-Makes `authors`, `books` and `authors_books` of the subject, as CSV and Parquet, and loads them
-into the database of the connection `books_db`. The three tables of one read lie in one folder;
-`subject_books/{subject}/current.json` names it, so that whoever follows it has three that agree.
+Makes three tables of the subject, `authors`, `books` and `authors_books`, as CSV and Parquet in
+`subject_books/{subject}/`, and loads them into the database of the connection `books_db`. The three
+come from one table, so they agree.
 
-**Backfill**: there is none, for Open Library only has today's books. To have another subject,
-trigger with its name; subjects lie side by side, in the lake and in the database.
+**Backfill**: there is none, because Open Library only has today's books. For another subject,
+trigger with its name; subjects lie side by side, in the bucket and in the database.
 
-**When a check stops a change that is real**: trigger again with `accept`, the check's name and
-the reason, such as `{"books that stayed": "the subject was split in two"}`.
+**When a check fails but the change is right**: trigger again with `waive`, the name of the check
+and the reason, such as `{"books that stayed": "the subject was split in two"}`.
 
-**When it is red**: the failed task's last line says what, where and what to do. A run can always
-be cleared or triggered again: a version is committed once, and the database is brought to the
-newest version by whichever run comes next. It changes as a whole, or not at all.
+**When it is red**: the last line of the failed task says what happened, to which thing, and what to
+do. A run can always be cleared or triggered again: a read is committed once, and the next `load`
+brings the database to the current version. A load changes all of a subject or nothing.
 """
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from plugins.notifying.notify import alert
-from plugins.policy.every_dag import (
+from plugins.dag_defaults import (
     DEFAULTS,
-    lake,
-    may_accept,
-    may_dry_run,
+    dry_run_param,
     measure,
     refuse_unknown_conf,
     show,
+    store,
+    waive_param,
 )
-
-log = logging.getLogger(__name__)
+from plugins.notifications import send_alert
 
 PARAMS = {
     "subject": Param(
         "data_mining",
         type="string",
-        # The names that are left out are those of other folders beside the subjects'.
-        pattern=r"^(?!(raw|staging|table|ledger|quarantine)$)[a-z0-9]+([_-][a-z0-9]+)*$(?!\n)",
-        maxLength=100,
         title="Subject",
         description=(
             "As in the address of its page on openlibrary.org: lower case, words joined by _, "
-            "such as data_mining."
+            "such as data_mining, children's_fiction or place:london."
         ),
     ),
     "limit": Param(
@@ -56,77 +50,65 @@ PARAMS = {
         maximum=1000,
         title="Books",
         description=(
-            "At most so many: those with the most editions, and of as many editions those whose "
-            "keys come first."
+            "At most so many books: those with the most editions; of books with equally many, "
+            "those whose keys come first."
         ),
     ),
-    "dry_run": may_dry_run("Read and compare, but publish and load nothing."),
-    "accept": may_accept('{"books that stayed": "the subject was split in two"}'),
+    "dry_run": dry_run_param("Read and compare, but publish and load nothing."),
+    "waive": waive_param('{"books that stayed": "the subject was split in two"}'),
 }
 
 
-def open_library() -> Any:
-    from plugins.hooks.open_library_hook import OpenLibraryHook
-
-    return OpenLibraryHook().get_conn()
-
-
-def books_db() -> Any:
-    from plugins.hooks.books_db_hook import BooksDbHook
-
-    return BooksDbHook().get_conn()
-
-
 @task(pool="open_library_api")
-def read() -> Any:
-    """Land the subject's pages and the records of its authors, at a polite pace."""
-    from include.subject_books.read import read
+def extract() -> Any:
+    """Land the pages of the subject and the records of its authors, at a polite pace."""
+    from include.subject_books import pipeline
+    from plugins.hooks.open_library_hook import OpenLibraryHook
 
     context = get_current_context()
     refuse_unknown_conf(context["dag_run"].conf, PARAMS)
     params = context["params"]
-    return read(open_library(), lake(), params["subject"], params["limit"], context["run_id"])
+    api = OpenLibraryHook().get_conn()
+    return pipeline.extract(api, store(), context["run_id"], params["subject"], params["limit"])
 
 
 @task
-def shape(landed: Any) -> Any:
-    """Follow merged authors, name what is odd, write the three tables where no reader looks."""
-    from include.subject_books.snapshot import write
+def transform(raw: Any) -> Any:
+    """Follow merged authors, count what is odd, and write the candidate file."""
+    from include.subject_books import pipeline
 
-    return write(lake(), landed)
+    return pipeline.transform(store(), raw)
 
 
 @task
-def publish(snapshot: Any) -> Any:
-    """Check, and make it the newest version if it differs; then bring the plain names in line."""
-    from include.subject_books.publish import project, publish
+def publish(raw: Any, batch: Any) -> Any:
+    """Check, and commit the next version if the books differ; then refresh the plain files."""
+    from include.subject_books import pipeline
 
     params = get_current_context()["params"]
-    here, dry_run = lake(), params["dry_run"]
-    published = publish(here, snapshot, dry_run=dry_run, accept=params["accept"])
-    if not dry_run:
-        project(here, published["subject"])
-    return published
+    return pipeline.publish(store(), raw, batch, dry_run=params["dry_run"], waive=params["waive"])
 
 
 @task
-def load(published: Any) -> Any:
-    """Bring the newest version into the database, in one transaction."""
+def load(_: Any) -> Any:
+    """Bring the current version of the subject into the database, in one transaction."""
     from include.subject_books.load import load
+    from plugins.hooks.books_db_hook import BooksDbHook
 
-    if get_current_context()["params"]["dry_run"]:
+    params = get_current_context()["params"]
+    if params["dry_run"]:
         return None
-    return load(lake(), books_db(), published["subject"])
+    return load(store(), BooksDbHook().get_conn(), params["subject"])
 
 
 @task
-def report(published: Any, loaded: Any) -> None:
-    """One readable screen, in this log."""
-    from include.subject_books.report import render
+def report(receipt: Any, loaded: Any) -> None:
+    """Show what was read, what changed, where the files are, and a few rows."""
+    from include.subject_books.report import report
 
-    show(render(lake(), published, loaded), log)
-    if loaded and published["outcome"] != "overtaken":
-        measure("subject_books", published)
+    show(report(store(), receipt, loaded))
+    if loaded:
+        measure("subject_books", receipt)
 
 
 @dag(
@@ -136,14 +118,15 @@ def report(published: Any, loaded: Any) -> None:
     max_active_runs=1,
     params=PARAMS,
     default_args=DEFAULTS,
-    on_failure_callback=alert,
+    on_failure_callback=send_alert,
     description=(__doc__ or "").partition("\n")[0],
     doc_md=__doc__,
     tags=["books"],
 )
 def subject_books() -> None:
-    published = publish(shape(read()))
-    report(published, load(published))
+    raw = extract()
+    receipt = publish(raw, transform(raw))
+    report(receipt, load(receipt))
 
 
 subject_books()

@@ -1,99 +1,78 @@
 """VIN snapshots: every vehicle that the VIN service knows, every day, as one Parquet file.
 
-Makes `vin_snapshots/vehicles.parquet` from the Delta table `vin_snapshots/table`, whose versions
-are the days on which something changed. The export is landed as it came, checked, and compared
-with the version before; an export that says the same commits nothing.
+Makes `vin_snapshots/vehicles.parquet` from the Delta table `vin_snapshots/table`. Each day on
+which something changed is a version of the table; an export without changes commits nothing.
 
-**Backfill**: there is none, for the service only has today's vehicles. Earlier days are versions
-of the table.
+**Backfill**: there is none, because the service only has today's vehicles. Earlier days are
+versions of the table.
 
-**When a check stops a change that is real**: trigger again with `accept`, the check's name and
-the reason, such as `{"vehicles": "the cache was started anew"}`.
+**When a check stops a change that is real**: trigger again with `waive`, the name of the check and
+the reason, such as `{"rows in total": "the cache was replaced"}`.
 
-**When it is red**: the failed task's last line says what, where and what to do. Nothing was
-published, readers see the version before. A run can always be cleared or triggered again:
-a commit is done once, and whatever was interrupted after it is mended by the next run.
+**When it is red**: the last line of the failed task says what happened, to which thing, and what
+to do. Nothing was published; readers see the version before. Clear the task or trigger the DAG
+again: a read is committed once, and the next run repairs whatever was interrupted after it.
 """
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import dag, get_current_context, task
 
-from plugins.notifying.notify import alert
-from plugins.policy.every_dag import (
+from plugins.dag_defaults import (
     DEFAULTS,
-    lake,
-    may_accept,
-    may_dry_run,
+    dry_run_param,
     measure,
     refuse_unknown_conf,
     show,
+    store,
+    waive_param,
 )
-
-log = logging.getLogger(__name__)
+from plugins.notifications import send_alert
 
 PARAMS = {
-    "dry_run": may_dry_run(),
-    "accept": may_accept('{"vehicles": "the cache was started anew"}'),
+    "dry_run": dry_run_param(),
+    "waive": waive_param('{"rows in total": "the cache was replaced"}'),
 }
 
 
-def vin_api() -> Any:
-    from plugins.hooks.vin_hook import VinHook
-
-    return VinHook().get_conn()
-
-
 @task(pool="vin_api")
-def fetch() -> Any:
-    """Land the export of the VIN service byte for byte."""
-    from include.vin_snapshots.fetch import fetch
+def extract() -> Any:
+    """Land the export of the VIN service, byte for byte."""
+    from include.vin_snapshots.pipeline import extract
+    from plugins.hooks.vin_hook import VinHook
 
     context = get_current_context()
     refuse_unknown_conf(context["dag_run"].conf, PARAMS)
-    return fetch(vin_api(), lake(), context["run_id"])
+    return extract(VinHook().get_conn(), store(), context["run_id"])
 
 
 @task
-def check(landed: Any) -> Any:
-    """Hold the export to what must always be so: its columns, its VINs, its source."""
-    from include.vin_snapshots.fetch import check
+def transform(raw: Any) -> Any:
+    """Validate the vehicles, and quarantine those that break the contract."""
+    from include.vin_snapshots.pipeline import transform
 
-    return check(lake(), landed)
+    return transform(store(), raw)
 
 
 @task
-def publish(checked: Any) -> Any:
-    """Compare with the version before, check what that takes away, commit if it differs."""
-    from include.vin_snapshots.publish import publish
+def publish(raw: Any, batch: Any) -> Any:
+    """Compare with the current version, check the changes, and commit them."""
+    from include.vin_snapshots.pipeline import publish
 
     params = get_current_context()["params"]
-    return publish(lake(), checked, dry_run=params["dry_run"], accept=params["accept"])
+    return publish(store(), raw, batch, dry_run=params["dry_run"], waive=params["waive"])
 
 
 @task
-def project(published: Any) -> Any:
-    """Bring the plain file in line with the table."""
-    from include.vin_snapshots.publish import project
+def report(receipt: Any) -> None:
+    """Show one screen in the log."""
+    from include.vin_snapshots.report import report
 
-    if not published["dry_run"]:
-        project(lake())
-    return published
-
-
-@task
-def report(published: Any) -> None:
-    """One readable screen, in this log."""
-    from include.vin_snapshots.publish import OVERTAKEN
-    from include.vin_snapshots.report import render
-
-    show(render(lake(), published), log)
-    if not published["dry_run"] and published["state"] != OVERTAKEN:
-        measure("vin_snapshots", published)
+    show(report(store(), receipt))
+    measure("vin_snapshots", receipt)
 
 
 @dag(
@@ -103,13 +82,14 @@ def report(published: Any) -> None:
     max_active_runs=1,
     params=PARAMS,
     default_args=DEFAULTS,
-    on_failure_callback=alert,
+    on_failure_callback=send_alert,
     description=(__doc__ or "").partition("\n")[0],
     doc_md=__doc__,
     tags=["vehicles"],
 )
 def vin_snapshots() -> None:
-    report(project(publish(check(fetch()))))
+    raw = extract()
+    report(publish(raw, transform(raw)))
 
 
 vin_snapshots()

@@ -1,1 +1,1 @@
-"""The laptop: starts LocalStack, the local APIs and Airflow, and ends what it started."""
+"""The laptop: starts LocalStack, the fake APIs and Airflow, and ends what it started."""

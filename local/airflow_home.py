@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from local.processes import LocalError, end_groups, start_group, tail
+from local.processes import LocalError, end_groups, end_of, start_group
 
 # `dags test` and the scheduler must not share a database: a scheduler would take up its runs.
 RUNS, UI = "dags_test", "ui"
 AIRFLOW = (sys.executable, "-m", "airflow")  # its script would not survive a moved checkout
-TASKS_AT_ONCE = 4
+MAX_PARALLEL_TASKS = 4
 
 
 def airflow_environment(
@@ -27,7 +27,7 @@ def airflow_environment(
         "AIRFLOW__CORE__PLUGINS_FOLDER": root / "plugins",
         "AIRFLOW__CORE__LOAD_EXAMPLES": False,
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": TASKS_AT_ONCE,
+        "AIRFLOW__CORE__PARALLELISM": MAX_PARALLEL_TASKS,
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": True,  # it listens on 127.0.0.1 only
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
@@ -39,7 +39,7 @@ def airflow_environment(
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": home / "logs",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": False,
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": False,
-        # Arrow's own allocator keeps what it once had: a third more memory for the same work.
+        # Arrow's own allocator keeps memory that it once had: a third more for the same work.
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         # In config/ Airflow finds airflow_local_settings.py, which makes tasks quick.
         "PYTHONPATH": f"{root}{os.pathsep}{root / 'config'}",
@@ -49,38 +49,30 @@ def airflow_environment(
 
 
 def migrate(root: Path, database: str, settings: Mapping[str, str]) -> bool:
-    """Make the database, or bring it to this Airflow's version; say if there was anything to do.
+    """Make the database, or bring it to this Airflow's version; False when nothing was to do.
 
     A scheduler starts no task whose pool is not in its database; `dags test` does not look.
     """
-    home = root / ".local" / "airflow"
-    pools = root / "config" / "pools.json"
+    home, pools = root / ".local" / "airflow", root / "config" / "pools.json"
     stamp = home / f"{database}.migrated"
-    made = version("apache-airflow") + (pools.read_text() if database == UI else "")
-    if stamp.exists() and stamp.read_text() == made:
+    wanted = version("apache-airflow") + (pools.read_text() if database == UI else "")
+    if stamp.exists() and stamp.read_text() == wanted:
         return False
-    home.mkdir(parents=True, exist_ok=True)
     if not stamp.exists():
         # Its making was cut off, so it may be half made, and holds no runs yet.
         (home / f"{database}.db").unlink(missing_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     environment = airflow_environment(root, database, settings)
-    _airflow(root, environment, "db", "migrate")
-    if database == UI:
-        _airflow(root, environment, "pools", "import", str(pools))
-    stamp.write_text(made)
-    return True
-
-
-def _airflow(root: Path, environment: Mapping[str, str], *command: str) -> None:
+    commands = [["db", "migrate"]] + ([["pools", "import", str(pools)]] if database == UI else [])
     log = root / ".local" / "logs" / "migrate.log"
-    child = start_group([*AIRFLOW, *command], environment, log, folder=root)
-    try:
-        code = child.wait()
-    finally:
-        if child.returncode is None:
-            end_groups([child.pid])
-    if code:
-        raise LocalError(
-            f"`airflow {' '.join(command)}` ended with code {code}; its log, {log}, ends with:\n"
-            f"{tail(log)}"
-        )
+    for command in commands:
+        child = start_group([*AIRFLOW, *command], environment, log, folder=root)
+        try:
+            code = child.wait()
+        finally:
+            if child.returncode is None:
+                end_groups([child.pid])
+        if code:
+            raise LocalError(f"`airflow {' '.join(command)}` ended with code {code}; {end_of(log)}")
+    stamp.write_text(wanted)
+    return True

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import re
+import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 from local.airflow_home import AIRFLOW
-from local.processes import LocalError, end_groups
+from local.processes import SILENCE_S, Say, end_groups
 from local.state import Lock
 
 STARTS_A_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S* \[")
-TASK_ENDED = re.compile(r"\[DAG TEST\] end task task_id=(\S+) map_index=(-?\d+)")
+TASK = re.compile(r"\[DAG TEST\] (starting|end task) task_id=(\S+) map_index=(-?\d+)")
 NEW_STATE = re.compile(r"Task instance state updated .*\bnew_state=(\w+)")
 BROKEN_FILE = re.compile(r"Error loading DAG from (\S+): (.+?) \[airflow\.")
 EXCEPTION_NAME = re.compile(r"^(?:\w+\.)*\w+: ")
-Say = Callable[[str], None]
 
 
-def checked_conf(conf: str) -> str:
-    """A run's conf as JSON; what is no JSON object is refused in one line."""
-    try:
-        given = json.loads(conf or "{}")
-    except ValueError as error:
-        raise LocalError(f"CONF is not JSON ({error}): {conf}") from None
-    if not isinstance(given, dict):
-        raise LocalError(f"""CONF is not a JSON object such as '{{"years": [2019]}}': {conf}""")
-    return json.dumps(given)
+class TaskFailed(Exception):
+    """A task failed, and Airflow would wait for minutes before it tries again."""
+
+
+@contextmanager
+def turn(root: Path, say: Say) -> Iterator[Lock]:
+    """Wait for other runs of this checkout: two at a time would share one SQLite database."""
+    with Lock(root, "run") as runs:
+        if not runs.take_if_free():
+            say("waiting for another run of this checkout to end ...")
+            runs.take()
+        yield runs
 
 
 def run_dag(
@@ -37,78 +41,81 @@ def run_dag(
     conf: str,
     environment: Mapping[str, str],
     log: Path,
-    follow: Say,
-    say: Say,
-    in_turn: Callable[[], None] = lambda: None,
+    progress: Progress,
+    held: Lock | None = None,
 ) -> int:
-    """Run a DAG once; its output goes to the log and, a line at a time, to `follow`.
-
-    `in_turn` is done first, as soon as no other run of this checkout is under way.
-    """
+    """Run a DAG once and return Airflow's exit code; a lock is held until Airflow has ended."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    runs = Lock(root / ".local" / "run.lock")
-    try:
-        # Two at a time would share one SQLite database. A child whose parent was killed goes on
-        # to hold the lock, which it inherits.
-        if not runs.take_if_free():
-            say("waits for another run of this checkout to end")
-            runs.take()
-        in_turn()
-        child = subprocess.Popen(
-            [*AIRFLOW, "dags", "test", dag_id, "--conf", conf],
-            env=dict(environment),
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            pass_fds=(runs.number,),
-        )
-        with log.open("w") as kept, child:
-            try:
-                for line in child.stdout or ():
-                    kept.write(line)
-                    follow(line.rstrip("\n"))
-            except BaseException:
-                end_groups([child.pid])
-                raise
-        return child.returncode
-    finally:
-        runs.close()
-
-
-class TaskFailed(Exception):
-    """A task failed, and Airflow would wait for minutes before it tries again."""
+    child = subprocess.Popen(
+        [*AIRFLOW, "dags", "test", dag_id, "--conf", conf],
+        env=dict(environment),
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        pass_fds=(held.number,) if held else (),
+    )
+    progress.expect("Airflow loads the DAGs")
+    with log.open("w") as output, child:
+        try:
+            for line in child.stdout or ():
+                output.write(line)
+                progress.follow(line.rstrip("\n"))
+        except BaseException:
+            end_groups([child.pid])
+            raise
+        finally:
+            progress.timer.cancel()
+    if child.returncode < 0:
+        progress.killed_by(-child.returncode)
+    return child.returncode
 
 
 class Progress:
-    """Tells of each task as it ends, a line each, and gives the run up at the first failure."""
+    """Says a line as each task ends, and when one takes long; gives up at the first failure."""
 
-    def __init__(self, say: Say, *, failures_only: bool = False) -> None:
+    def __init__(self, say: Say) -> None:
         self.say = say
-        self.failures_only = failures_only
         self.state = ""
         self.failed = False
         self.failure = Failure()
+        self.timer = Timer(0, lambda: None)
+
+    def expect(self, what: str) -> None:
+        self.timer.cancel()
+        self.timer = Timer(SILENCE_S, self.say, [f"still waiting: {what} ..."])
+        self.timer.daemon = True
+        self.timer.start()
+
+    def killed_by(self, number: int) -> None:
+        self.failed = True
+        self.failure.message = (
+            f"Airflow was killed by {signal.Signals(number).name}; nothing half-written is "
+            "published; run again"
+        )
 
     def follow(self, line: str) -> None:
         self.failure.follow(line)
         if state := NEW_STATE.search(line):
             self.state = state[1]
-        if ended := TASK_ENDED.search(line):
-            self._tell(ended[1] if ended[2] == "-1" else f"{ended[1]} [{ended[2]}]")
-            self.state = ""
+        if found := TASK.search(line):
+            what, task, index = found.groups()
+            name = task if index == "-1" else f"{task} [{index}]"
+            self.expect(f"{name} is at work" if what == "starting" else "Airflow goes on")
+            if what != "starting":
+                self._end(name)
 
-    def _tell(self, task: str) -> None:
-        if self.state not in {"failed", "up_for_retry"}:
-            if not self.failures_only:
-                self.say(f"{task}: {self.state or 'ended'}")
+    def _end(self, task: str) -> None:
+        state, self.state = self.state, ""
+        if state not in {"failed", "up_for_retry"}:
+            self.say(f"{task}: {state or 'ended'}")
             return
         self.failed = True
         self.say(f"{task} failed: {self.failure}")
-        if self.state == "up_for_retry":
+        if state == "up_for_retry":
             raise TaskFailed(task)
 
 

@@ -1,8 +1,7 @@
-"""What Airflow and the commands find in their environment.
+"""What Airflow, the commands and the VIN service find in their environment.
 
-Strongest first: the real environment, `.env`, the defaults of this laptop. The lake is known by
-two names, the connection `lake` (Airflow) and `LAKE_BUCKET`, `LAKE_ENDPOINT_URL`, `AWS_*` (the
-commands): whichever is set gives the other. When neither is, the lake is LocalStack.
+Strongest first: the real environment, `.env`, the defaults of this laptop. A lake is named by
+LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*; Airflow's connection `lake` is made from them.
 """
 
 from __future__ import annotations
@@ -10,116 +9,53 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from local.lake_settings import LakeSettings
-from local.processes import LocalError
+from local.processes import LocalError, Misuse
 
 LAKE = "AIRFLOW_CONN_LAKE"
 RECALLS_API = "AIRFLOW_CONN_RECALLS_API"
 VIN_API = "AIRFLOW_CONN_VIN_API"
-KRAKENFLEX_API = "AIRFLOW_CONN_KRAKENFLEX_API"
-SHOP_API = "AIRFLOW_CONN_SHOP_API"
-ECB_API = "AIRFLOW_CONN_ECB_API"
-OPEN_LIBRARY_API = "AIRFLOW_CONN_OPEN_LIBRARY_API"
-BOOKS_DB = "AIRFLOW_CONN_BOOKS_DB"
-BOOKS_FILE = Path(__file__).resolve().parent.parent / ".local" / "books.db"
 OFFICIAL_RECALLS_API = "https://data.transportation.gov"
-# Of these, as of the connections, a name set to nothing is a name not set.
-VIN_SETTINGS = ("VIN_DB", "VPIC_URL", "RECALLS_API_URL", "VIN_API_KEY")
+BUCKET, LIVE_BUCKET = "headwaters", "headwaters-live"
+# Where each bucket of LocalStack is kept, and where reports say that its files are.
+FOLDERS = {BUCKET: "s3_bucket", LIVE_BUCKET: "s3_bucket_live"}
+LOCAL_FOLDER = "HEADWATERS_LOCAL_FOLDER"
+LOCAL_KEY, LOCAL_REGION = "test", "us-east-1"  # LocalStack takes any
+BOOKS_FILE = Path(__file__).resolve().parent.parent / ".local" / "books.db"
 # Settings of another Airflow on this machine, which would point this one at its files. Those
 # meant for this project go into its `.env`.
 OF_ANOTHER_AIRFLOW = re.compile(r"AIRFLOW_HOME|AIRFLOW_CONFIG|AIRFLOW__.*|PYTHON(PATH|HOME)")
-# A key of the user's own account has no business with LocalStack.
-OF_ANOTHER_LAKE = re.compile(r"AWS_(?!CA_BUNDLE).*")
+# The user's own account has no business with LocalStack.
+OF_ANOTHER_LAKE = re.compile(r"(AWS_(?!CA_BUNDLE)|LAKE_).*")
+# Set to nothing, these are not set: that is how one line of `.env` is switched off.
+OURS = re.compile(r"(AIRFLOW_CONN|LAKE|RECALLS|VIN|VPIC)_.*")
 ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 QUOTED = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")\s*(?:#.*)?""")
 COMMENT = re.compile(r"(^|\s+)#.*")
 
 
-@dataclass(frozen=True)
-class Servers:
-    """Where the servers of this laptop are; empty for one that is not there."""
-
-    apis_url: str = ""
-    vin_url: str = ""
-    official: bool = False  # the real API instead of the local one, where a DAG can ask it
-
-
-Connection = dict[str, str]
-
-
-def _recalls_api(at: Servers, settings: Mapping[str, str]) -> Connection | None:
-    if at.official:
-        return _http(OFFICIAL_RECALLS_API, settings.get("RECALLS_APP_TOKEN"))
-    return _http(at.apis_url)
-
-
-def _vin_api(at: Servers, settings: Mapping[str, str]) -> Connection | None:
-    return _http(at.vin_url, settings.get("VIN_API_KEY"))
-
-
-def _krakenflex_api(at: Servers, _: Mapping[str, str]) -> Connection | None:
-    return _http("" if at.official else at.apis_url, "local-key")
-
-
-def _shop_api(at: Servers, _: Mapping[str, str]) -> Connection | None:
-    api = _http("" if at.official else at.apis_url, "localonly1")
-    return api and api | {"login": "buyer@headwaters.example"}
-
-
-def _ecb_api(at: Servers, _: Mapping[str, str]) -> Connection | None:
-    return _http("" if at.official else at.apis_url)
-
-
-def _open_library_api(at: Servers, _: Mapping[str, str]) -> Connection | None:
-    api = _http("" if at.official else at.apis_url)
-    return api and api | {"extra": json.dumps({"contact": "https://headwaters.example"})}
-
-
-def _books_db(at: Servers, _: Mapping[str, str]) -> Connection | None:
-    if at.official or not at.apis_url:
-        return None
-    return {"conn_type": "sqlite", "host": str(BOOKS_FILE)}
-
-
-def _http(host: str, password: str | None = None) -> Connection | None:
-    if not host:
-        return None
-    api = {"conn_type": "http", "host": host}
-    return api | {"password": password} if password else api
-
-
-# How each connection looks against these servers, unless the user sets it; None leaves it out.
-CONNECTIONS: dict[str, Callable[[Servers, Mapping[str, str]], Connection | None]] = {
-    RECALLS_API: _recalls_api,
-    VIN_API: _vin_api,
-    KRAKENFLEX_API: _krakenflex_api,
-    SHOP_API: _shop_api,
-    ECB_API: _ecb_api,
-    OPEN_LIBRARY_API: _open_library_api,
-    BOOKS_DB: _books_db,
-}
-
-
 def read_environment(root: Path, real: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The user's settings for this project: `.env` and, over it, the real environment."""
-    kept = {name: value for name, value in real.items() if not OF_ANOTHER_AIRFLOW.fullmatch(name)}
-    settings = read_dotenv(root / ".env") | kept
-    # A name set to nothing is a name not set: that is how one line of .env is switched off.
-    for name in (LAKE, *CONNECTIONS, "LAKE_BUCKET", "LAKE_ENDPOINT_URL", *VIN_SETTINGS):
-        if not settings.get(name, "x"):
-            del settings[name]
+    settings = read_dotenv(root / ".env") | {
+        name: value for name, value in real.items() if not OF_ANOTHER_AIRFLOW.fullmatch(name)
+    }
+    settings = {n: value for n, value in settings.items() if value or not OURS.fullmatch(n)}
+    if LAKE in settings:
+        raise Misuse(
+            f"{LAKE} is set; name the lake with LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*, "
+            "from which make's targets make that connection (.env.example has a recipe)"
+        )
+    if "LAKE_ENDPOINT_URL" in settings and not has_own_lake(settings):
+        raise Misuse("LAKE_ENDPOINT_URL is set without LAKE_BUCKET; set both, or neither")
     return settings
 
 
 def has_own_lake(settings: Mapping[str, str]) -> bool:
     """Whether the user names a lake, so that LocalStack is not needed."""
-    if "LAKE_ENDPOINT_URL" in settings and not {LAKE, "LAKE_BUCKET"} & settings.keys():
-        raise LocalError("LAKE_ENDPOINT_URL is set without LAKE_BUCKET; set both, or neither")
-    return LAKE in settings or "LAKE_BUCKET" in settings
+    return "LAKE_BUCKET" in settings
 
 
 def connect(
@@ -127,46 +63,98 @@ def connect(
     *,
     bucket: str = "",
     localstack_url: str = "",
-    recalls_url: str = "",
+    fakes_url: str = "",
     vin_url: str = "",
     official: bool = False,
 ) -> dict[str, str]:
-    """The settings with every connection that they leave open pointed at this laptop's servers."""
-    connected = connect_lake(settings, bucket=bucket, localstack_url=localstack_url)
-    servers = Servers(recalls_url, vin_url, official)
-    for name, look in CONNECTIONS.items():
-        if name not in settings and (connection := look(servers, settings)):
-            connected[name] = json.dumps(connection)
-    return connected
+    """The settings, with every connection that they leave open pointed at these servers."""
+    found = api_connections(settings, fakes_url, vin_url, official=official)
+    return {name: json.dumps(value) for name, value in found.items()} | connect_lake(
+        settings, bucket=bucket, localstack_url=localstack_url
+    )
+
+
+def api_connections(
+    settings: Mapping[str, str], fakes_url: str, vin_url: str, *, official: bool = False
+) -> dict[str, dict[str, Any]]:
+    """How each connection looks against these servers; without its server it is left out."""
+    found: dict[str, dict[str, Any]] = {}
+    if fakes_url:
+        api = {"conn_type": "http", "host": fakes_url}
+        found = {
+            RECALLS_API: api,
+            "AIRFLOW_CONN_KRAKENFLEX_API": api | {"password": "local-key"},
+            "AIRFLOW_CONN_SHOP_API": api
+            | {"login": "buyer@headwaters.example", "password": "localonly1"},
+            "AIRFLOW_CONN_ECB_API": api,
+            "AIRFLOW_CONN_OPEN_LIBRARY_API": api
+            | {"extra": {"contact": "https://headwaters.example"}},
+            "AIRFLOW_CONN_BOOKS_DB": {"conn_type": "sqlite", "host": str(BOOKS_FILE)},
+        }
+    if official:
+        found[RECALLS_API] = _with_password(OFFICIAL_RECALLS_API, settings.get("RECALLS_APP_TOKEN"))
+    if vin_url:
+        found[VIN_API] = _with_password(vin_url, settings.get("VIN_API_KEY"))
+    return found
 
 
 def connect_lake(
     settings: Mapping[str, str], *, bucket: str = "", localstack_url: str = ""
 ) -> dict[str, str]:
-    """The settings with the lake under both of its names; LocalStack's where they have neither."""
+    """The settings, with the lake as a connection too; LocalStack's where they name none."""
     connected = dict(settings)
+    connected.pop(LOCAL_FOLDER, None)
     if not has_own_lake(settings):
-        connected = {
-            name: value for name, value in connected.items() if not OF_ANOTHER_LAKE.fullmatch(name)
+        connected = {n: value for n, value in connected.items() if not OF_ANOTHER_LAKE.fullmatch(n)}
+        connected |= local_lake(bucket, localstack_url)
+        if bucket in FOLDERS:
+            connected[LOCAL_FOLDER] = FOLDERS[bucket]
+    connected[LAKE] = lake_connection(connected)
+    for name in ("NO_PROXY", "no_proxy"):  # a proxy is for the world outside, not for 127.0.0.1
+        others = settings.get(name, "")
+        connected[name] = ",".join(filter(None, [others, "127.0.0.1", "localhost"]))
+    return connected
+
+
+def local_lake(bucket: str, localstack_url: str) -> dict[str, str]:
+    """A bucket of LocalStack, as the commands' variables."""
+    return {
+        "LAKE_BUCKET": bucket,
+        "LAKE_ENDPOINT_URL": localstack_url,
+        "AWS_ENDPOINT_URL": localstack_url,  # of the tools of AWS, which would ask AWS itself
+        "AWS_REGION": LOCAL_REGION,
+        "AWS_DEFAULT_REGION": LOCAL_REGION,
+        "AWS_ACCESS_KEY_ID": LOCAL_KEY,
+        "AWS_SECRET_ACCESS_KEY": LOCAL_KEY,
+    }
+
+
+def lake_connection(variables: Mapping[str, str]) -> str:
+    """The commands' variables as an Airflow connection; what they leave out, boto3 looks for."""
+    extra = {
+        "endpoint_url": variables.get("LAKE_ENDPOINT_URL"),
+        "region_name": variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION"),
+        "aws_session_token": variables.get("AWS_SESSION_TOKEN"),
+        "service_config": {"s3": {"bucket_name": variables["LAKE_BUCKET"]}},
+    }
+    return json.dumps(
+        {
+            "conn_type": "aws",
+            "login": variables.get("AWS_ACCESS_KEY_ID", ""),
+            "password": variables.get("AWS_SECRET_ACCESS_KEY", ""),
+            "extra": {name: value for name, value in extra.items() if value},
         }
-        lake = LakeSettings.local(bucket, localstack_url)
-        connected |= {LAKE: lake.as_connection(), **lake.as_variables()}
-    elif LAKE in settings:
-        connected = LakeSettings.from_connection(settings[LAKE]).as_variables() | connected
-    else:
-        connected[LAKE] = LakeSettings.from_variables(settings).as_connection()
-    return connected | _reaching_this_laptop(connected)
+    )
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
     """NAME=VALUE a line, as docker compose reads it: quotes and comments, but no expansion."""
-    if not path.exists():
-        return {}
     values = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
             continue
-        if not (match := ASSIGNMENT.fullmatch(line.strip())):
+        if not (match := ASSIGNMENT.fullmatch(line)):
             # The line is not shown: it may hold a secret.
             raise LocalError(f"line {number} of {path} is not NAME=VALUE; correct it")
         name, value = match.groups()
@@ -178,10 +166,5 @@ def read_dotenv(path: Path) -> dict[str, str]:
     return values
 
 
-def _reaching_this_laptop(settings: Mapping[str, str]) -> dict[str, str]:
-    """A proxy of the user's is for the world outside, not for 127.0.0.1."""
-    reached = {}
-    for name in ("NO_PROXY", "no_proxy"):
-        others = settings.get(name, "")
-        reached[name] = ",".join(filter(None, [others, "127.0.0.1", "localhost"]))
-    return reached
+def _with_password(host: str, password: str | None) -> dict[str, Any]:
+    return {"conn_type": "http", "host": host} | ({"password": password} if password else {})

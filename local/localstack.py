@@ -1,20 +1,18 @@
-"""LocalStack without Docker: S3 only, on a free port, from a virtual environment of its own."""
+"""LocalStack without Docker: S3 only, on a free port, from its own virtual environment."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from local import localstack_main
 from local.localstack_main import ENDS_WITH_STDIN
 from local.processes import (
     LocalError,
+    ask,
     clean_environment,
     end_groups,
     free_port,
@@ -24,21 +22,19 @@ from local.processes import (
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-localstack" / "bin" / "python"
-# LocalStack's catalogue of AWS takes it seconds to make, and is the same for every start.
-CATALOGUES = ROOT / ".venv-localstack" / "catalogues"
-CACHE = Path("filesystem/var/lib/localstack/cache")
+# Its catalog of AWS takes LocalStack many seconds to make at a first start; `make install` did.
+CATALOG = ROOT / ".venv-localstack" / "catalog" / "usr"
 
 
 @contextmanager
 def running_localstack(folder: Path) -> Iterator[str]:
-    """A LocalStack of one's own, with its files in `folder`; ends with us, even by SIGKILL."""
+    """A LocalStack with its files in `folder`; it ends with its starter, even after SIGKILL."""
     process, url = start_localstack(folder, ends_with_us=True)
     try:
         wait_until(lambda: s3_runs(url), "LocalStack", process, log_of(folder))
-        keep_catalogue(folder)
         yield url
     finally:
-        end_groups([process.pid], patience_s=0)  # nobody wants what it holds
+        end_groups([process.pid], patience_s=0)  # what it holds is not needed any more
         process.wait()
         if process.stdin:
             process.stdin.close()
@@ -52,7 +48,10 @@ def start_localstack(
     port = free_port()
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    _copy_new(CATALOGUES, folder / CACHE)
+    static = folder / "filesystem" / "usr"
+    if CATALOG.exists() and not static.exists():
+        static.parent.mkdir(exist_ok=True)
+        static.symlink_to(CATALOG)
     environment = clean_environment() | {
         "HOME": str(folder),
         "TMPDIR": str(temporary),
@@ -79,33 +78,12 @@ def start_localstack(
     return process, f"http://127.0.0.1:{port}"
 
 
-def keep_catalogue(folder: Path) -> None:
-    """Keep the catalogue that a first start has made for every start of this checkout."""
-    _copy_new(folder / CACHE, CATALOGUES)
-
-
-def _copy_new(source: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for found in source.glob("service-catalog-*.dill"):
-        if not (target / found.name).exists():
-            # Whoever starts at the same time sees all of the file or none of it.
-            with tempfile.NamedTemporaryFile(dir=target, delete=False) as copy:
-                copy.write(found.read_bytes())
-            Path(copy.name).replace(target / found.name)
-
-
 def s3_runs(url: str) -> bool:
-    address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    answer = ask(f"{url}/_localstack/health")
     try:
-        connection.request("GET", "/_localstack/health")
-        services = json.loads(connection.getresponse().read())["services"]
-    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return answer is not None and json.loads(answer[1])["services"].get("s3") == "running"
+    except (ValueError, KeyError):
         return False
-    else:
-        return bool(services.get("s3") == "running")
-    finally:
-        connection.close()
 
 
 def log_of(folder: Path) -> Path:

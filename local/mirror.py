@@ -1,116 +1,108 @@
-"""A bucket kept as a folder: LocalStack forgets when it stops, the folder does not.
+"""A bucket of LocalStack kept as a folder: LocalStack forgets when it stops, the folder does not.
 
-Only what differs is copied, in the order of include/first/copying.py, so that a copy which is cut off, or
-taken while somebody publishes, can still be read. `staging/` is left out: nobody needs it after
-its run.
+Only what differs is copied. What refers to other objects is copied after them and listed before
+them, so a copy that was cut off, or made while a run publishes, can be read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
-import shutil
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from botocore.exceptions import ClientError
-
-from include.first.copying import in_order, listing, order
-from include.first.keys import Turn
-from local.mirror_index import Index
+from include.lake.keys import copy_order
+from include.lake.store import Missing, Store, StoredObject, parallel_map
 from local.processes import LocalError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 # Names that cannot leave the folder and are not hidden: hidden files are the desktop's and ours.
 SAFE_KEY = re.compile(r"(?!\.)[^/\0]+(/(?!\.)[^/\0]+)*")
-CHANGED_SINCE_LISTED = {"404", "NoSuchKey", "412", "PreconditionFailed"}
+REFERRING = {1, 2, 4}  # of copy_order: manifests and the two logs
+UNFINISHED = ".unfinished-"
 
 
-@dataclass(frozen=True)
-class Moved:
+class Saved(NamedTuple):
     copied: int
     deleted: int
     total: int
 
 
-def save(s3: S3Client, bucket: str, folder: Path) -> Moved:
+def save(store: Store, folder: Path) -> Saved:
     """Make the folder hold what the bucket holds."""
-    listed = listing(lambda: _objects(s3, bucket))
+    listed = _consistent_listing(store)
     for key in listed:
         if not SAFE_KEY.fullmatch(key):
             raise LocalError(
-                f"s3://{bucket}/{key} cannot be a file of {folder}, so nothing was copied: "
+                f"{store.url(key)} cannot be a file of {folder}, so nothing was copied: "
                 "delete the object, or give it a key without empty parts and leading dots"
             )
-    index = Index.load(folder)
-    copied = in_order(listed, lambda key: _keep(s3, bucket, key, listed[key]["ETag"], index))
-    gone = sorted(set(_files(folder)) - listed.keys(), key=order, reverse=True)
-    for key in gone:
+    if folder.is_dir():
+        for unfinished in folder.glob(f"{UNFINISHED}*"):
+            unfinished.unlink()
+    changed = [found for found in listed.values() if not _is_same(folder / found.key, found)]
+    copied = 0
+    for order in sorted({_order(found.key) for found in changed}):
+        keys = sorted(found.key for found in changed if _order(found.key) == order)
+        copy = map if order in REFERRING else parallel_map
+        copied += sum(copy(lambda key: _copy(store, key, folder), keys))
+    deleted = sorted(set(_files(folder)) - listed.keys(), key=_order, reverse=True)
+    for key in deleted:
         _delete(folder, key)
-    index.entries = {key: index.entries[key] for key in listed if key in index.entries}
-    index.save()
-    shutil.rmtree(index.temporary)
-    return Moved(copied, len(gone), len(listed))
+    return Saved(copied, len(deleted), len(listed))
 
 
-def load(s3: S3Client, bucket: str, folder: Path) -> Moved:
-    """Put what the folder holds into the bucket, which is made when it is not there."""
-    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(Bucket=bucket)
-    index = Index.load(folder)
-
-    def put(key: str) -> bool:
-        entry = index.entry_of(key)
-        # A projection whose entry does not count says nothing of what it was made from: the next
-        # run makes it again.
-        metadata = dict(entry.metadata) if entry else {}
-        with (folder / key).open("rb") as body:
-            s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
-        return True
-
-    keys = [key for key in _files(folder) if Turn.of(key) != Turn.NEVER]
-    return Moved(in_order(keys, put), 0, len(keys))
+def load(store: Store, folder: Path) -> int:
+    """Put what the folder holds into an empty bucket; returns the number of objects."""
+    keys = [key for key in _files(folder) if copy_order(key) is not None]
+    parallel_map(lambda key: store.replace(key, (folder / key).read_bytes()), keys)
+    return len(keys)
 
 
-def _keep(s3: S3Client, bucket: str, key: str, etag: str, index: Index) -> bool:
-    """Copy one object as it was listed, where the folder has another; say if it was copied.
+def _consistent_listing(store: Store) -> dict[str, StoredObject]:
+    """What refers comes from a first listing, all else from a second: no commit lacks a file."""
+    first = store.list("")
+    return {
+        key: found
+        for key, found in store.list("").items()
+        if (order := copy_order(key)) is not None and (order not in REFERRING or key in first)
+    }
 
-    One that has changed since the listing waits for the next time: what the folder has of it
-    agrees with the log that was listed.
-    """
-    known = index.entry_of(key)
-    same_bytes = known is not None and known.etag == etag
-    if same_bytes and Turn.of(key) != Turn.PROJECTIONS:
-        return False  # none of these has metadata
+
+def _order(key: str) -> int:
+    order = copy_order(key)
+    return -1 if order is None else order
+
+
+def _is_same(path: Path, found: StoredObject) -> bool:
+    """LocalStack's ETag of an object that was put in one part is its MD5."""
+    if not path.is_file() or path.stat().st_size != found.size:
+        return False
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == found.etag.strip(
+        '"'
+    )
+
+
+def _copy(store: Store, key: str, folder: Path) -> bool:
     try:
-        if same_bytes:
-            head = s3.head_object(Bucket=bucket, Key=key, IfMatch=etag)
-            index.remember(key, etag, head["Metadata"])
-            return False
-        answer = s3.get_object(Bucket=bucket, Key=key, IfMatch=etag)
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in CHANGED_SINCE_LISTED:
-            return False
-        raise
-    with index.replacing(key) as file:
-        shutil.copyfileobj(answer["Body"], file)
-    index.remember(key, etag, answer["Metadata"])
+        body = store.get(key)
+    except Missing:
+        return False  # deleted since it was listed
+    path = folder / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(dir=folder, prefix=UNFINISHED)
+    with os.fdopen(number, "wb") as file:
+        file.write(body)
+    Path(name).chmod(0o644)  # mkstemp's files are for their owner only
+    Path(name).replace(path)
     return True
 
 
-def _objects(s3: S3Client, bucket: str) -> Iterator[ObjectTypeDef]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        yield from page.get("Contents", [])
-
-
 def _files(folder: Path) -> Iterator[str]:
-    """The keys of the folder's files; names that start with a dot are not of the bucket."""
+    """The keys of the folder's files; hidden ones are not of the bucket."""
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
@@ -120,10 +112,8 @@ def _files(folder: Path) -> Iterator[str]:
 
 def _delete(folder: Path, key: str) -> None:
     """Delete a file, and the folders that it leaves empty."""
-    path = folder / key
-    path.unlink()
-    for parent in path.relative_to(folder).parents:
-        if parent == Path():
-            break
-        with contextlib.suppress(OSError):
-            (folder / parent).rmdir()
+    (folder / key).unlink()
+    for parent in Path(key).parents:
+        if parent != Path():
+            with contextlib.suppress(OSError):
+                (folder / parent).rmdir()

@@ -1,22 +1,28 @@
-"""Child processes in groups of their own: start, find again, and end only what we started."""
+"""Child processes in groups of their own: start them, find them again, end only ours."""
 
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any
+from urllib.parse import urlsplit
 
 POLL_S = 0.05
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0
+SILENCE_S = 10.0
+ANSWER_WITHIN_S = 5.0
 # What a program needs to run at all; everything else of the user's shell stays out of servers.
 HARMLESS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT")
+Say = Callable[[str], None]
 
 
 class LocalError(Exception):
@@ -27,39 +33,16 @@ class Misuse(LocalError):
     """The command was asked for something that it cannot do."""
 
 
-@dataclass(frozen=True)
-class Started:
-    """A process that leads its own group. A pid alone may be reused; with its birth it is ours."""
-
-    name: str
-    pid: int
-    born: str
-    url: str = ""
-
-    def alive(self) -> bool:
-        return born(self.pid) == self.born
-
-
-def born(pid: int) -> str | None:
-    """When this process started, in whatever unit the system has; None when it is not running."""
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
-        try:
-            state, *fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        return None if state in "ZX" else fields[18]
-    answer = subprocess.run(
-        ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    state, _, started = answer.stdout.strip().partition(" ")
-    return None if not state or state.startswith("Z") else started.strip()
-
-
-def tell(line: str, stream: TextIO) -> None:
-    """Print a line for whoever is there; a terminal that was closed stops nobody."""
+def tell(line: str) -> None:
+    """Print a line to standard error; a terminal that was closed does not stop the program."""
     with contextlib.suppress(OSError):
-        print(line, file=stream, flush=True)
+        print(line, file=sys.stderr, flush=True)
+
+
+def stopwatch() -> Say:
+    """Prints a line with the seconds since the start before it, to standard error."""
+    begun = time.monotonic()
+    return lambda line: tell(f"{time.monotonic() - begun:6.1f} s  {line}")
 
 
 def clean_environment() -> dict[str, str]:
@@ -67,7 +50,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A port of 127.0.0.1 that nobody listens on now: the preferred one if it can be had."""
+    """A port of 127.0.0.1 that is free now: the preferred one if possible."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -75,6 +58,23 @@ def free_port(preferred: int = 0) -> int:
         except OSError:
             probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def ask(url: str, body: Any = None, method: str = "GET") -> tuple[int, bytes] | None:
+    """Status and body of a local server's answer, past any proxy; None without an answer."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(
+        address.hostname or "", address.port, timeout=ANSWER_WITHIN_S
+    )
+    try:
+        written = None if body is None else json.dumps(body)
+        connection.request(method, address.path, written, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 def start_group(
@@ -85,7 +85,7 @@ def start_group(
     folder: Path,
     stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
-    """Start a program as the leader of a new session, its output in a log of its own."""
+    """Start a program as the leader of a new session, with its output in its own log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         return subprocess.Popen(
@@ -100,41 +100,63 @@ def start_group(
 
 
 def wait_until(
-    ready: Callable[[], bool], name: str, process: subprocess.Popen[bytes], log: Path
+    ready: Callable[[], bool],
+    name: str,
+    process: subprocess.Popen[bytes],
+    log: Path,
+    say: Say = lambda _: None,
 ) -> None:
-    give_up = time.monotonic() + READY_WITHIN_S
+    begun = said = time.monotonic()
     while not ready():
         if (code := process.poll()) is not None:
-            why = f"ended with code {code} while starting"
-        elif time.monotonic() > give_up:
-            why = f"was not ready within {READY_WITHIN_S:.0f} s"
-        else:
-            time.sleep(POLL_S)
-            continue
-        raise LocalError(f"{name} {why}; its log, {log}, ends with:\n{tail(log)}")
+            raise LocalError(f"{name} ended with code {code} while starting; {end_of(log)}")
+        if time.monotonic() > begun + READY_WITHIN_S:
+            raise LocalError(f"{name} was not ready within {READY_WITHIN_S:.0f} s; {end_of(log)}")
+        if time.monotonic() > said + SILENCE_S:
+            said = time.monotonic()
+            say(f"still waiting for {name} ...")
+        time.sleep(POLL_S)
 
 
 def end_groups(leaders: Collection[int], patience_s: float = 5.0) -> None:
-    """Ask these groups to end, all at once, and insist where asking did not help."""
-    waiting = {pid for pid in leaders if _signalled(pid, signal.SIGTERM)}
+    """Ask these groups to end, all at once; kill those that do not."""
+    waiting = {pid for pid in leaders if _signal(pid, signal.SIGTERM)}
     give_up = time.monotonic() + patience_s
     while waiting and time.monotonic() < give_up:
         time.sleep(POLL_S)
         waiting = {pid for pid in waiting if _group_exists(pid)}
     for pid in waiting:
-        _signalled(pid, signal.SIGKILL)
+        _signal(pid, signal.SIGKILL)
     while any(_group_exists(pid) for pid in waiting):
         time.sleep(POLL_S)
 
 
+def born(pid: int) -> str | None:
+    """When this process started, in the system's own unit; None when it is not running."""
+    if Path("/proc/self/stat").exists():
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        state, *fields = stat.rpartition(")")[2].split()
+        return None if state in "ZX" else fields[18]
+    answer = subprocess.run(
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, started = answer.stdout.strip().partition(" ")
+    return None if not state or state.startswith("Z") else started.strip()
+
+
 def tail(log: Path, lines: int = 15) -> str:
-    if not log.exists():
-        return ""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
 
-def _signalled(pid: int, number: int) -> bool:
-    """Whether the group was there to be signalled. A zombie's group is not, on some systems."""
+def end_of(log: Path) -> str:
+    return f"its log, {log}, ends with:\n{tail(log)}"
+
+
+def _signal(pid: int, number: int) -> bool:
+    """Whether the group was there. A zombie's group is not, on some systems."""
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -143,7 +165,7 @@ def _signalled(pid: int, number: int) -> bool:
 
 
 def _group_exists(pid: int) -> bool:
-    # A leader that is our child stays as a zombie until it is waited for; others' are theirs.
+    # A leader that is our child stays a zombie until it is waited for.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    return _signalled(pid, 0)
+    return _signal(pid, 0)

@@ -1,157 +1,158 @@
-"""The targets that run a DAG once: `make run`, `make live` and `make dag`."""
+"""The targets that run a DAG: `make run`, `make live` and `make dag`."""
 
 from __future__ import annotations
 
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple
 
 from local.airflow_home import RUNS, airflow_environment, migrate
-from local.dag_run import Progress, TaskFailed, checked_conf, run_dag
+from local.dag_files import checked_conf, declared_dags
+from local.dag_run import Progress, TaskFailed, run_dag, turn
 from local.environment import (
-    BOOKS_DB,
-    CONNECTIONS,
-    ECB_API,
-    KRAKENFLEX_API,
-    OPEN_LIBRARY_API,
-    RECALLS_API,
-    SHOP_API,
+    BUCKET,
+    FOLDERS,
+    LIVE_BUCKET,
     VIN_API,
     connect,
     has_own_lake,
     read_environment,
 )
-from local.made_up_source import MadeUpSource
-from local.processes import tell
-from local.stack import FOLDERS, Stack
-from local.vin_service import needs_local_apis
+from local.lake import CHANGES
+from local.made_up_days import MadeUpDays
+from local.processes import Misuse, Say, stopwatch
+from local.stack import FAKES, LOCALSTACK, Stack
+from local.state import Lock
+from local.vin import VIN_SERVICE, vin_service
 
 FLAGSHIP = "vehicle_recalls"
-BUCKET, LIVE_BUCKET = "headwaters", "headwaters-live"
-# The connections that a DAG opens; one that is not named here gets all there are.
-OPENS = {
-    FLAGSHIP: {RECALLS_API},
-    "vin_snapshots": {VIN_API},
-    "site_outages": {KRAKENFLEX_API},
-    "shoe_prices": {SHOP_API, ECB_API},
-    "subject_books": {OPEN_LIBRARY_API, BOOKS_DB},
-}
+MAX_DAYS = 30
 OWN_LAKE = "the lake is the one that you set; LocalStack is not started, nothing is mirrored"
-Say = Callable[[str], None]
+NEXT = f"""
+Next, for example:
+  make run DAYS=3             # three days of the source, with edits from day to day
+  make lake ARGS='{CHANGES}'  # what was edited, by recall and field
+  make dag DAG=shoe_prices    # another pipeline
+  make ui                     # all of them in Airflow's pages"""
 
 
-def stopwatch(stream: TextIO | None = None) -> Say:
-    """Prints a line with the seconds since the start before it."""
-    begun = time.monotonic()
-
-    def say(line: str) -> None:
-        tell(f"{time.monotonic() - begun:6.1f} s  {line}", stream or sys.stdout)
-
-    return say
-
-
-@dataclass(frozen=True)
-class Connected:
-    """What a DAG finds: its settings, its lake, and the source that was started for it."""
+class Connected(NamedTuple):
+    """The settings of a DAG, with all that was started for it."""
 
     settings: dict[str, str]
-    lake: str  # where people find it: a folder, or an address
-    source: MadeUpSource | None = None
+    stack: Stack
+    days: MadeUpDays | None = None
+
+
+class Outcome(NamedTuple):
+    report: str
+    failure: str  # empty when the run succeeded
+
+
+def run_flagship(root: Path, days: str) -> int:
+    """Run it once, or for some days of the made-up data, and say what to do next."""
+    if days and not (days.isdecimal() and 1 <= int(days) <= MAX_DAYS):
+        raise Misuse(f"DAYS is a number from 1 to {MAX_DAYS}, not {days!r}")
+    code = run(root, FLAGSHIP, log_name="run", days=int(days or 0))
+    if code == 0:
+        print(NEXT, flush=True)
+    return code
+
+
+def run(
+    root: Path, dag_id: str, conf: str = "", *, log_name: str, official: bool = False, days: int = 0
+) -> int:
+    """Run a DAG, a line a task, and print its report; the exit code is the run's."""
+    conf = checked_conf(root, dag_id, conf)
+    say = stopwatch()
+    outcomes: dict[int, Outcome] = {}
+    with connected(root, RUNS, say, dag_id=dag_id, official=official) as laptop:
+        if days and not laptop.days:
+            raise Misuse(
+                f"DAYS={days} runs days of the made-up data, but your settings name another source "
+                "of recalls; leave DAYS out, or remove AIRFLOW_CONN_RECALLS_API"
+            )
+        with turn(root, say) as held:
+            day = laptop.days.go_on(1) - 1 if laptop.days else 0
+            for _ in range(days or 1):
+                if days and laptop.days:
+                    day = laptop.days.go_on(day + 1)
+                    say(f"--- day {day} ---")
+                outcome = _run_once(root, dag_id, conf, laptop.settings, log_name, say, held)
+                outcomes[day] = outcome
+                if outcome.failure:
+                    break
+    for day, outcome in outcomes.items():
+        if outcome.report:
+            print(f"\n--- day {day} ---" if days else "", outcome.report, sep="\n", flush=True)
+        if outcome.failure:
+            say(outcome.failure)
+    return int(bool(outcome.failure))
 
 
 @contextmanager
 def connected(
     root: Path, database: str, say: Say, *, dag_id: str = "", official: bool = False
 ) -> Iterator[Connected]:
-    """Everything that a DAG needs: the servers that nobody else stands in for, and a database."""
+    """Start all that a DAG, or every DAG, needs and the user's settings do not name."""
     settings = read_environment(root)
-    own_lake = has_own_lake(settings)
-    bucket = "" if own_lake else LIVE_BUCKET if official else BUCKET
-    opened = OPENS.get(dag_id, CONNECTIONS.keys()) - settings.keys()
-    vin_settings = settings if VIN_API in opened else None
-    local_apis = not official and bool(
-        opened - {VIN_API} or (vin_settings is not None and needs_local_apis(settings))
-    )
-    if own_lake:
+    bucket = "" if has_own_lake(settings) else LIVE_BUCKET if official else BUCKET
+    if not bucket:
         say(OWN_LAKE)
+    dags = [dag for name, dag in declared_dags(root).items() if name == dag_id or not dag_id]
+    missing = {name for dag in dags for name in dag.connections} - settings.keys()
+    asks_real_vpic = {VIN_API} if "VPIC_URL" in settings else set()
+    fakes = not official and bool(missing - asks_real_vpic)
     with ThreadPoolExecutor(1) as aside:
         migrated = aside.submit(migrate, root, database, settings)
-        with Stack(root, say).used(
-            bucket=bucket, local_apis=local_apis, vin_settings=vin_settings
-        ) as addresses:
-            settings = connect(
+        with Stack(root, say).used(bucket=bucket, fakes=fakes) as stack:
+            if VIN_API in missing:
+                stack.use(vin_service(stack, settings, bucket))
+            connections = connect(
                 settings,
                 bucket=bucket,
-                localstack_url=addresses.localstack_url,
-                recalls_url=addresses.apis_url,
-                vin_url=addresses.vin_url,
+                localstack_url=stack.urls.get(LOCALSTACK, ""),
+                fakes_url=stack.urls.get(FAKES, ""),
+                vin_url=stack.urls.get(VIN_SERVICE, ""),
                 official=official,
             )
-            source = MadeUpSource(root, addresses.apis_url) if local_apis else None
-            if source and (day := source.catch_up(settings)) > 1:
-                say(f"the local APIs go on at day {day}")
-            if migrated.result():
-                say("Airflow's database made")
-            lake = FOLDERS[bucket] if bucket else f"s3://{settings.get('LAKE_BUCKET')}"
-            yield Connected(settings, lake, source)
+            days = None
+            if fakes:
+                days = MadeUpDays(stack.urls[FAKES], root / FOLDERS.get(bucket, ".local"))
+                if (day := days.resume()) > 1:
+                    say(f"the made-up data is at day {day}")
+            if not migrated.done():
+                say("making Airflow's database, once ...")
+            migrated.result()
+            yield Connected(connections, stack, days)
 
 
-class OneRun:
-    """One run of one DAG: made once, then it can say how it went."""
-
-    def __init__(self, root: Path, dag_id: str, conf: str, log_name: str) -> None:
-        self.root = root
-        self.dag_id = dag_id
-        self.conf = checked_conf(conf)
-        self.log = root / ".local" / "logs" / log_name
-        self.code = 0
-        self.screen = ""
-        self.failure = ""
-
-    def make(
-        self,
-        settings: dict[str, str],
-        progress: Progress,
-        in_turn: Callable[[], None] = lambda: None,
-    ) -> None:
-        screen = self.root / ".local" / "screen.txt"
-        screen.unlink(missing_ok=True)
-        environment = airflow_environment(self.root, RUNS, settings)
-        environment["HEADWATERS_SCREEN"] = str(screen)
-        arguments = (self.root, self.dag_id, self.conf, environment, self.log)
-        try:
-            self.code = int(run_dag(*arguments, progress.follow, progress.say, in_turn) != 0)
-        except TaskFailed:
-            # Somebody sits in front of this: to run it again is sooner than to wait for Airflow.
-            self.code = 1
-        if screen.exists():
-            self.screen = screen.read_text(encoding="utf-8").rstrip()
-        if self.code:
-            what = "the run failed" if progress.failed else "the run could not be made"
-            said = os.path.relpath(self.log)
-            self.failure = f"{what}: {progress.failure} (all that Airflow said is in {said})"
-
-
-def run_flagship(root: Path, *, official: bool = False) -> int:
-    log = "live" if official else "run"
-    return run_once(root, FLAGSHIP, "", f"{log}.log", official=official)
-
-
-def run_once(root: Path, dag_id: str, conf: str, log_name: str, *, official: bool = False) -> int:
-    """Run a DAG once, a line a task, and show its report; the exit code is the run's."""
-    say = stopwatch()
-    run = OneRun(root, dag_id, conf, log_name)
-    with connected(root, RUNS, say, dag_id=dag_id, official=official) as laptop:
-        say(f"airflow dags test {dag_id}")
-        run.make(laptop.settings, Progress(say))
-    if run.screen:
-        print(f"\n{run.screen}\n", flush=True)
-    if run.failure:
-        say(run.failure)
-    return run.code
+def _run_once(
+    root: Path,
+    dag_id: str,
+    conf: str,
+    settings: dict[str, str],
+    log_name: str,
+    say: Say,
+    held: Lock,
+) -> Outcome:
+    screen = root / ".local" / "screen.txt"
+    screen.unlink(missing_ok=True)
+    log = root / ".local" / "logs" / f"{log_name}.log"
+    environment = airflow_environment(root, RUNS, settings)
+    environment["HEADWATERS_SCREEN"] = str(screen)
+    progress = Progress(say)
+    say(f"starting Airflow for a run of {dag_id}; its log is {os.path.relpath(log)} ...")
+    try:
+        succeeded = run_dag(root, dag_id, conf, environment, log, progress, held) == 0
+    except TaskFailed:
+        succeeded = False  # to run again is sooner than to wait for Airflow's retry
+    failure = ""
+    if not succeeded:
+        what = "the run failed" if progress.failed else "the run could not be made"
+        failure = f"{what}: {progress.failure} (Airflow's log is {os.path.relpath(log)})"
+    report = screen.read_text(encoding="utf-8").rstrip() if screen.exists() else ""
+    return Outcome(report, failure)

@@ -1,278 +1,209 @@
-"""LocalStack, the local APIs and the VIN service of a checkout, shared by all that run at a time.
+"""LocalStack and the other servers of a checkout, shared by the make targets that run.
 
-Whoever uses them holds a shared lock. Who leaves mirrors the bucket; who leaves last also ends the
-servers. A target that was killed leaves them running: the next one finds them by the state file
-and goes on with them, so that what LocalStack held is not lost.
+Each target holds a shared lock. One that leaves mirrors the buckets; the last one also ends the
+servers. A target that was killed leaves them running: the next one finds them in the state file.
 """
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-import socket
+import http.client
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
-from include.first.copying import REQUESTS_AT_ONCE
+from include.lake.connect import connect
+from include.lake.store import StoreError
 from local import mirror
-from local.lake_settings import LOCAL_KEY, LOCAL_REGION
-from local.localstack import keep_catalogue, log_of, s3_runs, start_localstack
+from local.environment import FOLDERS, local_lake
+from local.localstack import log_of, s3_runs, start_localstack
 from local.processes import (
     POLL_S,
     LocalError,
-    Started,
+    Say,
+    ask,
     born,
     clean_environment,
     end_groups,
+    end_of,
     free_port,
     start_group,
-    tail,
     wait_until,
 )
-from local.state import Lock, State, locked, stack_state, users_lock
-from local.vin_service import VIN_SERVICE, command, serves, service_environment
+from local.state import Lock, Server, State, state_file
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-LOCALSTACK = "LocalStack"
-LOCAL_APIS = "the local APIs"
-FOLDERS = {"headwaters": "s3_bucket", "headwaters-live": "s3_bucket_live"}
-LOGS = {LOCAL_APIS: "local_apis.log", VIN_SERVICE: "vin_service.log"}
+LOCALSTACK, FAKES = "LocalStack", "the fake APIs"
 ANSWERS_WITHIN_S = 10.0
-Say = Callable[[str], None]
-
-
-class LocalStackDied(LocalError):
-    """What it held since the last mirror is lost; there is nothing left to keep running."""
+Start = Callable[[], tuple[subprocess.Popen[bytes], str]]
 
 
 @dataclass(frozen=True)
-class Addresses:
-    """Where the servers are; empty for one that was not asked for."""
+class Program:
+    """A server: how it is started, how it is asked for a sign of life, what others it knows."""
 
-    localstack_url: str
-    apis_url: str
-    vin_url: str
+    name: str
+    start: Start
+    answers: Callable[[str], bool]
+    log: Path
+    knows: str = ""
 
 
 class Stack:
+    """`urls` has the address of each server in use, by its name."""
+
     def __init__(self, root: Path, say: Say) -> None:
         self.root = root
         self.say = say
-        self.folder = root / ".local"
-        self.state_file = stack_state(root)
-        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.urls: dict[str, str] = {}
 
     @contextmanager
-    def used(
-        self,
-        *,
-        bucket: str = "",
-        local_apis: bool = False,
-        vin_settings: Mapping[str, str] | None = None,
-    ) -> Iterator[Addresses]:
-        """Use LocalStack, with this bucket loaded, and the servers, as far as asked for.
-
-        The VIN service is asked for by its settings, which the others' addresses complete.
-        """
-        users = Lock(users_lock(self.root))
-        try:
-            users.take(fcntl.LOCK_SH)
-            with locked(self.folder / "start.lock"):
-                addresses = self._started(bucket, local_apis=local_apis)
-                if vin_settings is not None:
-                    addresses = self._with_vin_service(addresses, vin_settings, bucket)
-            yield addresses
-        finally:
-            try:
-                self._leave(users, bucket)
-            finally:
-                users.close()
-
-    def _started(self, bucket: str, *, local_apis: bool) -> Addresses:
-        state = State.read(self.state_file)
-        begun = time.monotonic()
-        # Both are started before either is waited for: each takes seconds.
+    def used(self, *, bucket: str = "", fakes: bool = False) -> Iterator[Stack]:
+        """Use LocalStack with this bucket loaded, and the fake APIs, as far as asked for."""
+        wanted = []
         if bucket:
-            self._start_unless_it_answers(state, LOCALSTACK)
-        if local_apis:
-            self._start_unless_it_answers(state, LOCAL_APIS)
-        for name, child in self.children.items():
-            server = state.servers[name]
-            wait_until(partial(_answers, server), name, child, self._log(name))
-            if name == LOCALSTACK:
-                keep_catalogue(self.folder / "localstack")
-            took = time.monotonic() - begun
-            self.say(f"{name} up on {urlsplit(server.url).netloc} ({took:.1f} s)")
-        if bucket and bucket not in state.loaded:
-            self._load(bucket, state)
-        return Addresses(
-            localstack_url=state.servers[LOCALSTACK].url if bucket else "",
-            apis_url=state.servers[LOCAL_APIS].url if local_apis else "",
-            vin_url="",
-        )
+            folder = self.root / ".local" / "localstack"
+            start = partial(start_localstack, folder)
+            wanted.append(Program(LOCALSTACK, start, s3_runs, log_of(folder)))
+        if fakes:
+            wanted.append(
+                python_server(self.root, FAKES, "fakes", "/_control", clean_environment())
+            )
+        with Lock(self.root, "users").take(shared=True) as users:
+            try:
+                self.use(*wanted)
+                if bucket:
+                    self._load(bucket)
+                yield self
+            finally:
+                self._leave(users)
 
-    def _with_vin_service(
-        self, others: Addresses, settings: Mapping[str, str], bucket: str
-    ) -> Addresses:
-        """Started last: it is told where the others are, so one that knew others is of no use."""
-        state = State.read(self.state_file)
-        environment = service_environment(
-            self.root,
-            settings,
-            bucket=bucket,
-            localstack_url=others.localstack_url,
-            apis_url=others.apis_url,
-        )
-        found = state.servers.get(VIN_SERVICE)
-        if found and found.alive():
-            if not self.children and serves(found.url):
-                self.say(f"{VIN_SERVICE} found running on {urlsplit(found.url).netloc}")
-                return replace(others, vin_url=found.url)
-            end_groups([found.pid])
-        port = free_port()
-        begun, log, url = time.monotonic(), self._log(VIN_SERVICE), f"http://127.0.0.1:{port}"
-        child = start_group(command(port), environment, log, folder=self.root)
-        self._note(state, VIN_SERVICE, child, url)
-        wait_until(partial(serves, url), VIN_SERVICE, child, log)
-        self.say(f"{VIN_SERVICE} up on 127.0.0.1:{port} ({time.monotonic() - begun:.1f} s)")
-        return replace(others, vin_url=url)
+    def use(self, *programs: Program) -> None:
+        """Find these servers running, or start them side by side."""
+        started = []
+        with Lock(self.root, "stack").take():
+            state, begun = State.read(self.root), time.monotonic()
+            for program in programs:
+                server = state.servers.get(program.name)
+                if server and server.knows == program.knows and _answers_soon(program, server):
+                    self.say(f"found {program.name} on {urlsplit(server.url).netloc}")
+                else:
+                    started.append((program, self._start(state, program)))
+                self.urls[program.name] = state.servers[program.name].url
+            if started:
+                self.say(f"starting {' and '.join(program.name for program, _ in started)} ...")
+            for program, child in started:
+                url = self.urls[program.name]
+                ready = partial(program.answers, url)
+                wait_until(ready, program.name, child, program.log, self.say)
+                took = time.monotonic() - begun
+                self.say(f"{program.name} up on {urlsplit(url).netloc} ({took:.1f} s)")
 
-    def _start_unless_it_answers(self, state: State, name: str) -> None:
-        found = state.servers.get(name)
-        if found and found.alive():
-            if _answers_soon(found):
-                self.say(f"{name} found running on {urlsplit(found.url).netloc}")
-                return
-            end_groups([found.pid])
-        if name == LOCALSTACK:
+    def _start(self, state: State, program: Program) -> subprocess.Popen[bytes]:
+        """Start a program in the place of one that was left."""
+        server = state.servers.get(program.name)
+        if server and server.alive():
+            end_groups([server.pid])
+        if program.name == LOCALSTACK:
             state.loaded.clear()
-            shutil.rmtree(self.folder / "localstack" / "tmp", ignore_errors=True)
-            child, url = start_localstack(self.folder / "localstack")
-        else:
-            child, url = self._start_apis()
-        self._note(state, name, child, url)
-
-    def _note(self, state: State, name: str, child: subprocess.Popen[bytes], url: str) -> None:
-        self.children[name] = child
-        state.servers[name] = Started(name, child.pid, born(child.pid) or "", url)
+        child, url = program.start()
+        state.servers[program.name] = Server(child.pid, born(child.pid) or "", url, program.knows)
         # Written before it is ready: if we are killed now, the next one finds it.
-        state.write(self.state_file)
+        state.write(self.root)
+        return child
 
-    def _start_apis(self) -> tuple[subprocess.Popen[bytes], str]:
-        port = free_port()
-        environment = clean_environment() | {"PYTHONPATH": str(self.root), "PYTHONUNBUFFERED": "1"}
-        command = [sys.executable, "-m", "fakes", "--port", str(port)]
-        child = start_group(command, environment, self._log(LOCAL_APIS), folder=self.root)
-        return child, f"http://127.0.0.1:{port}"
+    def _load(self, bucket: str) -> None:
+        with Lock(self.root, "stack").take():
+            state = State.read(self.root)
+            if bucket in state.loaded:
+                return
+            folder = self.root / FOLDERS[bucket]
+            with _explaining(f"could not load {folder} into LocalStack"):
+                url = self.urls[LOCALSTACK]
+                ask(f"{url}/{bucket}", method="PUT")
+                loaded = mirror.load(connect(local_lake(bucket, url)), folder)
+            state.loaded.append(bucket)
+            state.write(self.root)
+            if loaded:
+                self.say(f"{loaded} files of {folder.name}/ put back into s3://{bucket}")
 
-    def _load(self, bucket: str, state: State) -> None:
-        folder = self.root / FOLDERS[bucket]
-        with _told(f"could not load {folder} into LocalStack"):
-            moved = mirror.load(_s3(state), bucket, folder)
-        state.loaded.append(bucket)
-        state.write(self.state_file)
-        if moved.copied:
-            self.say(f"{moved.copied} files of {folder.name}/ put back into s3://{bucket}")
-
-    def _leave(self, users: Lock, bucket: str) -> None:
-        """Mirror the bucket, and end the servers when nobody else uses them."""
-        mirrored = not bucket
-        while True:
+    def _leave(self, users: Lock) -> None:
+        """Mirror all that is loaded, and end the servers when no other target uses them."""
+        with Lock(self.root, "stack").take():
+            state = State.read(self.root)
+            localstack = state.servers.get(LOCALSTACK)
+            died = bool(state.loaded and localstack and not localstack.alive())
+            if localstack and not died:
+                for bucket in state.loaded:
+                    self._mirror(localstack.url, bucket)
             users.release()
             if users.take_if_free():
-                break
-            if mirrored:
-                return  # whoever still uses the servers will end them
-            users.take(fcntl.LOCK_SH)
-            self._mirror(lambda loaded: loaded == bucket)
-            mirrored = True
-        try:
-            self._mirror(lambda _: True)  # also what a killed target has left
-        except LocalStackDied:
-            self._end_servers()
-            raise
-        self._end_servers()
+                state.end_servers(patience_s=1)  # what they held is mirrored
+                state_file(self.root).unlink(missing_ok=True)
+        if died:
+            log = log_of(self.root / ".local" / "localstack")
+            raise LocalError(
+                f"LocalStack has died; the folder is as after the last run; {end_of(log)}"
+            )
 
-    def _end_servers(self) -> None:
-        # What they hold is mirrored, so they need no time to end nicely.
-        State.read(self.state_file).end_servers(patience_s=1)
-        self.state_file.unlink(missing_ok=True)
-        for child in self.children.values():
-            child.poll()
-
-    def _mirror(self, wanted: Callable[[str], bool]) -> None:
-        with locked(self.folder / "mirror.lock"):
-            state = State.read(self.state_file)
-            for bucket in filter(wanted, state.loaded):
-                folder = self.root / FOLDERS[bucket]
-                if not state.servers[LOCALSTACK].alive():
-                    raise LocalStackDied(
-                        f"LocalStack has died; {folder} is as after the last run. Its log, "
-                        f"{self._log(LOCALSTACK)}, ends with:\n{tail(self._log(LOCALSTACK))}"
-                    )
-                with _told(
-                    f"could not mirror s3://{bucket} to {folder}. LocalStack keeps running, so "
-                    "nothing is lost: mend the cause, then run again. The cause"
-                ):
-                    moved = mirror.save(_s3(state), bucket, folder)
-                self.say(
-                    f"s3://{bucket} mirrored to {folder.name}/: "
-                    f"{moved.total} files, {moved.copied} copied, {moved.deleted} deleted"
-                )
-
-    def _log(self, name: str) -> Path:
-        if name == LOCALSTACK:
-            return log_of(self.folder / "localstack")
-        return self.folder / "logs" / LOGS[name]
+    def _mirror(self, url: str, bucket: str) -> None:
+        folder = self.root / FOLDERS[bucket]
+        with _explaining(
+            f"could not mirror s3://{bucket} to {folder}. LocalStack keeps running, so nothing is "
+            "lost: correct the cause, then run again. The cause"
+        ):
+            saved = mirror.save(connect(local_lake(bucket, url)), folder)
+        if saved.copied or saved.deleted:
+            self.say(
+                f"s3://{bucket} mirrored to {folder.name}/: "
+                f"{saved.total} files, {saved.copied} copied, {saved.deleted} deleted"
+            )
 
 
-def _s3(state: State) -> S3Client:
-    return boto3.client(
-        "s3",
-        endpoint_url=state.servers[LOCALSTACK].url,
-        region_name=LOCAL_REGION,
-        aws_access_key_id=LOCAL_KEY,
-        aws_secret_access_key=LOCAL_KEY,
-        config=Config(proxies={}, max_pool_connections=REQUESTS_AT_ONCE),
-    )
+def python_server(
+    root: Path,
+    name: str,
+    module: str,
+    health: str,
+    environment: Mapping[str, str],
+    *,
+    port: int = 0,
+    knows: str = "",
+) -> Program:
+    """A server of this project, started by its module's name; it is ready when `health` is."""
+    log = root / ".local" / "logs" / f"{module.rpartition('.')[2]}.log"
+
+    def start() -> tuple[subprocess.Popen[bytes], str]:
+        chosen = free_port(port)
+        command = [sys.executable, "-m", module, "--port", str(chosen)]
+        ours = {"PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"}
+        child = start_group(command, {**environment, **ours}, log, folder=root)
+        return child, f"http://127.0.0.1:{chosen}"
+
+    def answers(url: str) -> bool:
+        answer = ask(f"{url}{health}")
+        return answer is not None and answer[0] == http.client.OK
+
+    return Program(name, start, answers, log, knows)
 
 
-def _answers_soon(server: Started) -> bool:
+def _answers_soon(program: Program, server: Server) -> bool:
     """A server that was left while it was starting gets some time."""
     give_up = time.monotonic() + ANSWERS_WITHIN_S
-    while not (answers := _answers(server)) and time.monotonic() < give_up:
+    while server.alive() and time.monotonic() < give_up:
+        if program.answers(server.url):
+            return True
         time.sleep(POLL_S)
-    return answers
-
-
-def _answers(server: Started) -> bool:
-    if server.name == LOCALSTACK:
-        return s3_runs(server.url)
-    address = urlsplit(server.url)
-    try:
-        socket.create_connection((address.hostname or "", address.port or 0), timeout=2).close()
-    except OSError:
-        return False
-    return True
+    return False
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _explaining(what: str) -> Iterator[None]:
     try:
         yield
-    except (LocalError, OSError, ClientError, BotoCoreError) as error:
+    except (LocalError, OSError, StoreError) as error:
         raise LocalError(f"{what}: {error}") from error

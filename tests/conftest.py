@@ -25,7 +25,6 @@ from botocore.client import BaseClient
 from fakes.app import create_app
 from fakes.control import Control
 from fakes.serve import serving
-from include.first.lake import Lake
 from include.lake.store import Store
 from local.localstack import running_localstack
 from tests.faulty_s3 import FaultyS3, faulty_s3
@@ -60,25 +59,10 @@ def bucket(s3: BaseClient) -> str:
 
 
 @pytest.fixture
-def lake(s3_url: str, bucket: str) -> Lake:
-    return Lake.connect(
-        bucket, endpoint_url=s3_url, region="us-east-1", access_key="test", secret_key="test"
-    )
-
-
-@pytest.fixture
 def proxy(s3_url: str) -> Iterator[FaultyS3]:
     """LocalStack behind a wire that a test can cut."""
     with faulty_s3(s3_url) as proxy:
         yield proxy
-
-
-@pytest.fixture
-def shaky(proxy: FaultyS3, bucket: str) -> Lake:
-    """The same bucket as `lake`, behind the proxy."""
-    return Lake.connect(
-        bucket, endpoint_url=proxy.url, region="us-east-1", access_key="test", secret_key="test"
-    )
 
 
 def open_store(url: str, bucket: str) -> Store:

@@ -1,4 +1,4 @@
-"""All five pipelines on one lake, a day at a time; and what the commits of a lake name."""
+"""The pipelines on one lake, a day at a time; and what the commits of a lake name."""
 
 from __future__ import annotations
 
@@ -7,39 +7,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import include.shoe_prices.run as shoe_prices
 import include.site_outages.run as site_outages
-import include.subject_books.run as subject_books
 import include.vehicle_recalls.run as vehicle_recalls
 import include.vin_snapshots.run as vin_snapshots
 from fakes.app import create_app
 from fakes.control import Control
 from fakes.made_up_books import BIG
 from fakes.serve import serving
-from include.first.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, Turn
+from include.first.keys import Keys, OutageKeys, SubjectKeys, Turn
 from include.first.lake import Lake
-from include.shoe_prices.ecb import Ecb
-from include.shoe_prices.shop import Shop
-from include.shoe_prices.sign_in import Account, Tokens
 from include.site_outages.krakenflex import Krakenflex
-from include.subject_books.open_library import OpenLibrary
-from include.subject_books.pace import Pace
+from include.subject_books.client import OpenLibrary
+from include.subject_books.pipeline import run as run_books
 from include.vehicle_recalls.source import RecallsApi
 from include.vin_snapshots.vin_api import VinApi
+from tests.conftest import open_store
 from tests.vehicle_recalls.days import ROWS, SEED, turn_to
 from tests.vin_snapshots.stub import Stub, stub_service, vehicle
-
-ACCOUNT = Account("buyer@example.com", "secretword7", "Buyer", "https://example.com/a.png")
-
-
-class Forgetful:
-    """A store of tokens that has none: each run signs in anew."""
-
-    def load(self) -> Tokens | None:
-        return None
-
-    def save(self, tokens: Tokens) -> None:
-        """Nothing."""
 
 
 class World:
@@ -53,7 +37,6 @@ class World:
             "vehicle_recalls": lambda lake: vehicle_recalls.run(RecallsApi(url), lake),
             "vin_snapshots": lambda lake: vin_snapshots.run(VinApi(stub.url), lake),
             "site_outages": lambda lake: site_outages.run(Krakenflex(url, "local-key"), lake),
-            "shoe_prices": self._prices,
             "subject_books": self._books,
         }
 
@@ -66,14 +49,10 @@ class World:
         self.turn_to(day)
         return {name: run(lake)["version"] for name, run in self.runs.items()}
 
-    def _prices(self, lake: Lake) -> Any:
-        today = f"{self.control.date:%Y-%m-%d}"
-        shop = Shop(self.url, ACCOUNT, Forgetful())
-        return shoe_prices.run(shop, Ecb(self.url), lake, today)
-
     def _books(self, lake: Lake) -> Any:
-        api = OpenLibrary(self.url, pace=Pace(3, sleep=lambda _: None))
-        return subject_books.run(api, lake, None, BIG, 100)[0]
+        api = OpenLibrary(self.url, wait_turn=lambda: None)
+        store = open_store(lake.s3.meta.endpoint_url, lake.bucket)
+        return run_books(api, store, None, BIG, 100)[0]
 
 
 @contextmanager
@@ -112,8 +91,6 @@ def _named_by_entry(pipeline: str, table: str, body: bytes) -> Iterator[str]:
         receipt = json.loads(action.get("commitInfo", {}).get("receipt", "{}"))
         if table == Keys(pipeline).ledger and receipt:
             yield f"{Keys(pipeline).table}/_delta_log/{receipt['version']:020}.json"
-        if table == Keys(pipeline).table and "products" in receipt:
-            yield PriceKeys(pipeline).products(receipt["products"])
         if "delivery" in receipt:
             yield OutageKeys(pipeline).delivery(receipt["site_id"], receipt["delivery"], "accepted")
         for landing in receipt.get("landings", []):

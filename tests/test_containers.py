@@ -298,7 +298,7 @@ def test_the_vin_service_keeps_its_cache_and_is_found(profile: str) -> None:
 def test_the_bucket_is_made_once_and_found_again(s3: BaseClient, s3_url: str, bucket: str) -> None:
     """The one-shot, run twice with the live profile's settings, leaves the bucket that is named."""
     service, name = SERVICES["live-bucket"], f"{bucket}-live"
-    lake = _connection("live-bucket", "LAKE", LIVE_S3_ENDPOINT_URL=s3_url, LIVE_S3_BUCKET=name)
+    lake = _connection("live-bucket", "LAKE", LAKE_ENDPOINT_URL=s3_url, LAKE_BUCKET=name)
     for _ in range(2):
         subprocess.run(
             [sys.executable, *service["entrypoint"][1:], *service["command"]],

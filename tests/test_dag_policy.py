@@ -74,7 +74,8 @@ def test_every_dag_file_loads(dagbag: DagBag) -> None:
 @pytest.mark.parametrize("name", sorted(DAG_FILES))
 def test_one_noun_everywhere(name: str) -> None:
     """What a DAG file is called is also the pipeline's name in `include/` and in the tests."""
-    folder, tests = ROOT / "include" / name, ROOT / "tests" / name
+    folder, tests = ROOT / "include" / name, ROOT / "tests" / "pipelines" / name
+    tests = tests if tests.is_dir() else ROOT / "tests" / name
     assert folder.is_dir() or folder.with_suffix(".py").is_file(), f"there is no include/{name}/"
     assert list(tests.glob("test_*.py")), f"tests/{name}/ has no tests"
 
@@ -136,8 +137,8 @@ def test_what_may_pass_is_tried_again(dag: DAG, error: type[Exception]) -> None:
 
 def test_a_failed_run_alerts(dag: DAG) -> None:
     """Every DAG calls the alert when a run of it fails."""
-    assert getattr(dag.on_failure_callback, "__name__", "") == "alert", (
-        "give the DAG on_failure_callback=alert, of plugins/notifying/notify.py"
+    assert getattr(dag.on_failure_callback, "__name__", "") in {"alert", "send_alert"}, (
+        "give the DAG on_failure_callback=send_alert, of plugins/notifications.py"
     )
 
 

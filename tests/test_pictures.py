@@ -9,9 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from include.shoe_prices.accept import QUARANTINE_SCHEMA as PRODUCTS_SET_ASIDE
-from include.shoe_prices.contract import CONTRACT as SHOE_PRICES
-from include.shoe_prices.ledger import LEDGER_SCHEMA as PRICES_LEDGER
 from include.site_outages.contract import CONTRACT as SITE_OUTAGES
 from include.vehicle_recalls.accept import QUARANTINE_SCHEMA
 from include.vehicle_recalls.ledger import LEDGER_SCHEMA
@@ -28,9 +25,6 @@ RECALLS = {"table": TABLE_SCHEMA, "ledger": LEDGER_SCHEMA, "quarantine": QUARANT
 }
 OTHERS = {
     "site_outages": SITE_OUTAGES.schema,
-    "shoe_prices": SHOE_PRICES.schema,
-    "shoe_prices_ledger": PRICES_LEDGER,
-    "shoe_prices_quarantine": PRODUCTS_SET_ASIDE,
     "vin_snapshots": VIN_SNAPSHOTS.schema,
 }
 

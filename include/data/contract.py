@@ -5,7 +5,7 @@ Validation, the checks, the ledger, the commands and the data dictionary all rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -69,6 +69,35 @@ class Limits:
     quarantine: Limit | None = None
 
 
+def schema_of(columns: Iterable[Column]) -> pa.Schema:
+    """The columns in order, each with its sentence."""
+    return pa.schema(
+        [
+            pa.field(
+                column.name,
+                column.type,
+                nullable=not column.required,
+                metadata={"comment": column.sentence},
+            )
+            for column in columns
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class DerivedTable:
+    """A table that people get, computed from the rows of a dataset alone."""
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return schema_of(self.columns)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A keyed table with history."""
@@ -85,21 +114,12 @@ class Dataset:
     partition_of: Callable[[pa.Table], pa.ChunkedArray] | None = None
     keys_move: bool = False  # an edit may move a key to another partition
     is_open: Callable[[str, str], bool] = lambda _partition, _observed_at: False
+    derived: tuple[DerivedTable, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
-        """The published columns in order, each with its sentence."""
-        return pa.schema(
-            [
-                pa.field(
-                    column.name,
-                    column.type,
-                    nullable=not column.required,
-                    metadata={"comment": column.sentence},
-                )
-                for column in self.columns
-            ]
-        )
+        """The published columns."""
+        return schema_of(self.columns)
 
     @property
     def table_schema(self) -> pa.Schema:

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 from include.data.contract import Dataset
+from include.errors import PermanentError
 
 
 def concat(tables: Iterable[pa.Table]) -> pa.Table:
@@ -102,6 +104,33 @@ def from_parquet(body: bytes, columns: Collection[str] | None = None) -> pa.Tabl
     # Arrow's threads, which may outlive the interpreter.
     file = pq.ParquetFile(pa.BufferReader(body))
     return file.read(None if columns is None else list(columns), use_threads=False)
+
+
+def to_csv(rows: pa.Table) -> bytes:
+    """CSV as RFC 4180 has it, checked by reading it back.
+
+    Every value is quoted and a null is nothing at all, so that it differs from an empty text.
+    """
+    sink = pa.BufferOutputStream()
+    pa.csv.write_csv(rows, sink, pa.csv.WriteOptions(eol="\r\n", quoting_style="all_valid"))
+    body: bytes = sink.getvalue().to_pybytes()
+    found = pa.csv.read_csv(
+        pa.BufferReader(body),
+        read_options=pa.csv.ReadOptions(use_threads=False, block_size=len(body) + 1),
+        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=rows.schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    if not found.cast(rows.schema).equals(rows):
+        raise PermanentError(
+            "the CSV does not read back as the rows that it was written from; nothing was "
+            "replaced. Report this defect of Headwaters with the read id"
+        )
+    return body
 
 
 def to_ipc(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from include.data.contract import Dataset
+from include.data.tables import to_parquet
 from include.lake.keys import Keys
 from include.lake.store import Store, parallel_map
 from include.lake.table import Version, load_version
@@ -26,6 +27,14 @@ class PlainFile(NamedTuple):
 
 def copy_of(name: str, part: dict[str, Any]) -> PlainFile:
     return PlainFile(name, part["path"])
+
+
+def empty_file(name: str, dataset: Dataset) -> PlainFile:
+    """A file without rows, for a partition that has none: its readers still find a table."""
+    empty = dataset.schema.empty_table()
+    return PlainFile(
+        name, f"no rows, contract {dataset.version}", lambda: to_parquet(empty, dataset)
+    )
 
 
 def refresh_copies(

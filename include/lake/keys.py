@@ -16,6 +16,8 @@ import secrets
 from datetime import UTC, datetime
 
 LOG = "_delta_log"
+# Folders of a dataset that plain files must not be put into.
+RESERVED_FOLDERS = {"raw", "staging", "table", "ledger", "quarantine", "reports", "deliveries"}
 READ_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 
 

@@ -31,6 +31,7 @@ from include.lake.table import Version
 class Plan:
     """What a read makes of the current version."""
 
+    current: Version
     parts: dict[str, Part]
     changed: list[str]  # partitions whose file is another one, or that are gone
     quarantine: pa.Table
@@ -71,6 +72,7 @@ def plan_for(
     was = {name: part["path"] for name, part in current.parts.items()}
     now = {name: part["path"] for name, part in parts.items()}
     return Plan(
+        current=current,
         parts={name: parts[name] for name in names if name in parts},
         changed=[name for name in names if was.get(name) != now.get(name)],
         quarantine=quarantine,

@@ -41,18 +41,22 @@ def render(
     receipt: Mapping[str, Any],
     *,
     noun: str,
+    title: str = "",
     news: str = "",
     files: Sequence[str] = (),
     facts: Sequence[str] = (),
     previews: Sequence[Preview] = (),
 ) -> str:
-    """A screen in Markdown; `files` are names below the dataset's folder."""
+    """A screen in Markdown; `files` are names below the dataset's folder.
+
+    The title names the version, unless the pipeline has something else to say first.
+    """
     keys, number = Keys(dataset.name), receipt["counts"]["quarantined"]
     quarantine = f"{count(number, 'row')}, with the reasons in " + where(
         store, keys.quarantine(receipt["read_id"])
     )
     return TEMPLATES.get_template("lake/report.md.j2").render(
-        title=f"{dataset.name.replace('_', ' ').capitalize()}: {headline(receipt, noun)}",
+        title=title or f"{dataset.name.replace('_', ' ').capitalize()}: {headline(receipt, noun)}",
         is_made_up=is_made_up(receipt),
         news=news.strip(),
         receipt=receipt,

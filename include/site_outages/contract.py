@@ -1,82 +1,51 @@
-"""What a published row of site outages is."""
+"""What a row of the site outages is."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from include.first.contract import TIMESTAMP, Column, Contract
+from include.data.contract import TEXT, TIMESTAMP, Column, Dataset
 
-TEXT = ("text",)
-# What the API is known to say of each thing; another field is told, and stays in raw.
-OUTAGE_FIELDS = {"id", "begin", "end"}
-SITE_FIELDS = {"id", "name", "devices"}
-DEVICE_FIELDS = {"id", "name"}
+KRAKENFLEX = "krakenflex"  # the source, as a receipt names it
 
-CONTRACT = Contract(
+SITE_OUTAGES = Dataset(
     name="site_outages",
     version="1",
     grain=(
-        "One row is one outage of one device of a site, as it was posted to KrakenFlex, in the "
-        "order of the API. An outage that began before the run's `since` has no row, however "
-        "long it lasts. Outages of a device may overlap, so their durations are no downtime."
+        "One row is one outage of one device of a site, as it was posted to KrakenFlex. An outage "
+        "that began before the `since` of the run has no row, however long it lasts. Outages of a "
+        "device may overlap, so do not add up their durations."
     ),
-    key="",  # no column alone: a device, a begin and an end make an outage
-    sort_by=(),
+    key="outage_id",
+    sort_by=("site_id", "position"),
+    partition_by="site_id",
     columns=(
         Column(
-            "site_id",
-            "site.id",
-            pa.string(),
-            "The site, as the run was asked for it.",
+            "outage_id",
             TEXT,
+            "Site, device and begin, such as kingfisher/002b28fc-.../2022-05-23T12:21:27.377Z; "
+            "the second such outage of the list ends in #2, the third in #3.",
             required=True,
         ),
-        Column("site_name", "site.name", pa.string(), "The site's name for people.", TEXT),
+        Column("site_id", TEXT, "The site, as the run asked for it.", required=True),
+        Column("site_name", TEXT, "The site's name for people; null if it has none."),
         Column(
-            "id",
-            "outage.id",
-            pa.string(),
-            "The device that was out; not an id of the outage.",
-            TEXT,
+            "position",
+            pa.int64(),
+            "The place of the outage in the posted list, from 1; the list keeps the API's order.",
             required=True,
         ),
+        Column("id", TEXT, "The device that was out; not an id of the outage.", required=True),
+        Column("name", TEXT, "The device's name for people, from the site.", required=True),
         Column(
-            "name",
-            "device.name",
-            pa.string(),
-            "The device's name for people, from the site.",
-            TEXT,
-            required=True,
+            "begin", TEXT, "When the outage began, exactly as the API spells it.", required=True
         ),
-        Column(
-            "begin",
-            "outage.begin",
-            pa.string(),
-            "When the outage began, in the very letters of the API.",
-            TEXT,
-            required=True,
-        ),
-        Column(
-            "end",
-            "outage.end",
-            pa.string(),
-            "When it ended, in the very letters of the API; null while it lasts.",
-            TEXT,
-        ),
-        Column(
-            "begin_at",
-            "outage.begin",
-            TIMESTAMP,
-            "When the outage began, as an instant.",
-            TEXT,
-            required=True,
-        ),
+        Column("end", TEXT, "When it ended, exactly as the API spells it; null while it lasts."),
+        Column("begin_at", TIMESTAMP, "When the outage began, as a point in time.", required=True),
         Column(
             "end_at",
-            "outage.end",
             TIMESTAMP,
-            "When it ended, as an instant; null while it lasts, or when `end` is none.",
-            TEXT,
+            "When it ended, as a point in time; null while it lasts, or if `end` is not one.",
         ),
     ),
 )

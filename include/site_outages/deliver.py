@@ -1,96 +1,105 @@
-"""Post a payload at least once, with a record of it before and after.
+"""Post the outages of a site at least once, with a record before and after.
 
 The deliveries of a site are numbered. `pending` is written before the post and `accepted` after
-it, each once and for ever. Where `accepted` is missing nobody knows whether the post arrived, so
-that the next run posts again.
+it, each once and never overwritten. If `accepted` is missing, the post may or may not have
+arrived, so the next run posts again.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
-from include.first.keys import OutageKeys
-from include.first.lake import Lake
-from include.site_outages.contract import CONTRACT
-from include.site_outages.krakenflex import Krakenflex
-from include.site_outages.read import Staged, refuse_other_source
+from include.lake.keys import Keys
+from include.lake.landing import RawPages
+from include.lake.reads import refuse_other_source
+from include.lake.staging import StagedBatch
+from include.lake.store import Store
+from include.lake.table import Version
+from include.site_outages.client import KrakenFlex
+from include.site_outages.contract import SITE_OUTAGES
 
 log = logging.getLogger(__name__)
-KEYS = OutageKeys(CONTRACT.name)
+FOLDER = Keys(SITE_OUTAGES.name).plain("deliveries")
 PENDING, ACCEPTED = "pending", "accepted"
+POSTED, POSTED_BEFORE, WOULD_POST = "posted", "posted before", "would post"
 
 
-class Delivery(TypedDict):
-    """The newest time that outages of a site were posted, or were about to be."""
+class Delivery(NamedTuple):
+    """The newest post of a site, or attempt at one; number 0 if there was none."""
 
     number: int
     record: dict[str, Any]
     is_accepted: bool
 
 
-class Delivered(TypedDict):
-    staged: Staged
-    dry_run: bool
-    number: int  # of the delivery that stands; 0 when there never was one
-    posted: bool  # whether this run did it
-    why: str
-
-
 def deliver(
-    open_api: Callable[[], Krakenflex], lake: Lake, staged: Staged, *, dry_run: bool, force: bool
-) -> Delivered:
-    """Post the payload, unless it is what KrakenFlex last accepted of this site."""
-    site_id, token = staged["read"]["site_id"], staged["read"]["token"]
-    newest = newest_delivery(lake, site_id)
-    refuse_other_source(newest["record"], staged["source"]["publisher"])
-    is_ours = newest["record"].get("token") == token
-    is_same = newest["record"].get("sha256") == staged["sha256"]
-    if newest["is_accepted"] and is_same and (is_ours or not force):
-        why = f"delivery {newest['number']} was accepted with the same payload"
-        if is_ours:
-            why = "posted by this run, and accepted"
-        return _delivered(staged, newest["number"], why, dry_run=dry_run, posted=is_ours)
+    api: KrakenFlex,
+    store: Store,
+    raw: RawPages,
+    batch: StagedBatch,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+) -> StagedBatch:
+    """Post the outages, unless KrakenFlex accepted the same ones last.
+
+    Returns the batch with the delivery among its facts.
+    """
+    read, facts = raw["read"], batch["facts"]
+    site_id, sha256 = facts["site_id"], facts["payload_sha256"]
+    newest = newest_delivery(store, site_id)
+    refuse_other_source(SITE_OUTAGES, Version(FOLDER, receipt=newest.record), read["source"])
+    is_ours = newest.record.get("read_id") == read["read_id"]
+    is_same = newest.record.get("sha256") == sha256
+    if newest.is_accepted and is_same and (is_ours or not force):
+        return _with_delivery(batch, newest.number, POSTED if is_ours else POSTED_BEFORE)
     if dry_run:
-        return _delivered(staged, newest["number"], "it would be posted", dry_run=True)
-    is_open = newest["number"] > 0 and not newest["is_accepted"]
+        return _with_delivery(batch, newest.number, WOULD_POST)
+    is_open = newest.number > 0 and not newest.is_accepted
     if is_open:
         log.warning(
-            "delivery %d of read %s has no `accepted`: it may have arrived or not; posting again",
-            newest["number"],
-            newest["record"]["token"],
+            "delivery %d of the read %s was not recorded as accepted: it may have arrived; "
+            "posting again",
+            newest.number,
+            newest.record["read_id"],
         )
-    # A task that is tried again goes on with its own.
-    number = newest["number"] if is_open and is_ours and is_same else newest["number"] + 1
-    record = {
-        "site_id": site_id,
-        "sha256": staged["sha256"],
-        "token": token,
-        "source": staged["source"],
-    }
-    _write(lake, site_id, number, PENDING, record)
-    answered_at = open_api().post(site_id, lake.get(staged["payload_key"]))
-    _write(lake, site_id, number, ACCEPTED, {**record, "answered_at": answered_at})
-    return _delivered(staged, number, "posted by this run, and accepted", posted=True)
+    # A task that is retried continues its own delivery.
+    number = newest.number if is_open and is_ours and is_same else newest.number + 1
+    record = {"sha256": sha256, "read_id": read["read_id"], "source": read["source"]}
+    _write(store, site_id, number, PENDING, record)
+    answered_at = api.post_outages(site_id, store.get(facts["payload_key"]))
+    _write(store, site_id, number, ACCEPTED, {**record, "answered_at": answered_at})
+    return _with_delivery(batch, number, POSTED)
 
 
-def newest_delivery(lake: Lake, site_id: str) -> Delivery:
-    steps = sorted(KEYS.delivery_of(key) for key in lake.keys(KEYS.deliveries(site_id)))
-    if not steps:
-        return Delivery(number=0, record={}, is_accepted=False)
-    number = steps[-1][0]
-    pending = json.loads(lake.get(KEYS.delivery(site_id, number, PENDING)))
-    return Delivery(number=number, record=pending, is_accepted=(number, ACCEPTED) in steps)
+def newest_delivery(store: Store, site_id: str) -> Delivery:
+    names = {_name(key): key for key in store.list(f"{FOLDER}/{site_id}")}
+    if not names:
+        return Delivery(0, {}, is_accepted=False)
+    number = max(number for number, _ in names)
+    is_accepted = (number, ACCEPTED) in names
+    key = names[number, ACCEPTED if is_accepted else PENDING]
+    return Delivery(number, json.loads(store.get(key)), is_accepted)
 
 
-def _write(lake: Lake, site_id: str, number: int, step: str, record: dict[str, Any]) -> None:
-    lake.put(KEYS.delivery(site_id, number, step), json.dumps(record, sort_keys=True).encode())
+def sites_delivered(store: Store) -> set[str]:
+    """The sites of which KrakenFlex has accepted a list."""
+    accepted = [key for key in store.list(FOLDER) if _name(key)[1] == ACCEPTED]
+    return {key.split("/")[-2] for key in accepted}
 
 
-def _delivered(
-    staged: Staged, number: int, why: str, *, dry_run: bool = False, posted: bool = False
-) -> Delivered:
-    log.info("%s: %s", staged["read"]["site_id"], why)
-    return Delivered(staged=staged, dry_run=dry_run, number=number, posted=posted, why=why)
+def _name(key: str) -> tuple[int, str]:
+    number, step = key.rpartition("/")[2].removesuffix(".json").split("-")
+    return int(number), step
+
+
+def _write(store: Store, site_id: str, number: int, step: str, record: dict[str, Any]) -> None:
+    key = f"{FOLDER}/{site_id}/{number:08}-{step}.json"
+    store.put(key, json.dumps(record, sort_keys=True).encode())
+
+
+def _with_delivery(batch: StagedBatch, number: int, outcome: str) -> StagedBatch:
+    delivery = {"number": number, "outcome": outcome}
+    return StagedBatch(**{**batch, "facts": {**batch["facts"], "delivery": delivery}})

@@ -1,54 +1,50 @@
-"""One readable screen: what was posted, what was left out and why, what is odd."""
+"""The screen of one run."""
 
 from __future__ import annotations
 
-from include.first.keys import OutageKeys
-from include.first.lake import Lake
-from include.first.screen import checks_told, printable
-from include.site_outages.contract import CONTRACT
-from include.site_outages.publish import CHANGED, Published
+import json
+from typing import Any
 
-KEYS = OutageKeys(CONTRACT.name)
+import pyarrow as pa
 
-
-def render(lake: Lake, run: Published) -> str:
-    """The screen of one run, in Markdown."""
-    source, counts = run["source"]["publisher"], run["counts"]
-    where = f"s3://{lake.bucket}/{KEYS.site(run['site_id'])}"
-    lines = [
-        f"# {_title(run)}",
-        "",
-        *([] if source == "official" else ["Made-up data.", ""]),
-        f"- token: {run['token']}",
-        f"- source: KrakenFlex, {source}, read {run['observed_at']}",
-        f"- site: {run['site_id']}, {printable(run['site_name'])}; since {run['since']}",
-        f"- outages: {counts['listed']:,} listed = {counts['of_others']:,} of other sites"
-        f" + {counts['too_early']:,} that began earlier + {counts['repeated']:,} listed twice"
-        f" + {counts['set_aside']:,} set aside + {counts['posted']:,} that count",
-        f"- KrakenFlex: {run['why']}; payload {run['payload'][:12]}",
-        f"- table: {_table(run)}",
-        f"- file: {where}",
-        *checks_told(run["checks"]),
-        f"- odd: {counts['oddities']:,}" if counts["oddities"] else "- odd: nothing",
-        *(f"  - {oddity}" for oddity in run["oddities"]),
-        "",
-    ]
-    return "\n".join(lines)
+from include.data.formatting import count
+from include.lake.keys import Keys
+from include.lake.publish import Receipt
+from include.lake.report import Preview, headline, render
+from include.lake.store import Store
+from include.site_outages.contract import SITE_OUTAGES
+from include.site_outages.deliver import POSTED, WOULD_POST
+from include.site_outages.pipeline import site_file
 
 
-def _title(run: Published) -> str:
-    what = f"Outages of {run['site_id']}"
-    outages = f"{run['counts']['posted']:,} outage{'' if run['counts']['posted'] == 1 else 's'}"
-    if run["dry_run"]:
-        return f"{what}: dry run, {outages}; nothing was posted, nothing was published"
-    if run["posted"]:
-        return f"{what}: {outages} posted"
-    return f"{what}: {outages}, accepted before; nothing was posted"
+def report(store: Store, receipt: Receipt) -> str:
+    (facts,) = receipt["facts"].values()
+    file = site_file(facts["site_id"])
+    has_file = store.get_if_exists(Keys(SITE_OUTAGES.name).plain(file)) is not None
+    outages = pa.Table.from_pylist(json.loads(store.get(facts["payload_key"])))
+    return render(
+        store,
+        SITE_OUTAGES,
+        receipt,
+        noun="outage",
+        title=_title(facts),
+        files=[file] if has_file else [],
+        facts=[
+            f"table of all sites: {headline(receipt, 'outage')}",
+            f"list: {count(facts['listed'], 'outage')} = {facts['of_other_sites']:,} of other "
+            f"sites + {facts['too_early']:,} that began before {facts['since']} + "
+            f"{receipt['counts']['quarantined']:,} quarantined + {facts['posted']:,} to post",
+        ],
+        previews=[Preview("The first outages", outages)],
+    )
 
 
-def _table(run: Published) -> str:
-    if run["version"] is not None:
-        return f"version {run['version']}"
-    if run["state"] == CHANGED:
-        return "would change"
-    return f"{run['state']}, nothing was committed"
+def _title(facts: dict[str, Any]) -> str:
+    outages = f"{count(facts['posted'], 'outage')} of {facts['site_id']}"
+    delivery = facts.get("delivery", {"outcome": "", "number": 0})  # a replay has none
+    if delivery["outcome"] == POSTED:
+        return f"Site outages: posted {outages}"
+    if delivery["outcome"] == WOULD_POST:
+        return f"Site outages: dry run, would post {outages}; nothing was posted"
+    before = f", accepted before as delivery {delivery['number']}" if delivery["number"] else ""
+    return f"Site outages: {outages}{before}; nothing was posted"

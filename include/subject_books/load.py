@@ -1,7 +1,7 @@
-"""From the newest snapshot of a subject into the database, in one transaction.
+"""Load the current books of a subject into the database, in one transaction.
 
-Rows are written by key; what the subject lost goes when no other subject has it. Of a book or an
-author that two subjects share, the database says what the subject that was loaded last says.
+Rows are written by key; a book that the subject lost is removed when no other subject has it. Of a
+book or an author that two subjects share, the database has what was loaded last.
 """
 
 from __future__ import annotations
@@ -10,97 +10,92 @@ import logging
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, Table, and_, delete, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from include.errors import PermanentError
-from include.first.lake import Lake
-from include.subject_books.database import POSTGRESQL, BooksDb
-from include.subject_books.snapshot import PARQUET
-from include.subject_books.tables import (
+from include.lake.keys import Keys
+from include.lake.reads import SourceMismatch
+from include.lake.staging import read_table_file
+from include.lake.store import Store
+from include.lake.table import load_version
+from include.subject_books.contract import SUBJECT_BOOKS
+from include.subject_books.database import POSTGRESQL, BooksDatabase
+from include.subject_books.model import (
     AUTHORS,
     AUTHORS_BOOKS,
     BOOKS,
     MODEL,
-    PUBLISHED,
     SUBJECTS,
     SUBJECTS_BOOKS,
-    key_of,
 )
-from include.subject_books.versions import KEYS, Version, newest
+from include.subject_books.tables import tables_of
 
 log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 
-class OtherSource(PermanentError):
-    """Made-up and real data never mix."""
-
-
 class Loaded(TypedDict):
-    """What the database holds afterwards."""
+    """What the database holds after a load."""
 
     where: str
     version: int
-    outcome: str  # loaded, or left alone
+    outcome: str  # loaded, or skipped: the database has a later read
     rows: dict[str, int]  # by table, of all subjects
-    before: dict[str, int]
+    rows_before: dict[str, int]
 
 
-def load(lake: Lake, database: BooksDb, subject: str) -> Loaded:
-    """Bring the subject to its newest version, whole or not at all."""
-    head = newest(lake, subject)
-    if not head.number:
+def load(store: Store, database: BooksDatabase, subject: str) -> Loaded:
+    """Bring the subject to the current version of the lake, or change nothing."""
+    current = load_version(store, Keys(SUBJECT_BOOKS.name).table)
+    part = current.parts.get(subject)
+    if part is None:
         raise PermanentError(
-            f"the lake has no version of {subject}; run the DAG without `dry_run` first"
+            f"the lake has no books of {subject} yet; run the DAG without `dry_run` first"
         )
-    folder = head.receipt["folder"]
-    authors, books, links = (
-        lake.read_parquet(KEYS.file_of(folder, table.name, PARQUET)).to_pylist()
-        for table in PUBLISHED
-    )
-    with database.loading() as connection:
+    state: Row = {
+        "subject": subject,
+        "version": current.receipt_number,
+        "read_id": part["path"].partition("/")[0],
+        "publisher": current.receipt["source"]["publisher"],
+        "observed_at": part["moment"]["answered_at"],
+    }
+    tables = tables_of(read_table_file(store, SUBJECT_BOOKS, part["path"]))
+    rows = {name: table.to_pylist() for name, table in tables.items()}
+    outcome = "loaded"
+    with database.load() as connection:
         before = _sizes(connection)
-        _refuse_other_source(connection, database, head)
-        outcome = "loaded"
-        if _is_newer_there(connection, head):
-            outcome = "left alone"
-            log.warning("%s holds a newer read of %s; it is left alone", database.where, subject)
+        _refuse_other_publisher(connection, database, state["publisher"])
+        if _has_later_read(connection, state):
+            outcome = "skipped"
+            log.warning("%s has a later read of %s; nothing was loaded", database.where, subject)
         else:
-            _bring(connection, head, authors, books, links)
-        return Loaded(
-            where=database.where,
-            version=head.number,
-            outcome=outcome,
-            rows=_sizes(connection),
-            before=before,
-        )
-
-
-def _bring(
-    connection: Connection,
-    head: Version,
-    authors: Sequence[Row],
-    books: Sequence[Row],
-    links: Sequence[Row],
-) -> None:
-    told = ("token", "source", "observed_at")
-    state = {"subject": head.subject, "version": head.number}
-    _upsert(connection, SUBJECTS, [state | {name: head.receipt[name] for name in told}])
-    _upsert(connection, AUTHORS, authors)
-    _upsert(connection, BOOKS, books)
-    works = [book["work_key"] for book in books]
-    # Not by key: two authors of a book may change places, which its unique places forbid.
-    connection.execute(delete(AUTHORS_BOOKS).where(AUTHORS_BOOKS.c.work_key.in_(works)))
-    _insert(connection, AUTHORS_BOOKS, links)
-    connection.execute(delete(SUBJECTS_BOOKS).where(SUBJECTS_BOOKS.c.subject == head.subject))
-    _insert(
-        connection, SUBJECTS_BOOKS, [{"subject": head.subject, "work_key": key} for key in works]
+            write_subject(connection, state, rows)
+        after = _sizes(connection)
+    return Loaded(
+        where=database.where,
+        version=state["version"],
+        outcome=outcome,
+        rows=after,
+        rows_before=before,
     )
-    _remove_what_nobody_has(connection)
 
 
-def _remove_what_nobody_has(connection: Connection) -> None:
+def write_subject(connection: Connection, state: Row, rows: dict[str, list[Row]]) -> None:
+    _upsert(connection, SUBJECTS, [state])
+    _upsert(connection, AUTHORS, rows["authors"])
+    _upsert(connection, BOOKS, rows["books"])
+    works = [book["work_key"] for book in rows["books"]]
+    # Not by key: two authors of a book may swap positions, which are unique.
+    connection.execute(delete(AUTHORS_BOOKS).where(AUTHORS_BOOKS.c.work_key.in_(works)))
+    _insert(connection, AUTHORS_BOOKS, rows["authors_books"])
+    subject = state["subject"]
+    connection.execute(delete(SUBJECTS_BOOKS).where(SUBJECTS_BOOKS.c.subject == subject))
+    _insert(connection, SUBJECTS_BOOKS, [{"subject": subject, "work_key": key} for key in works])
+    _remove_unused(connection)
+
+
+def _remove_unused(connection: Connection) -> None:
     in_a_subject = select(SUBJECTS_BOOKS.c.work_key)
     connection.execute(delete(AUTHORS_BOOKS).where(AUTHORS_BOOKS.c.work_key.not_in(in_a_subject)))
     connection.execute(delete(BOOKS).where(BOOKS.c.work_key.not_in(in_a_subject)))
@@ -111,10 +106,10 @@ def _remove_what_nobody_has(connection: Connection) -> None:
 def _upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     dialect = postgresql if connection.dialect.name == POSTGRESQL else sqlite
     new = dialect.insert(table)
-    key = key_of(table)
-    values = {c.name: new.excluded[c.name] for c in table.columns if c.name not in key}
+    values = {c.name: new.excluded[c.name] for c in table.columns if not c.primary_key}
     if rows:
-        connection.execute(new.on_conflict_do_update(index_elements=key, set_=values), rows)
+        statement = new.on_conflict_do_update(index_elements=table.primary_key, set_=values)
+        connection.execute(statement, rows)
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -122,22 +117,20 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         connection.execute(insert(table), rows)
 
 
-def _refuse_other_source(connection: Connection, database: BooksDb, head: Version) -> None:
-    source = head.receipt["source"]
-    others = connection.scalars(select(SUBJECTS.c.source).where(SUBJECTS.c.source != source))
-    if other := others.first():
-        raise OtherSource(
-            f"{database.where} holds books from {other}, and these are from {source}; nothing was "
-            "loaded. Use another database for another source"
+def _refuse_other_publisher(
+    connection: Connection, database: BooksDatabase, publisher: str
+) -> None:
+    others = select(SUBJECTS.c.publisher).where(SUBJECTS.c.publisher != publisher)
+    if other := connection.scalars(others).first():
+        raise SourceMismatch(
+            f"{database.where} holds books of another source ({other}), these are {publisher}; "
+            "nothing was loaded. Use another database for another source"
         )
 
 
-def _is_newer_there(connection: Connection, head: Version) -> bool:
-    newer = and_(
-        SUBJECTS.c.subject == head.subject,
-        SUBJECTS.c.observed_at > head.receipt["observed_at"],
-    )
-    return connection.scalar(select(func.count()).where(newer)) != 0
+def _has_later_read(connection: Connection, state: Row) -> bool:
+    there = select(SUBJECTS.c.observed_at).where(SUBJECTS.c.subject == state["subject"])
+    return bool((connection.scalar(there) or "") > state["observed_at"])
 
 
 def _sizes(connection: Connection) -> dict[str, int]:

@@ -1,69 +1,71 @@
-"""One readable screen of a run: what is new first, then what was odd, then where it lies."""
+"""The screen of one run."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
-from include.first.lake import Lake
-from include.first.screen import checks_told
+import pyarrow as pa
+
+from include.data.formatting import count
+from include.lake.publish import DRY_RUN, Receipt
+from include.lake.report import MAX_ROWS, Preview, render
+from include.lake.staging import read_table_file
+from include.lake.store import Store
+from include.subject_books.contract import SUBJECT_BOOKS
 from include.subject_books.load import Loaded
-from include.subject_books.publish import Published
-from include.subject_books.snapshot import KINDS
-from include.subject_books.tables import MODEL, PUBLISHED
-from include.subject_books.versions import KEYS
+from include.subject_books.tables import file_names, tables_of
 
 
-def render(lake: Lake, published: Published, loaded: Loaded | None) -> str:
-    return "\n".join([*_news(published), "", *_run(lake, published), *_database(loaded), ""])
-
-
-def _news(published: Published) -> Iterator[str]:
-    rows, changes = published["rows"], published["changes"]
-    yield (
-        f"# Subject books: {published['subject']}, {_outcome(published)}, "
-        f"{rows['books']:,} books, {rows['authors']:,} authors"
+def report(store: Store, receipt: Receipt, loaded: Loaded | None = None) -> str:
+    facts = receipt["facts"]["all"]
+    subject = facts["subject"]
+    is_dry_run = loaded is None and receipt["outcome"] == DRY_RUN
+    rows = read_table_file(store, SUBJECT_BOOKS, receipt["parts"][subject]["path"])
+    return render(
+        store,
+        SUBJECT_BOOKS,
+        receipt,
+        noun="book",
+        files=[] if is_dry_run else file_names(subject),
+        facts=[*_subject(receipt, rows), *_database(loaded)],
+        previews=[Preview(f"The first books of {subject} by number of editions", _first(rows))],
     )
-    yield ""
-    if published["source"] != "official":
-        yield "Made-up data."
-    for table in PUBLISHED:
-        counts = changes[table.name]
-        news = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-        yield f"- {table.name}: {rows[table.name]:,} rows; {news or 'all as before'}"
 
 
-def _outcome(published: Published) -> str:
-    match published["outcome"]:
-        case "published":
-            return f"version {published['version']}"
-        case "unchanged":
-            return f"unchanged since version {published['head']}"
-        case "overtaken":
-            return f"older than version {published['head']}, which stays"
-        case _:
-            return "dry run, nothing was published"
-
-
-def _run(lake: Lake, published: Published) -> Iterator[str]:
-    subject = published["subject"]
-    yield "## The run"
-    yield f"- token: {published['token']}"
-    yield f"- source: {published['source']}, read {published['observed_at']}"
-    yield f"- the subject has {published['work_count']:,} books"
-    for what, count in published["oddities"].items():
-        yield f"- odd: {what}, {count:,}"
-    yield from checks_told(published["checks"])
-    if published["head"]:
-        names = ",".join(table.name for table in PUBLISHED)
-        plain = KEYS.plain(subject, f"{{{names}}}", f"{{{','.join(KINDS)}}}")
-        yield f"- files: s3://{lake.bucket}/{plain}"
-        yield f"- pointer: s3://{lake.bucket}/{KEYS.current(subject)}"
+def _subject(receipt: Receipt, rows: pa.Table) -> Iterator[str]:
+    facts, subjects = receipt["facts"]["all"], count(len(receipt["parts"]), "subject")
+    yield (
+        f"subject: {facts['subject']}, the first {rows.num_rows:,} of its "
+        f"{facts['work_count']:,} books; the table has {subjects}"
+    )
+    sizes = ", ".join(f"{name} {table.num_rows:,}" for name, table in tables_of(rows).items())
+    yield f"rows by table: {sizes}"
+    for what, number in facts["oddities"].items():
+        yield f"odd: {what}: {number:,}"
 
 
 def _database(loaded: Loaded | None) -> Iterator[str]:
     if loaded is None:
         return
-    yield f"- database: {loaded['where']}: {loaded['outcome']}, version {loaded['version']}"
-    for table in MODEL.sorted_tables:
-        before, after = loaded["before"][table.name], loaded["rows"][table.name]
-        yield f"  - {table.name}: {after:,} rows ({after - before:+,})"
+    state = "" if loaded["outcome"] == "loaded" else ", it has a later read"
+    yield f"database: {loaded['where']}: {loaded['outcome']}, version {loaded['version']}{state}"
+    changes = {name: after - loaded["rows_before"][name] for name, after in loaded["rows"].items()}
+    sizes = (f"{name} {after:,} ({changes[name]:+,})" for name, after in loaded["rows"].items())
+    yield f"rows in the database: {', '.join(sizes)}"
+
+
+def _first(rows: pa.Table) -> pa.Table:
+    """Title, authors and year of the first books."""
+    order = [("edition_count", "descending"), ("work_key", "ascending")]
+    first = rows.sort_by(order).slice(0, MAX_ROWS).to_pylist()
+    return pa.table(
+        {
+            "title": [row["title"] for row in first],
+            "authors": [
+                ", ".join(author["name"] or "(none)" for author in json.loads(row["authors"]))
+                for row in first
+            ],
+            "first year": [str(row["first_publish_year"] or "") for row in first],
+        }
+    )

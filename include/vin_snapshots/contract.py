@@ -1,4 +1,4 @@
-"""What a published row of VIN snapshots is."""
+"""What a row of the VIN snapshots is."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ from fractions import Fraction
 
 import pyarrow as pa
 
-from include.first.contract import Column, Contract, Limit
+from include.data.contract import Column, Dataset, Limit, Limits
 
 SERVICE = "vin_service"  # the source, as a receipt names it
-TEXT = ("string",)
-# Vehicles leave the cache one by one, when somebody removes them. A cache that is suddenly half
-# as large is more likely a new one: a person looks, and may accept it.
-VEHICLES_LOST = Limit(
-    Fraction(1, 2),
-    "It counts the vehicles of the version before that are gone from the export.",
-    rows=0,
-)
+VIN_SHAPE = "[A-HJ-NPR-Z0-9]{17}"
 
-CONTRACT = Contract(
+VIN_SNAPSHOTS = Dataset(
     name="vin_snapshots",
     version="1",
     grain=(
-        "One row is one vehicle that somebody looked up at the VIN service and vPIC knows, as "
-        "vPIC decoded it last. It is what people asked for and no register: that a VIN is missing "
-        "says nothing about the car."
+        "One row is one vehicle that a client looked up at the VIN service, as vPIC decoded it "
+        "last. It lists lookups and is not a register: a missing VIN says nothing about the car."
     ),
     key="vin",
-    sort_by=("vin",),
     columns=(
-        Column("vin", "vin", pa.string(), "The VIN, 17 characters.", TEXT, required=True),
-        Column("make", "make", pa.string(), "The make, such as FORD.", TEXT, required=True),
-        Column("model", "model", pa.string(), "The model, such as Bronco.", TEXT, required=True),
         Column(
-            "model_year",
+            "vin",
+            pa.string(),
+            "The VIN, 17 characters.",
+            required=True,
+            shape=VIN_SHAPE,
+            upper=True,
+        ),
+        Column("make", pa.string(), "The make, such as FORD.", required=True),
+        Column("model", pa.string(), "The model, such as Bronco.", required=True),
+        Column(
             "model_year",
             pa.string(),
             "The model year as vPIC writes it; not always the year in which the car was built.",
-            TEXT,
             required=True,
         ),
         Column(
-            "body_class",
-            "body_class",
-            pa.string(),
-            "The body class in vPIC's words: never null, empty where vPIC says none.",
-            TEXT,
+            "body_class", pa.string(), "The body class in vPIC's words; empty if vPIC has none."
         ),
+    ),
+    limits=Limits(
+        rows_in_total=Limit(
+            Fraction(1, 2),
+            "Vehicles that are gone from the export; more mean that the cache was replaced.",
+            rows=0,
+        ),
+        quarantine=Limit(Fraction(0), "Rows of the export that break the contract.", rows=0),
     ),
 )

@@ -1,4 +1,4 @@
-"""The connection `books_db`, as the database that it leads to."""
+"""The connection `books_db`, as the database of the books."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL
 
 from include.errors import PermanentError
-from include.subject_books.database import BooksDb, DatabaseTrouble
+from include.subject_books.database import BooksDatabase, DatabaseError
 
 DRIVERS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
 
@@ -26,19 +26,19 @@ class BooksDbHook(BaseHook):
     def __init__(self, conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.conn_id = conn_id
-        self._database: BooksDb | None = None
+        self._database: BooksDatabase | None = None
 
-    def get_conn(self) -> BooksDb:
+    def get_conn(self) -> BooksDatabase:
         if self._database is None:
-            self._database = BooksDb(self._url())
+            self._database = BooksDatabase(self._url())
         return self._database
 
     def test_connection(self) -> tuple[bool, str]:
-        """Begin what a load begins with, and undo it: that needs the right to make tables."""
+        """Begin a load and undo it, which needs the right to make tables."""
         try:
-            database = BooksDb(self._url())
-            database.try_out()
-        except (DatabaseTrouble, PermanentError, AirflowNotFoundException) as error:
+            database = BooksDatabase(self._url())
+            database.check_access()
+        except (DatabaseError, PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
         return True, f"{database.where} can be loaded into"
 
@@ -49,13 +49,13 @@ class BooksDbHook(BaseHook):
             path = connection.host or connection.schema
             if not path:
                 raise PermanentError(
-                    f"the connection `{self.conn_id}` names no file; set its host to a path"
+                    f"the connection `{self.conn_id}` has no file; set its host to a path"
                 )
             return URL.create("sqlite", database=path)
         if connection.conn_type not in DRIVERS:
             raise PermanentError(
-                f"the connection `{self.conn_id}` is of the type {connection.conn_type}; "
-                "postgres and sqlite are known"
+                f"the connection `{self.conn_id}` has the type {connection.conn_type}; "
+                "choose postgres or sqlite"
             )
         missing = [part for part in ("host", "schema") if not getattr(connection, part)]
         if missing:

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.headwaters import open_lake
 from benchmarks.servers import fresh_bucket
-from local.processes import LocalError
-from local.run import stopwatch
+from local.processes import LocalError, stopwatch
 from tests.distributed.cluster import SLOTS, Cluster, running_cluster
 from tests.distributed.proof import Outcome, name_of, prove, prove_same, retried, verify
 

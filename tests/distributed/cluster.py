@@ -22,13 +22,12 @@ from pathlib import Path
 import yaml
 
 from local.airflow_home import AIRFLOW, airflow_environment
-from local.environment import RECALLS_API, connect
-from local.lake_settings import LakeSettings
+from local.environment import RECALLS_API, connect, lake_connection, local_lake
 from local.localstack import s3_runs, start_localstack
 from local.processes import LocalError, clean_environment, free_port, tail
 from tests.distributed.airflow_api import AirflowApi
 from tests.distributed.parts import Parts
-from tests.subject_books import postgres
+from tests.pipelines.subject_books import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = "vehicle_recalls"
@@ -86,9 +85,9 @@ class Cluster:
 
     def use_lake(self, bucket: str) -> dict[str, str]:
         """Point the connection `lake` at a bucket; the commands' variables for the same."""
-        lake = LakeSettings.local(bucket, self.s3_url)
-        self.airflow.connect("lake", lake.as_connection())
-        return lake.as_variables()
+        lake = local_lake(bucket, self.s3_url)
+        self.airflow.connect("lake", lake_connection(lake))
+        return lake
 
 
 @contextmanager
@@ -110,7 +109,7 @@ def running_cluster(rows: int, say: Callable[[str], None]) -> Iterator[Cluster]:
         parts.wait_until(lambda: s3_runs(s3_url), "LocalStack")
         port = free_port()
         settings = clean_environment() | {
-            RECALLS_API: connect({}, bucket="-", recalls_url=recalls_url)[RECALLS_API],
+            RECALLS_API: connect({}, bucket="-", fakes_url=recalls_url)[RECALLS_API],
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__PARALLELISM": str(2 * SLOTS),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",

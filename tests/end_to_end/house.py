@@ -24,29 +24,28 @@ from tests.end_to_end.bucket import Bucket
 
 # ---- the product ----
 from include.errors import PermanentError  # isort: skip
-from include.first.lake import Lake
-from include.vehicle_recalls import extract
-from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.run import run as _run
-from include.vehicle_recalls.source import RecallsApi
+from include.lake.store import Store
+from include.vehicle_recalls import pipeline
+from include.vehicle_recalls.client import RecallsApi
+from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.report import write_reports
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "include.vehicle_recalls"]
+COMMAND = [sys.executable, "-m", "include.cli"]
 FOLDER = "vehicle_recalls/"
 TABLE, LEDGER = f"{FOLDER}table", f"{FOLDER}ledger"
 RAW, STAGING, QUARANTINE = f"{FOLDER}raw/", f"{FOLDER}staging/", f"{FOLDER}quarantine/"
 AGGREGATES, REPORTS = f"{FOLDER}aggregates/", f"{FOLDER}reports/"
 YEAR_FILE = re.compile(rf"{FOLDER}(\d{{4}})\.parquet")
-PLAIN_FILE = re.compile(rf"{FOLDER}(\d{{4}}\.parquet|aggregates/.*|reports/.*)")
-BATCH_ROWS = (extract, "BATCH_ROWS")  # where the size of a batch is said
-BUSINESS_COLUMNS = CONTRACT.business_columns
+PLAIN_FILE = re.compile(rf"{FOLDER}(\d{{4}}\.parquet|aggregates/\w*\.parquet|reports/.*)")
+BATCH_ROWS = (pipeline, "MAX_BATCH_ROWS")  # where the size of a batch is said
+BUSINESS_COLUMNS = RECALLS.business_columns
 # This suite's words on the left, the product's on the right.
 COUNTS = {
     "landed": "landed",
-    "valid": "accepted",
+    "valid": "valid",
     "quarantined": "quarantined",
-    "carried_over": "kept",
-    "skipped": "not_newer",
+    "carried_over": "carried_over",
     "published": "published",
     "edited": "edited",
     "retracted": "retracted",
@@ -67,13 +66,14 @@ EVENTS = {"published": "published", "edited": "edited"} | {
 
 
 @cache
-def open_store(bucket: Bucket) -> Lake:
-    return Lake.connect(
+def open_store(bucket: Bucket) -> Store:
+    return Store(
         bucket.name,
-        endpoint_url=bucket.url,
-        region="us-east-1",
-        access_key="test",
-        secret_key="test",
+        AWS_ENDPOINT_URL=bucket.url,
+        AWS_ALLOW_HTTP="true",
+        AWS_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
     )
 
 
@@ -88,33 +88,36 @@ def run(
     page_rows: int = 20_000,
     attempts: int = 5,
 ) -> dict[str, Any]:
-    """A whole run, in the order of the DAG; what it said of itself, in the words of this suite."""
-    said = _run(
-        RecallsApi(api_url, page_size=page_rows, attempts=attempts),
-        open_store(bucket),
+    """A whole run, in the order of the DAG; its outcome in the words of this suite."""
+    store = open_store(bucket)
+    receipt = pipeline.run(
+        lambda: RecallsApi(api_url, page_size=page_rows, attempts=attempts),
+        store,
         years,
         source=source,
         dry_run=dry_run,
-        accept={CHECKS.get(name, name): reason for name, reason in waive.items()},
+        waive={CHECKS.get(name, name): reason for name, reason in waive.items()},
     )
-    return _outcome(said)
+    if not dry_run:
+        write_reports(store)
+    return _outcome(receipt)
 
 
-def _outcome(said: Mapping[str, Any]) -> dict[str, Any]:
+def _outcome(receipt: Mapping[str, Any]) -> dict[str, Any]:
     words = {product: ours for ours, product in CHECKS.items()}
     return {
-        "read_id": said["token"],
-        "version": said["version"],  # None: nothing was committed
-        "counts": {ours: said["counts"].get(theirs, 0) for ours, theirs in COUNTS.items()},
+        "read_id": receipt["read_id"],
+        "version": receipt["version"],  # None: nothing was committed
+        "counts": {ours: receipt["counts"].get(theirs, 0) for ours, theirs in COUNTS.items()},
         "waived": {
             words.get(check["name"], check["name"]): check["reason"]
-            for check in said["checks"]
+            for check in receipt["checks"]
             if check["reason"]
         },
-        "changed": {
-            int(year): (rows["before"], rows["after"]) for year, rows in said["changed"].items()
-        },
-        "new_columns": said["new_columns"],
+        "changed": {int(year): None for year in receipt["changed"]},
+        "new_columns": sorted(
+            {name for facts in receipt["facts"].values() for name in facts["new_columns"]}
+        ),
     }
 
 
@@ -140,12 +143,12 @@ def batches_of(rows: int) -> Iterator[None]:
 
 @contextmanager
 def contract_version(version: str) -> Iterator[None]:
-    usual = CONTRACT.version
-    object.__setattr__(CONTRACT, "version", version)
+    usual = RECALLS.version
+    object.__setattr__(RECALLS, "version", version)
     try:
         yield
     finally:
-        object.__setattr__(CONTRACT, "version", usual)
+        object.__setattr__(RECALLS, "version", usual)
 
 
 def versions(bucket: Bucket) -> list[tuple[int, dict[str, Any]]]:
@@ -155,7 +158,7 @@ def versions(bucket: Bucket) -> list[tuple[int, dict[str, Any]]]:
 
 
 def read_id_of(receipt: Mapping[str, Any]) -> str:
-    return str(receipt["token"])
+    return str(receipt["read_id"])
 
 
 def baseline_of(receipt: Mapping[str, Any]) -> int | None:
@@ -178,7 +181,8 @@ def read_years(bucket: Bucket) -> dict[int, pa.Table]:
 
 
 def aggregations(bucket: Bucket) -> dict[str, pa.Table]:
-    found = bucket.parquet(bucket.etags(AGGREGATES))
+    etags = bucket.etags(AGGREGATES).items()
+    found = bucket.parquet({key: etag for key, etag in etags if key.endswith(".parquet")})
     return {Path(key).stem: table for key, table in found.items()}
 
 
@@ -203,7 +207,7 @@ def quarantine_rows(bucket: Bucket, read_id: str) -> list[dict[str, Any]]:
     found = bucket.parquet(bucket.etags(f"{QUARANTINE}{read_id}"))
     return [
         {
-            "nhtsa_id": row["nhtsa_id"],
+            "nhtsa_id": row["key"],
             "columns": sorted({reason.split(":")[0] for reason in row["reasons"].split("; ")}),
             "reasons": row["reasons"],
             "raw": row["raw"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from local import localstack
 from local.localstack import ROOT, running_localstack, s3_runs
-from local.processes import LocalError
+from local.processes import LocalError, clean_environment
 
 
 def refuses(host: str, port: int) -> bool:
@@ -27,14 +26,12 @@ def refuses(host: str, port: int) -> bool:
 
 
 def test_only_this_machine_can_reach_it(s3_url: str):
-    """It listens on 127.0.0.1 and on no other address."""
     port = urlsplit(s3_url).port
     assert not refuses("127.0.0.1", port)
     assert refuses("127.0.0.2", port)
 
 
-def test_it_ends_with_its_starter(tmp_path: Path):
-    """A LocalStack of one's own is gone when its starter is, even after a SIGKILL."""
+def test_it_ends_with_its_starter_even_after_sigkill(tmp_path: Path):
     script = f"""
 import sys
 from pathlib import Path
@@ -43,13 +40,12 @@ with running_localstack(Path({str(tmp_path)!r})) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     starter = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        env=clean_environment() | {"PYTHONPATH": str(ROOT)},
+        **pipes,
     )
     with starter:
         url = starter.stdout.readline().strip()
@@ -57,44 +53,43 @@ with running_localstack(Path({str(tmp_path)!r})) as url:
         starter.send_signal(signal.SIGKILL)
     give_up = time.monotonic() + 30
     while s3_runs(url) and time.monotonic() < give_up:
-        pass
+        time.sleep(0.05)
     assert not s3_runs(url)
 
 
-def test_one_that_cannot_start_shows_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """When LocalStack ends while starting, the error has its code and the end of its log."""
+@pytest.fixture
+def fake_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python = tmp_path / "python"
-    python.write_text("#!/bin/sh\necho 'no module named localstack'\nexit 3\n")
-    python.chmod(0o755)
     monkeypatch.setattr(localstack, "PYTHON", python)
+    return python
 
-    with pytest.raises(LocalError) as told, running_localstack(tmp_path / "files"):
+
+def test_one_that_cannot_start_shows_its_log_and_got_nothing_of_our_environment(
+    tmp_path: Path, fake_python: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Keys, proxies and Python settings of the user stay outside."""
+    fake_python.write_text("#!/bin/sh\nenv\necho no module named localstack\nexit 3\n")
+    fake_python.chmod(0o755)
+    for name in ("AWS_ACCESS_KEY_ID", "HTTPS_PROXY", "PYTHONPATH", "AIRFLOW_CONN_LAKE"):
+        monkeypatch.setenv(name, "ours")
+    with pytest.raises(LocalError) as error, running_localstack(tmp_path / "files"):
         pass
-    assert "ended with code 3" in str(told.value)
-    assert str(tmp_path / "files" / "localstack.log") in str(told.value)
-    assert str(told.value).endswith("no module named localstack")
+    assert "ended with code 3" in str(error.value)
+    assert str(error.value).endswith("no module named localstack")
+    given = (tmp_path / "files" / "localstack.log").read_text()
+    assert "SERVICES=s3" in given
+    assert "ours" not in given
 
 
-def test_one_that_is_not_installed_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Without its virtual environment the error names the target that makes it."""
-    monkeypatch.setattr(localstack, "PYTHON", tmp_path / "venv" / "bin" / "python")
-
+def test_without_its_virtual_environment_the_error_names_the_target(
+    tmp_path: Path, fake_python: Path
+):
+    assert not fake_python.exists()
     with pytest.raises(LocalError, match="make install"), running_localstack(tmp_path):
         pass
 
 
-def test_nothing_of_our_environment_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Keys, proxies and Python settings of ours stay ours."""
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nenv\nexit 3\n")
-    python.chmod(0o755)
-    monkeypatch.setattr(localstack, "PYTHON", python)
-    for name in ("AWS_ACCESS_KEY_ID", "HTTPS_PROXY", "PYTHONPATH", "AIRFLOW_CONN_LAKE"):
-        monkeypatch.setenv(name, "ours")
-
-    with pytest.raises(LocalError), running_localstack(tmp_path / "files"):
-        pass
-    given = (tmp_path / "files" / "localstack.log").read_text()
-    assert "SERVICES=s3" in given
-    assert "S3_SKIP_SIGNATURE_VALIDATION=0" in given
-    assert "ours" not in given
+def test_make_install_makes_its_catalog_of_aws():
+    """Without it each LocalStack of each test run would spend 15 seconds on it."""
+    made = ROOT / ".venv-localstack" / "catalog"
+    assert list(made.glob("usr/lib/localstack/service-catalog-*.dill"))

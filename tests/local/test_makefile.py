@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -39,28 +40,41 @@ def test_every_target_is_phony():
     assert set(phony[1].split()) == targets()
 
 
-def test_dag_wants_a_name():
-    """`make dag` without DAG= says how it is used."""
-    told = make("dag", "--assume-old=install")
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("dag",), "name a DAG: make dag DAG=shoe_prices; the DAGs are shoe_prices, "),
+        (("dag", "DAG=nope"), "there is no DAG nope; the DAGs are shoe_prices, "),
+        (("dag", "DAG=vehicle_recalls", "CONF={"), "CONF is not JSON ("),
+        (
+            ("dag", "DAG=shoe_prices", 'CONF={"a b": "$$x"}'),
+            "CONF has a b, which shoe_prices does ",
+        ),
+        (("run", "DAYS=0"), "DAYS is a number from 1 to 30, not '0'"),
+        (("run", "DAYS=31"), "DAYS is a number from 1 to 30, not '31'"),
+        (("run", "DAYS=1.5"), "DAYS is a number from 1 to 30, not '1.5'"),
+        (("lake", """ARGS=a "b 'c*;"""), "ARGS cannot be split into words (No closing quotation)"),
+    ],
+)
+def test_a_mistake_is_one_line_before_anything_is_started(arguments: tuple[str, ...], error: str):
+    """What is given reaches the command as it is: no shell takes its quotes off."""
+    told = make(*arguments, "--assume-old=install")
     assert told.returncode == 2
-    assert "make dag DAG=" in told.stderr
-
-
-def test_lake_hands_its_words_on_as_they_are():
-    """What stands in ARGS reaches the command with its quotes: no shell takes them off."""
-    told = make("lake", """ARGS=changes --manufacturer "Ford 'Mo*tor;""", "--assume-old=install")
-    assert told.returncode == 2
-    assert told.stderr.splitlines()[0].endswith(""": changes --manufacturer "Ford 'Mo*tor;""")
+    assert told.stderr.splitlines()[0].startswith(f"error: {error}")
+    assert len(told.stderr.splitlines()) == 2  # make's own
     assert not told.stdout
 
 
-@pytest.mark.parametrize("days", ["0", "31", "-1", "three", "1.5"])
-def test_run_wants_a_number_of_days(days: str):
-    """DAYS that are no number, none at all or too many are refused before anything is started."""
-    told = make("run", f"DAYS={days}", "--assume-old=install")
-    assert told.returncode == 2
-    assert told.stderr.splitlines()[0] == f"error: DAYS is a number from 1 to 30, not '{days}'"
-    assert not told.stdout
+def test_test_leaves_the_slow_ones_to_test_all():
+    """Both name the ten slowest; only `test-all` runs what is marked, and the distributed run."""
+    test, everything = (
+        make("-n", name, "--assume-old=install").stdout for name in ("test", "test-all")
+    )
+    assert "-m 'not slow'" in test
+    assert "--durations=10" in test
+    assert "not slow" not in everything
+    assert "--durations=10" in everything
+    assert "test-distributed" in everything
 
 
 def test_tests_see_no_settings_of_the_user():
@@ -77,8 +91,13 @@ def test_tests_see_no_settings_of_the_user():
     assert all(f"-u {name} " in shown for name in theirs)
 
 
-def test_make_runs_what_local_has():
-    """Every command of `python -m local` that the Makefile calls exists, and the reverse."""
+def test_make_calls_every_command_of_local_and_no_other():
     called = set(re.findall(r"\$\(LOCAL\) ([a-z]+)", MAKEFILE))
-    known = set(re.findall(r'add_parser\(\s*"([a-z]+)"', (ROOT / "local/__main__.py").read_text()))
-    assert called == known
+    usage = subprocess.run(
+        [sys.executable, "-m", "local", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert called == set(re.search(r"\{(.+?)\}", usage)[1].split(","))

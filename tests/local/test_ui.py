@@ -1,4 +1,4 @@
-"""`make ui` starts four programs and leaves none behind; stubs stand in for Airflow."""
+"""`make ui` starts four programs and leaves none behind; shell scripts stand in for Airflow."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import pytest
 
 from local import ui
-from local.processes import LocalError, clean_environment, end_groups, start_group
+from local.processes import LocalError, clean_environment
 from local.run import Connected
-from local.state import State, ui_state
+from local.stack import Stack
+from local.state import Lock, State
 
+HEALTHY = {part: {"status": "healthy"} for part in ui.PARTS}
 # Each has a child of its own, as Airflow's have.
 STAYS = ("sh", "-c", "sleep 60 & wait")
 SCHEDULER_DIES = ("sh", "-c", 'test "$0" = scheduler && exit 3; sleep 60 & wait')
 
 
-@pytest.fixture
-def started(monkeypatch) -> Iterator[list[Popen[bytes]]]:
-    """Every process that the code under test starts; what a failed test leaves is ended."""
-    children: list[Popen[bytes]] = []
+@pytest.fixture(autouse=True)
+def connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A checkout in which nothing but Airflow is started."""
 
-    def start_and_note(*arguments: Any, **options: Any) -> Popen[bytes]:
-        children.append(start_group(*arguments, **options))
-        return children[-1]
+    @contextmanager
+    def nothing_else(root: Path, *_: Any, **__: Any) -> Iterator[Connected]:
+        with Stack(root, str).used() as stack:
+            yield Connected(clean_environment(), stack)
 
-    monkeypatch.setattr(ui, "start_group", start_and_note)
-    yield children
-    end_groups([child.pid for child in children if group_exists(child.pid)])
-    for child in children:
-        child.wait()
+    monkeypatch.setattr(ui, "connected", nothing_else)
+    monkeypatch.setattr(ui, "LOOK_EVERY_S", 0.05)
+    yield
+    State.read(tmp_path).end_servers(patience_s=0)
 
 
 def group_exists(leader: int) -> bool:
@@ -45,57 +45,53 @@ def group_exists(leader: int) -> bool:
     return True
 
 
-def test_the_end_ends_every_group(tmp_path: Path, started: list[Popen[bytes]], monkeypatch):
-    """All four are written down as they start; after the end no process of them is left."""
-    monkeypatch.setattr(ui, "AIRFLOW", STAYS)
-    monkeypatch.setattr(ui, "_health", lambda _: {"metadatabase": {}})
-    components = ui._Components(tmp_path)
-    components.start(clean_environment(), 0)
-    written = State.read(ui_state(tmp_path)).servers
-    assert {name: one.pid for name, one in written.items()} == {
-        name: child.pid for name, child in zip(ui.COMPONENTS, started, strict=True)
-    }
-    assert all(one.alive() for one in written.values())
-
-    components.end()
-    assert not [child.args for child in started if group_exists(child.pid)]
-    assert not ui_state(tmp_path).exists()
-
-
-def test_one_that_dies_takes_the_others_along(
-    tmp_path: Path, started: list[Popen[bytes]], monkeypatch
+def test_the_scheduler_starts_after_the_api_server_answers_and_the_end_ends_every_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """The command fails with the name of the one that died, and leaves none of the others."""
+    """All four are written down as they start; those of a killed `make ui` are replaced."""
+    seen: list[int] = []
 
-    @contextmanager
-    def connected(*_: Any, **__: Any) -> Iterator[Connected]:
-        yield Connected(clean_environment(), "s3_bucket")
+    def health(_: str) -> dict[str, Any]:
+        seen.append(len(ui.components(tmp_path)))
+        return HEALTHY if len(seen) > 3 else {}
 
+    monkeypatch.setattr(ui, "AIRFLOW", STAYS)
+    monkeypatch.setattr(ui, "health", health)
+    with Stack(tmp_path, str).used() as stack:
+        ui.start_components(stack, clean_environment(), "http://127.0.0.1:9")
+        servers = ui.components(tmp_path)
+        assert seen[:4] == [3, 3, 3, 3]
+        assert list(servers) == [
+            *("Airflow's api-server", "Airflow's dag-processor"),
+            *("Airflow's triggerer", "Airflow's scheduler"),
+        ]
+        assert all(server.alive() for server in servers.values())
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 1)
+            ui.start_components(stack, clean_environment(), "http://127.0.0.1:9")
+        assert not any(server.alive() for server in servers.values())
+        servers |= ui.components(tmp_path)
+    assert not [server for server in servers.values() if group_exists(server.pid)]
+
+
+def test_one_that_dies_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    children: list[int] = []
+    start = ui.start_group
+
+    def start_and_note(*arguments: Any, **options: Any):
+        child = start(*arguments, **options)
+        children.append(child.pid)
+        return child
+
+    monkeypatch.setattr(ui, "start_group", start_and_note)
     monkeypatch.setattr(ui, "AIRFLOW", SCHEDULER_DIES)
-    monkeypatch.setattr(ui, "_health", lambda _: {"metadatabase": {}})
-    monkeypatch.setattr(ui, "connected", connected)
-    with pytest.raises(LocalError, match="scheduler ended with code 3"):
+    monkeypatch.setattr(ui, "health", lambda _: {"metadatabase": {}})
+    with pytest.raises(LocalError, match=r"scheduler (has )?ended"):
         ui.run_ui(tmp_path)
-    assert len(started) == len(ui.COMPONENTS)
-    assert not [child.args for child in started if group_exists(child.pid)]
+    assert len(children) == 4
+    assert not [child for child in children if group_exists(child)]
 
 
-def test_the_scheduler_waits_for_the_api_server(
-    tmp_path: Path, started: list[Popen[bytes]], monkeypatch
-):
-    """What the scheduler starts talks to the api-server: it comes when that answers."""
-    there_when_asked: list[int] = []
-
-    def health(_: int) -> dict[str, Any]:
-        there_when_asked.append(len(started))
-        return {"metadatabase": {}} if len(there_when_asked) == 2 else {}
-
-    monkeypatch.setattr(ui, "AIRFLOW", STAYS)
-    monkeypatch.setattr(ui, "LOOK_EVERY_S", 0)
-    monkeypatch.setattr(ui, "_health", health)
-    components = ui._Components(tmp_path)
-    components.start(clean_environment(), 0)
-    components.end()
-    assert there_when_asked == [3, 3]
-    assert list(ui.COMPONENTS)[-1] == "scheduler"
-    assert len(started) == 4
+def test_a_second_one_is_refused(tmp_path: Path):
+    with Lock(tmp_path, "ui").take(), pytest.raises(LocalError, match="already running"):
+        ui.run_ui(tmp_path)

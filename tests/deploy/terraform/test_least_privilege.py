@@ -19,7 +19,7 @@ from deploy.terraform.tables import glue_type
 from fakes.control import Control
 from include.first.bucket import LakeRefuses
 from include.first.keys import Keys
-from include.subject_books.database import BooksDb
+from include.subject_books.database import BooksDatabase
 from tests.deploy.terraform.guarded_s3 import Guard, guarded_s3
 from tests.deploy.terraform.iam import LAKE, NAMES, POLICIES, Grant, Need, Policy
 from tests.deploy.terraform.whole_lake import live_long, read_all, run_every_pipeline
@@ -51,7 +51,7 @@ def lived(
 ) -> Iterator[Lived]:
     url, control = _local_apis
     path = tmp_path_factory.mktemp("books") / "books.db"
-    database = BooksDb(URL.create("sqlite", database=str(path)))
+    database = BooksDatabase(URL.create("sqlite", database=str(path)))
     buckets = [new_lake(s3, s3_url).bucket for _ in range(2)]
     with guarded_s3(s3_url, AIRFLOW) as guard:
         young, old = (open_lake(guard.url, bucket) for bucket in buckets)
@@ -110,10 +110,6 @@ def test_the_reader_sees_what_is_published(lived: Lived) -> None:
         "site_outages/raw",
         "site_outages/staging",
         "site_outages/deliveries",
-        "shoe_prices/raw",
-        "shoe_prices/staging",
-        "shoe_prices/quarantine",
-        "shoe_prices/products",
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from include.first.keys import Keys, OutageKeys, PriceKeys, SubjectKeys, VinKeys
+from include.first.keys import Keys, OutageKeys, SubjectKeys, VinKeys
 from include.first.lake import RETENTION_DAYS
 from include.vehicle_recalls.commands.prune import GRACE_DAYS
 from plugins.notifications import NEWS_TO
@@ -105,14 +105,10 @@ def _ages(rule: Any) -> bool:
 
 
 def _of_every_kind() -> list[str]:
-    keys, prices, outages = (
-        Keys("vehicle_recalls"),
-        PriceKeys("shoe_prices"),
-        OutageKeys("site_outages"),
-    )
+    keys, outages = Keys("vehicle_recalls"), OutageKeys("site_outages")
     books, log = SubjectKeys("subject_books"), "_delta_log/00000000000000000000.json"
     return [
-        *(f"{of}/{log}" for of in (keys.table, keys.ledger, prices.table, prices.ledger)),
+        *(f"{of}/{log}" for of in (keys.table, keys.ledger)),
         f"{keys.table}/{keys.candidate(2019, 'token', 'sha256')}",
         *(
             keys.raw("t", "b", 0),
@@ -121,8 +117,6 @@ def _of_every_kind() -> list[str]:
             keys.quarantine("t"),
         ),
         *(keys.year(2019), keys.aggregate("a"), keys.report(1)),
-        *(prices.day("2026-11-20", "csv"), prices.latest("csv"), prices.products("sha256")),
-        *(prices.sound_products("t"), prices.rates("t", "ecb")),
         *(outages.site("a"), outages.delivery("a", 1, "pending")),
         *(books.version("staging_areas", 1), books.current("a"), books.plain("a", "books", "csv")),
         *(VinKeys("vin_snapshots").export("t"), VinKeys("vin_snapshots").vehicles),

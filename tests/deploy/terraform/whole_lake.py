@@ -21,10 +21,9 @@ from include.shoe_prices.shop import Shop
 from include.shoe_prices.sign_in import Tokens
 from include.site_outages.krakenflex import Krakenflex
 from include.site_outages.run import run as run_outages
-from include.subject_books.database import BooksDb
-from include.subject_books.open_library import OpenLibrary
-from include.subject_books.pace import Pace
-from include.subject_books.run import run as run_books
+from include.subject_books.client import OpenLibrary
+from include.subject_books.database import BooksDatabase
+from include.subject_books.pipeline import run as run_books
 from include.vehicle_recalls.__main__ import main as command
 from include.vehicle_recalls.commands.prune import prune
 from include.vehicle_recalls.project import project_years
@@ -34,6 +33,7 @@ from include.vehicle_recalls.source import RecallsApi
 from include.vin_service.lake_facts import LakeFacts
 from include.vin_snapshots.run import run as run_vehicles
 from include.vin_snapshots.vin_api import VinApi
+from tests.conftest import open_store
 from tests.every_pipeline import ACCOUNT
 from tests.vehicle_recalls.evidence import KEYS
 from tests.vehicle_recalls.three_days import finish, in_year, publish_day
@@ -54,7 +54,7 @@ class Memory:
         self.tokens = tokens
 
 
-def run_every_pipeline(lake: Lake, url: str, control: Control, database: BooksDb) -> None:
+def run_every_pipeline(lake: Lake, url: str, control: Control, database: BooksDatabase) -> None:
     """Two days of each, so that all is made, changed, found unchanged, set aside and mended."""
     tokens = Memory()
     with stub_service() as vehicles:
@@ -65,8 +65,9 @@ def run_every_pipeline(lake: Lake, url: str, control: Control, database: BooksDb
             published = run_recalls(RecallsApi(url), lake, accept=accept)
             run_outages(Krakenflex(url, "local-key"), lake)
             run_prices(Shop(url, ACCOUNT, tokens), Ecb(url), lake, f"{control.date:%Y-%m-%d}")
-            books = OpenLibrary(url, pace=Pace(3, sleep=lambda _: None))
-            run_books(books, lake, database, "curiosities")
+            books = OpenLibrary(url, wait_turn=lambda: None)
+            store = open_store(lake.s3.meta.endpoint_url, lake.bucket)
+            run_books(books, store, database, "curiosities")
             run_vehicles(VinApi(vehicles.url), lake)
             vehicles.has([vehicle(number) for number in range(1, 6)])
             control.shop.dials.price = "missing"  # of one product, which is set aside

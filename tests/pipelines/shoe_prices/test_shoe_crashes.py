@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from fakes.control import Control
+from include.data.contract import Dataset
 from include.lake import publish as core
+from include.lake.again import planned_again
+from include.lake.keys import Keys
 from include.lake.store import Store
+from include.lake.table import read_receipt
 from include.shoe_prices import pipeline
+from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
 from include.shoe_prices.ecb import Ecb, asked_days
 from include.shoe_prices.shop import Shop
 from tests.pipelines.shoe_prices.conftest import RunOn
@@ -117,3 +123,24 @@ def test_plain_files_that_were_changed_by_hand_are_rewritten(run_on: RunOn, stor
     store.replace(PRICES.plain("latest.parquet"), b"x")
     run_on(20)
     assert published(store) == before
+
+
+@pytest.mark.parametrize("dataset", [SHOE_PRODUCTS, SHOE_PRICES], ids=lambda dataset: dataset.name)
+def test_read_transformed_again_gives_the_published_parts(
+    run_on: RunOn, store: Store, world: Control, dataset: Dataset
+) -> None:
+    """From its raw pages alone, although the shop and both tables have moved on."""
+    run_on(19)
+    world.day, world.shop.dials.price = 2, "missing"  # one product is carried over
+    run_on(20)
+    world.day = 3
+    run_on(23)
+    table = Keys(dataset.name).table
+    for number in (1, 2, 3):
+        receipt = read_receipt(store, table, number)
+        plan = planned_again(store, dataset, receipt, number)
+        assert contents(plan.parts) == contents(receipt["parts"])
+
+
+def contents(parts: Mapping[str, Any]) -> dict[str, str]:
+    return {name: part["content"] for name, part in parts.items()}

@@ -1,0 +1,95 @@
+"""`make lake`: one of the lake's commands, or a shell in which they find the lake."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.environment import (
+    BUCKET,
+    LIVE_BUCKET,
+    connect_lake,
+    has_own_lake,
+    read_environment,
+)
+from local.processes import LocalError, Misuse, stopwatch, tell
+from local.stack import LOCALSTACK, Stack
+
+COMMANDS = "include.cli"  # the module behind `make lake ARGS=...`
+CHANGES = "changes --limit 20"  # the command that people are sent to
+PATIENCE_S = 5
+# What make says to its own children; a make that is called in the shell is none of them.
+OF_MAKE = re.compile(r"ARGS|LIVE|MFLAGS|MAKE(FLAGS|LEVEL|OVERRIDES|_TERM.*)")
+
+
+def use_lake(root: Path, arguments: str, *, live: bool) -> int:
+    """Run one command and return its exit code, or open the user's shell until it ends.
+
+    Standard output is the command's alone.
+    """
+    command = split(arguments)
+    if not command and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Misuse("there is no terminal for a shell; name a command: make lake ARGS='changes'")
+    settings = read_environment(root)
+    bucket = "" if has_own_lake(settings) else LIVE_BUCKET if live else BUCKET
+    with Stack(root, stopwatch()).used(bucket=bucket) as stack:
+        connected = connect_lake(
+            settings, bucket=bucket, localstack_url=stack.urls.get(LOCALSTACK, "")
+        )
+        environment = shell_environment(root, connected)
+        if command:
+            program = [sys.executable, "-m", COMMANDS, *command]
+            return _run(program, environment, signal.SIGTERM)
+        tell(
+            f"\nThe lake is s3://{connected['LAKE_BUCKET']}. Ask it, for example:\n"
+            f"  .venv/bin/python -m {COMMANDS} {CHANGES}\n"
+            "--help lists all commands; `exit` ends this shell and what was started for it.\n"
+        )
+        # Ctrl-C is for the command in the shell. It is handled and not ignored: an ignored signal
+        # stays ignored in the shell and in all that it runs.
+        before = signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            _run([environment.get("SHELL") or "/bin/sh"], environment, signal.SIGHUP)
+        finally:
+            signal.signal(signal.SIGINT, before)
+    return 0  # how the last command of a shell went is no failure of this one
+
+
+def split(arguments: str) -> list[str]:
+    """The words of a command, quoted as in a shell; nothing in them is expanded or obeyed."""
+    try:
+        return shlex.split(arguments)
+    except ValueError as error:
+        raise Misuse(f"ARGS cannot be split into words ({error}): {arguments}") from None
+
+
+def shell_environment(root: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings, with this project's Python and modules first."""
+    kept = {name: value for name, value in settings.items() if not OF_MAKE.fullmatch(name)}
+    path = os.pathsep.join(filter(None, [str(root / ".venv" / "bin"), kept.get("PATH")]))
+    return kept | {"PATH": path, "PYTHONPATH": str(root)}
+
+
+def _run(command: list[str], environment: Mapping[str, str], ending: signal.Signals) -> int:
+    """Run a program in this terminal; its exit code is as a shell has it. It does not outlive us."""
+    try:
+        child = subprocess.Popen(command, env=dict(environment))
+    except OSError as error:
+        raise LocalError(f"could not start {command[0]} ({error.strerror}); set SHELL") from None
+    try:
+        code = child.wait()
+    except BaseException:
+        child.send_signal(ending)
+        try:
+            child.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        raise
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,43 @@
+"""A checkout of its own for a target, and the program that runs the target in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from local.localstack import ROOT
+from local.processes import clean_environment
+
+# A terminal on 0 becomes the one that Ctrl-C comes from.
+PROGRAM = f"""
+import fcntl, os, sys, termios
+from pathlib import Path
+sys.path.insert(0, {str(ROOT)!r})
+import local.__main__ as main
+main.ROOT = Path.cwd()
+if os.isatty(0):
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+sys.exit(main.main())
+"""
+
+
+def start(root: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """`python -m local ARGUMENTS` in this checkout, in a session of its own."""
+    given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environment = clean_environment() | {"HOME": str(root)} | options.pop("env", {})
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=root,
+        env=environment,
+        text=True,
+        start_new_session=True,
+        **(given | options),
+    )
+
+
+def finished(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with start(root, *arguments) as process:
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)

@@ -1,0 +1,104 @@
+"""`make vin`: which APIs the service asks, where it keeps answers, and that nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import requests
+
+from local.localstack import ROOT
+from local.processes import LocalError
+from local.stack import FAKES, LOCALSTACK, Stack
+from local.state import State, state_file
+from local.vin import REAL_VIN, VIN_SERVICE, calls_to_try, run_vin, vin_service
+from tests.local.checkout import start
+
+
+def program_with(root: Path, settings: dict[str, str], **urls: str):
+    stack = Stack(root, str)
+    stack.urls |= urls
+    return vin_service(stack, settings, "")
+
+
+def environment_with(
+    tmp_path: Path, settings: dict[str, str], fakes_url: str = ""
+) -> dict[str, str]:
+    """What the service finds, as it says itself in its log."""
+    module = tmp_path / "include" / "vin_service"
+    module.mkdir(parents=True, exist_ok=True)
+    (module / "__main__.py").write_text("import json, os; print(json.dumps(dict(os.environ)))")
+    program = program_with(tmp_path, {"LAKE_BUCKET": "b"} | settings, **{FAKES: fakes_url})
+    program.start()[0].wait()
+    return dict(json.loads(program.log.read_text()))
+
+
+def test_each_source_has_its_own_cache_and_a_setting_of_the_user_wins(tmp_path: Path):
+    made_up = environment_with(tmp_path, {}, "http://f")
+    real = environment_with(tmp_path, {})
+    own = environment_with(tmp_path, {"VPIC_URL": "mine"}, "http://f")
+    assert len({one["VIN_DB"] for one in (made_up, real, own)}) == 3
+    assert (made_up["VPIC_URL"], made_up["RECALLS_API_URL"]) == ("http://f/api", "http://f")
+    assert not {"VPIC_URL", "RECALLS_API_URL"} & real.keys()
+    assert own["VPIC_URL"] == "mine"
+    assert environment_with(tmp_path, {"VIN_DB": "x"})["VIN_DB"] == "x"
+
+
+def test_other_servers_make_another_service(tmp_path: Path):
+    first = program_with(tmp_path, {"LAKE_BUCKET": "b"}, **{FAKES: "http://f", LOCALSTACK: "l"})
+    same = program_with(tmp_path, {"LAKE_BUCKET": "b"}, **{FAKES: "http://f", LOCALSTACK: "l"})
+    other = program_with(tmp_path, {"LAKE_BUCKET": "b"}, **{FAKES: "http://g", LOCALSTACK: "l"})
+    assert first.knows == same.knows != other.knows
+
+
+def test_calls_to_try_show_no_key_and_a_real_vin_for_the_real_api():
+    named = calls_to_try("u", made_up=True, key=True)
+    assert all('"X-API-Key: $VIN_API_KEY"' in line for line in named)
+    assert not any("X-API-Key" in line for line in calls_to_try("u", made_up=True, key=False))
+    real = calls_to_try("u", made_up=False, key=False)
+    assert [REAL_VIN in line for line in real] == [True, True, False, True]
+
+
+@pytest.fixture
+def root(tmp_path: Path):
+    for folder in ("include", "fakes"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    yield tmp_path
+    State.read(tmp_path).end_servers()
+
+
+def test_it_serves_until_it_is_ended(root: Path):
+    """The calls that it shows work; after Ctrl-C nothing is left."""
+    with start(root, "vin", stderr=None) as shown:
+        try:
+            urls: list[str] = []
+            for line in shown.stdout or ():
+                if line.startswith("  curl "):
+                    urls.append(line.split()[-1])
+                if len(urls) == 3:
+                    break
+            answers = [requests.get(url, timeout=30) for url in urls]
+            servers = State.read(root).servers
+        finally:
+            os.killpg(shown.pid, signal.SIGINT)
+            shown.communicate()
+    assert shown.returncode == 130
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len(answers[1].json()["recalls"]) == 8
+    assert answers[2].content.startswith(b"PAR1")
+    assert servers.keys() == {LOCALSTACK, FAKES, VIN_SERVICE}
+    assert not any(server.alive() for server in servers.values())
+    assert not state_file(root).exists()
+
+
+def test_a_service_that_dies_ends_it_with_its_log(tmp_path: Path):
+    module = tmp_path / "include" / "vin_service"
+    module.mkdir(parents=True)
+    (module / "__main__.py").write_text("print('a corrupt setting'); raise SystemExit(3)")
+    (tmp_path / ".env").write_text("LAKE_BUCKET=none\nVPIC_URL=http://127.0.0.1:9\n")
+    with pytest.raises(LocalError, match=r"ended with code 3 (.|\n)*a corrupt setting"):
+        run_vin(tmp_path, live=False)
+    assert not state_file(tmp_path).exists()

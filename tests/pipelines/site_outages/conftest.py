@@ -1,0 +1,56 @@
+"""The made-up KrakenFlex as the pipeline sees it, without pauses between attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from fakes.control import Control
+from include.data.tables import from_parquet
+from include.lake.store import Store
+from include.site_outages.client import KrakenFlex
+from tests.http.raw_server import Api
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that would have been made; none is."""
+    waits: list[float] = []
+    monkeypatch.setattr("include.http.client.sleep", waits.append)
+    return waits
+
+
+@pytest.fixture
+def api(recalls_url: str, replica: Control) -> KrakenFlex:
+    assert not replica.faults
+    return KrakenFlex(recalls_url, "local-key")
+
+
+@pytest.fixture
+def accepted(replica: Control) -> Callable[[str], list[Any]]:
+    """The lists that KrakenFlex has accepted of a site, in order."""
+    return lambda site_id: replica.krakenflex.accepted.get(site_id, [])
+
+
+@pytest.fixture
+def records(store: Store) -> Callable[[str], list[str]]:
+    """The names of the records of a site's deliveries."""
+    return lambda site_id: sorted(
+        key.rpartition("/")[2] for key in store.list(f"site_outages/deliveries/{site_id}")
+    )
+
+
+@pytest.fixture
+def plain(store: Store) -> Callable[[str], pa.Table]:
+    """The plain file of a site."""
+    return lambda site_id: from_parquet(store.get(f"site_outages/{site_id}.parquet"))
+
+
+@pytest.fixture
+def scripted() -> Iterator[Api]:
+    """An API that answers what a test prepares."""
+    with Api() as server:
+        yield server

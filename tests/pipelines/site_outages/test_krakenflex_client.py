@@ -1,0 +1,144 @@
+"""The client: what it asks, what it repeats, and its message when that does not help."""
+
+from __future__ import annotations
+
+import json
+from email.utils import formatdate
+
+import pytest
+
+from fakes.control import Control
+from include.http.errors import (
+    AuthError,
+    BadRequest,
+    HttpError,
+    NotFound,
+    RateLimited,
+    SourceUnavailable,
+    UnexpectedBody,
+)
+from include.site_outages.client import PATH, KrakenFlex
+from tests.http.raw_server import message
+
+CALLS = {
+    "outages": lambda api: api.outages(),
+    "site": lambda api: api.site("no-outages"),
+    "post": lambda api: api.post_outages("no-outages", b"[]"),
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+def dated(body: bytes) -> bytes:
+    return message(body, Date=formatdate(usegmt=True))
+
+
+@pytest.fixture
+def scripted_api(scripted) -> KrakenFlex:
+    return KrakenFlex(scripted.url, "local-key", attempts=2)
+
+
+def test_answers_come_with_publisher_and_date(api: KrakenFlex) -> None:
+    outages, site = api.outages(), api.site("kingfisher")
+    assert len(outages.json()) > 100
+    assert site.json()["name"] == "KingFisher"
+    assert outages.publisher == site.publisher == "made-up:7"
+
+
+def test_site_id_is_one_part_of_the_path(api: KrakenFlex, replica: Control) -> None:
+    with pytest.raises(NotFound):
+        api.site("../outages")
+    assert replica.requests[-1].path.startswith(f"{PATH}/site-info/")
+
+
+@every_call
+@pytest.mark.parametrize("kind", ["500", "429", "html", "cut", "refused"])
+def test_passing_failure_is_repeated(api, replica, waits, call, kind) -> None:
+    replica.fault(kind, times=2)
+    call(api)
+    assert len(replica.requests) == 3
+    assert len(waits) == 2
+
+
+@every_call
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("500", SourceUnavailable),
+        ("429", RateLimited),
+        ("html", UnexpectedBody),
+        ("cut", SourceUnavailable),
+    ],
+)
+def test_lasting_failure_is_one_line_after_five_attempts(api, replica, call, kind, error) -> None:
+    replica.fault(kind, times=None)
+    with pytest.raises(error, match=r"interview-tests-mock-api/v1/.+\(after 5 attempts\)$"):
+        call(api)
+    assert len(replica.requests) == 5
+
+
+@every_call
+def test_wrong_key_fails_at_once_and_is_not_shown(recalls_url, replica, call, caplog) -> None:
+    caplog.set_level("DEBUG")
+    with pytest.raises(AuthError, match="password of the connection `krakenflex_api`") as caught:
+        call(KrakenFlex(recalls_url, "not-the-key"))
+    assert "403: Forbidden" in str(caught.value)
+    assert "not-the-key" not in str(caught.value) + caplog.text
+    assert len(replica.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "call", [lambda api: api.site("nowhere"), lambda api: api.post_outages("nowhere", b"[]")]
+)
+def test_unknown_site_fails_at_once_and_names_the_param(api, replica, call) -> None:
+    with pytest.raises(NotFound, match=r"/nowhere does not exist .+ Check the param `site_id`"):
+        call(api)
+    assert len(replica.requests) == 1
+
+
+def test_refused_payload_fails_at_once(api, replica) -> None:
+    with pytest.raises(BadRequest, match=r"nothing was published\. Start a new run"):
+        api.post_outages("no-outages", b'[{"id": "x"}]')
+    assert len(replica.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"{}", b"null", b'"x"', b"", b"[", b"\xff[]", b'["\\ud800"]'])
+def test_answer_that_is_not_a_list_of_outages_is_refused(scripted, scripted_api, body) -> None:
+    scripted.answers = [dated(body)]
+    with pytest.raises(UnexpectedBody, match=r"/outages .+ \(after 2 attempts\)"):
+        scripted_api.outages()
+
+
+@pytest.mark.parametrize(
+    "site",
+    [[], None, {}, {"id": "kingfisher"}, {"id": "kingfisher", "devices": {}}, {"devices": []}],
+    ids=str,
+)
+def test_answer_that_is_not_the_site_is_refused(scripted, scripted_api, site) -> None:
+    scripted.answers = [dated(json.dumps(site).encode())]
+    with pytest.raises(UnexpectedBody, match="site"):
+        scripted_api.site("kingfisher")
+
+
+@pytest.mark.parametrize("date", [None, "Sat, 21 Nov 2020 10:00:00 GMT"])
+def test_answer_without_a_credible_date_is_refused(scripted, scripted_api, date) -> None:
+    """A post is not: KrakenFlex has accepted it."""
+    scripted.answers = [message(b"[]", **({"Date": date} if date else {}))]
+    with pytest.raises(UnexpectedBody):
+        scripted_api.outages()
+    answered_at = scripted_api.post_outages("x", b"[]")
+    assert answered_at == ("2020-11-21T10:00:00Z" if date else "")
+
+
+def test_payload_travels_as_the_bytes_that_were_hashed(scripted, scripted_api) -> None:
+    payload = json.dumps([{"id": "é", "name": "B", "begin": "", "end": None}, {}]).encode()
+    scripted_api.post_outages("kingfisher", payload)
+    ((path, headers, body),) = scripted.requests
+    assert path == f"POST {PATH}/site-outages/kingfisher"
+    assert (headers["Content-Type"], body) == ("application/json", payload)
+
+
+def test_post_is_not_redirected(scripted, scripted_api, recalls_url) -> None:
+    scripted.answers = [message(status=307, Location=recalls_url)]
+    with pytest.raises(HttpError):
+        scripted_api.post_outages("kingfisher", b"[]")
+    assert len(scripted.requests) == 1

@@ -1,0 +1,214 @@
+"""At least once: what is recorded of a post, when it is repeated, and when it is not made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fakes.made_up_outages import USUAL
+from include.http.errors import BadRequest, SourceUnavailable
+from include.lake.landing import RawPages
+from include.lake.reads import SourceMismatch
+from include.lake.staging import StagedBatch
+from include.lake.store import Store, StoreError
+from include.lake.table import load_version
+from include.site_outages.client import KrakenFlex
+from include.site_outages.deliver import deliver, newest_delivery
+from include.site_outages.pipeline import SINCE, extract, run, transform
+
+FIRST = ["00000001-accepted.json", "00000001-pending.json"]
+Read = tuple[RawPages, StagedBatch]
+
+
+@pytest.fixture
+def read(api: KrakenFlex, store: Store) -> Callable[..., Read]:
+    """Reads a site, which is then ready to be posted."""
+
+    def read(site_id: str = "kingfisher", since: str = SINCE) -> Read:
+        raw = extract(api, store, site_id, since, "run 1")
+        return raw, transform(store, raw)
+
+    return read
+
+
+@pytest.fixture
+def post(api: KrakenFlex, store: Store) -> Callable[..., tuple[int, str]]:
+    """Delivers a read; gives the number and the outcome."""
+
+    def post(read: Read, *, via: Any = None, **options: bool) -> tuple[int, str]:
+        delivery = deliver(via or api, store, *read, **options)["facts"]["delivery"]
+        return delivery["number"], delivery["outcome"]
+
+    return post
+
+
+class Dying:
+    """The API, for a worker that dies after its post has arrived."""
+
+    def __init__(self, api: KrakenFlex) -> None:
+        self.api = api
+
+    def post_outages(self, site_id: str, payload: bytes) -> str:
+        self.api.post_outages(site_id, payload)
+        raise KeyboardInterrupt
+
+
+class NoApi:
+    """An API that must not be asked."""
+
+
+def test_post_is_recorded_before_and_after(read, store: Store, records) -> None:
+    """The first record is there while the list is posted."""
+    made = read()
+    seen = []
+
+    class Looking:
+        def post_outages(self, site_id: str, payload: bytes) -> str:
+            seen.extend([records(site_id), json.loads(payload)[0]["name"]])
+            return "2026-11-21T10:00:00Z"
+
+    deliver(Looking(), store, *made)
+    assert seen == [["00000001-pending.json"], "Battery 1"]
+    assert records("kingfisher") == FIRST
+    accepted, pending = (
+        json.loads(store.get(f"site_outages/deliveries/kingfisher/{name}")) for name in FIRST
+    )
+    assert pending == {
+        "sha256": made[1]["facts"]["payload_sha256"],
+        "read_id": made[0]["read"]["read_id"],
+        "source": {"dataset": "krakenflex", "publisher": "made-up:7"},
+    }
+    assert accepted == pending | {"answered_at": "2026-11-21T10:00:00Z"}
+
+
+def test_same_payload_is_not_posted_again(read, post, accepted, records) -> None:
+    assert post(read()) == (1, "posted")
+    assert post(read(), via=NoApi()) == (1, "posted before")
+    assert len(accepted("kingfisher")) == 1
+    assert records("kingfisher") == FIRST
+
+
+def test_force_posts_the_same_payload_once_more(read, post, accepted) -> None:
+    """A retry of the task does not post a third time."""
+    post(read())
+    made = read()
+    assert post(made, force=True) == (2, "posted")
+    assert post(made, force=True, via=NoApi()) == (2, "posted")
+    assert len(accepted("kingfisher")) == 2
+
+
+def test_changed_payload_is_posted_and_so_is_one_that_comes_back(
+    read, post, replica, accepted
+) -> None:
+    """The newest delivery decides: KrakenFlex has the second list now."""
+    for day in (1, 2, 1):
+        replica.day = day
+        post(read(USUAL))
+    first, second, third = accepted(USUAL)
+    assert first == third != second
+
+
+def test_crash_between_post_and_record_posts_the_same_again(
+    read, post, api, accepted, records, caplog
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        post(read(), via=Dying(api))
+    assert records("kingfisher") == ["00000001-pending.json"]
+    assert post(read()) == (2, "posted")
+    first, second = accepted("kingfisher")
+    assert first == second
+    assert re.search(r"delivery 1 of the read \S+ was not recorded as accepted", caplog.text)
+    assert post(read(), via=NoApi()) == (2, "posted before")
+
+
+def test_retried_task_continues_its_own_delivery(read, post, api, records) -> None:
+    made = read()
+    with pytest.raises(KeyboardInterrupt):
+        post(made, via=Dying(api))
+    assert post(made) == (1, "posted")
+    assert records("kingfisher") == FIRST
+
+
+def test_after_a_crash_the_list_accepted_before_it_is_posted_again(
+    read, post, api, replica, accepted
+) -> None:
+    """The list between may have arrived, so KrakenFlex may have either."""
+    post(read(USUAL))
+    replica.day = 2
+    with pytest.raises(KeyboardInterrupt):
+        post(read(USUAL), via=Dying(api))
+    replica.day = 1
+    assert post(read(USUAL)) == (3, "posted")
+    assert accepted(USUAL)[0] == accepted(USUAL)[2]
+
+
+@pytest.mark.parametrize("kind", ["500", "cut", "429"])
+def test_lost_answer_repeats_the_same_post(read, post, replica, accepted, kind) -> None:
+    replica.fault(kind, times=2, only="/site-outages/")
+    assert post(read()) == (1, "posted")
+    assert len({json.dumps(payload) for payload in accepted("kingfisher")}) == 1
+
+
+def test_failed_post_publishes_nothing_and_the_next_run_repairs_it(
+    api, store: Store, replica, records
+) -> None:
+    replica.fault("500", times=None, only="/site-outages/")
+    with pytest.raises(SourceUnavailable):
+        run(api, store, "kingfisher")
+    assert records("kingfisher") == ["00000001-pending.json"]
+    assert load_version(store, "site_outages/table").number == -1
+    replica.faults.clear()
+    receipt = run(api, store, "kingfisher")
+    assert receipt["facts"]["all"]["delivery"] == {"number": 2, "outcome": "posted"}
+
+
+def test_refused_payload_stays_pending_until_a_new_read(api, read, post, replica, records) -> None:
+    """The data changed between read and post."""
+    made = read(USUAL)
+    replica.day = 2
+    api.outages()  # from now on the list of day 2 is right
+    with pytest.raises(BadRequest, match="Start a new run"):
+        post(made)
+    assert records(USUAL) == ["00000001-pending.json"]
+    assert post(read(USUAL)) == (2, "posted")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_dry_run_posts_and_records_nothing(read, post, accepted, records, force) -> None:
+    options = {"dry_run": True, "force": force, "via": NoApi()}
+    assert post(read(), **options) == (0, "would post")
+    assert (accepted("kingfisher"), records("kingfisher")) == ([], [])
+    post(read())
+    assert post(read(), **options) == (1, "would post" if force else "posted before")
+
+
+def test_records_of_another_source_are_refused(read, post, replica) -> None:
+    """Even before anything was published."""
+    post(read())
+    replica.seed += 1
+    with pytest.raises(SourceMismatch, match=r"made-up:7.+made-up:8.+Use another bucket"):
+        post(read(), via=NoApi())
+
+
+def test_run_that_finds_its_number_taken_fails_before_it_posts(
+    read, store: Store, post, accepted, monkeypatch
+) -> None:
+    """Its retry takes the next number."""
+    other = read(USUAL, "2022-06-01T00:00:00Z")
+    post(read(USUAL))
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "list", lambda *_, **__: {})  # as it was before the other run wrote
+        with pytest.raises(StoreError, match="never overwritten"):
+            post(other, via=NoApi())
+    assert newest_delivery(store, USUAL).number == len(accepted(USUAL)) == 1
+
+
+def test_crash_after_the_post_is_published_by_the_next_run(read, post, api, store: Store) -> None:
+    post(read())
+    receipt = run(api, store, "kingfisher")
+    assert receipt["version"] == 1
+    assert receipt["facts"]["all"]["delivery"]["outcome"] == "posted before"

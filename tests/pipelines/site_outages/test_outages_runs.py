@@ -1,0 +1,229 @@
+"""Whole runs: the table, the plain files, the ledger and the screen after them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from deltalake import DeltaTable
+
+from fakes.made_up_outages import ODD, USUAL
+from include.data.tables import from_parquet
+from include.errors import PermanentError
+from include.lake.keys import Keys
+from include.lake.reads import SourceMismatch
+from include.lake.store import Store
+from include.lake.table import load_version
+from include.site_outages.client import KrakenFlex
+from include.site_outages.contract import SITE_OUTAGES
+from include.site_outages.deliver import deliver
+from include.site_outages.pipeline import SINCE, extract, run, transform
+from include.site_outages.report import report
+
+KEYS = Keys("site_outages")
+POSTED = ["id", "name", "begin", "end"]
+
+
+def table(store: Store) -> pa.Table:
+    found = DeltaTable(store.url(KEYS.table), storage_options=store.options).to_pyarrow_table()
+    return pa.table(found).sort_by([("site_id", "ascending"), ("position", "ascending")])
+
+
+def delivered(api: KrakenFlex, store: Store, site_id: str) -> Any:
+    """A read whose outages were posted, and which is not yet published."""
+    raw = extract(api, store, site_id, SINCE, "run 1")
+    return raw, deliver(api, store, raw, transform(store, raw))
+
+
+def test_plain_file_is_the_accepted_list_in_its_order(api, store, accepted, plain) -> None:
+    run(api, store)
+    rows = plain(USUAL)
+    assert rows.schema.equals(SITE_OUTAGES.schema, check_metadata=True)
+    assert rows.select(POSTED).to_pylist() == accepted(USUAL)[0]
+    assert rows["position"].to_pylist() == list(range(1, rows.num_rows + 1))
+    for text, instant in (("begin", "begin_at"), ("end", "end_at")):
+        texts = pc.strftime(rows[instant], "%Y-%m-%dT%H:%M:%SZ").to_pylist()
+        assert [t[:23] + "Z" for t in texts] == rows[text].to_pylist()
+
+
+def test_table_has_every_site_and_a_run_replaces_its_own(
+    api, store, replica, plain, accepted
+) -> None:
+    run(api, store)
+    run(api, store, "kingfisher")
+    first = load_version(store, KEYS.table)
+    replica.day = 2
+    assert run(api, store)["version"] == 3
+    newest = load_version(store, KEYS.table)
+    assert newest.parts["kingfisher"] == first.parts["kingfisher"]
+    expected = pa.concat_tables([plain("kingfisher"), plain(USUAL)])
+    assert table(store).select(SITE_OUTAGES.names).to_pylist() == expected.to_pylist()
+    assert plain(USUAL).select(POSTED).to_pylist() == accepted(USUAL)[1]
+
+
+def test_unchanged_run_commits_nothing(api, store) -> None:
+    """The other sites of the list differ from call to call."""
+    run(api, store)
+    before = store.list(KEYS.table)
+    receipt = run(api, store)
+    assert (receipt["version"], receipt["outcome"]) == (None, "unchanged")
+    assert store.list(KEYS.table) == before
+
+
+def test_prolonged_outage_is_an_edit_in_the_ledger(api, store, replica) -> None:
+    """The key is device and begin, so the outage stays the same one."""
+    run(api, store)
+    replica.day = 2
+    receipt = run(api, store)
+    assert receipt["counts"] == receipt["counts"] | {"published": 1, "edited": 1, "retracted": 0}
+    rows = pa.table(
+        DeltaTable(store.url(KEYS.ledger), storage_options=store.options).to_pyarrow_table()
+    ).to_pylist()
+    edited = {row["field"] for row in rows if row["event"] == "edited"}
+    assert edited == {"end", "end_at"}
+    assert {row["site_id"] for row in rows} == {USUAL}
+
+
+def test_copies_are_posted_and_published(api, store, replica, accepted, plain) -> None:
+    replica.krakenflex.dials.odd_sites = True
+    run(api, store, "outage-listed-twice")
+    rows = plain("outage-listed-twice")
+    assert rows.num_rows == len(accepted("outage-listed-twice")[0]) == 4
+    assert [key[-2:] for key in rows["outage_id"].to_pylist()].count("#2") == 1
+
+
+def test_site_without_outages_has_a_file_without_rows(api, store, plain) -> None:
+    """Also while other sites are published, and when its rows are gone."""
+    run(api, store, "kingfisher")
+    run(api, store, "no-outages")
+    assert plain("no-outages").schema.equals(SITE_OUTAGES.schema)
+    assert plain("no-outages").num_rows == 0
+    run(api, store)
+    assert plain("no-outages").num_rows == 0
+    assert store.get_if_exists("site_outages/no-devices.parquet") is None
+
+
+def test_site_that_loses_its_outages_keeps_an_empty_file(api, store, plain, monkeypatch) -> None:
+    run(api, store, "kingfisher")
+    monkeypatch.setattr(KrakenFlex, "post_outages", lambda *_: "")
+    receipt = run(api, store, "kingfisher", "2024-01-01T00:00:00Z")
+    assert receipt["counts"]["retracted"] == 3
+    assert table(store).num_rows == plain("kingfisher").num_rows == 0
+
+
+def test_quarantined_outage_leaves_the_table_as_it_leaves_the_list(
+    api, store, plain, monkeypatch
+) -> None:
+    """The table is what KrakenFlex accepted, so a row that was published before does not stay."""
+    run(api, store, "kingfisher")
+    fake = KrakenFlex.site
+
+    def nameless(self: KrakenFlex, site_id: str) -> Any:
+        response = fake(self, site_id)
+        body = response.content.replace(b'"Battery 2"', b"null")
+        return type(response)(200, response.where, response.headers, body, body)
+
+    monkeypatch.setattr(KrakenFlex, "site", nameless)
+    posted = []
+    monkeypatch.setattr(KrakenFlex, "post_outages", lambda _s, _i, body: posted.append(body) or "")
+    receipt = run(api, store, "kingfisher")
+    assert receipt["counts"]["quarantined"] == 1
+    assert plain("kingfisher")["name"].to_pylist() == ["Battery 1", "Battery 1"]
+    quarantine = from_parquet(store.get(KEYS.quarantine(receipt["read_id"])))
+    assert "gives this device no name" in quarantine["reasons"][0].as_py()
+
+
+def test_dry_run_posts_and_commits_nothing(api, store, accepted) -> None:
+    receipt = run(api, store, dry_run=True)
+    assert (receipt["outcome"], receipt["counts"]["published"]) == ("dry run", 11)
+    assert {key.split("/")[1] for key in store.list("")} == {"raw", "staging", "table"}
+    assert load_version(store, KEYS.table).number == -1
+    assert accepted(USUAL) == []
+
+
+def test_receipt_has_the_delivery_and_the_counts_of_the_list(api, store) -> None:
+    run(api, store, "kingfisher", run_id="scheduled__1")
+    receipt = load_version(store, KEYS.table).receipt
+    facts = receipt["facts"]["all"]
+    assert receipt["run_id"] == "scheduled__1"
+    assert facts["delivery"] == {"number": 1, "outcome": "posted"}
+    assert facts["listed"] == facts["of_other_sites"] + facts["too_early"] + facts["posted"]
+    assert {check["outcome"] for check in receipt["checks"]} == {"passed"}
+
+
+def test_another_source_is_refused_before_anything_is_written(api, store, replica) -> None:
+    run(api, store)
+    keys = store.list("")
+    replica.seed += 1
+    with pytest.raises(SourceMismatch, match=r"made-up:7.+made-up:8"):
+        run(api, store, "kingfisher")
+    assert store.list("") == keys
+
+
+def test_answers_of_two_sources_are_refused(api, store, replica, monkeypatch) -> None:
+    fake = KrakenFlex.site
+
+    def later(self: KrakenFlex, site_id: str) -> Any:
+        replica.seed += 1
+        return fake(self, site_id)
+
+    monkeypatch.setattr(KrakenFlex, "site", later)
+    with pytest.raises(SourceMismatch, match="made-up:7, the site is made-up:8"):
+        run(api, store, "kingfisher")
+    assert store.list("") == {}
+
+
+def test_since_that_is_not_a_point_in_time_is_refused_before_anything_is_asked(
+    api, store, replica
+) -> None:
+    with pytest.raises(PermanentError, match="`since` is '2022-01-01'"):
+        run(api, store, since="2022-01-01")
+    assert replica.requests == []
+
+
+@pytest.mark.parametrize("site", ODD)
+def test_odd_site_is_posted_accepted_and_published(
+    api, store, replica, accepted, plain, site
+) -> None:
+    replica.krakenflex.dials.odd_sites = True
+    replica.krakenflex.dials.fails_every = 3
+    run(api, store, site)
+    assert replica.krakenflex.refused == {}
+    posted = [row | {"end": row.get("end")} for row in accepted(site)[0]]
+    assert plain(site).select(POSTED).to_pylist() == posted
+    assert run(api, store, site)["outcome"] == "unchanged"
+
+
+def test_report_says_what_was_posted_where_it_is_and_shows_rows(api, store, monkeypatch) -> None:
+    monkeypatch.setenv("HEADWATERS_LOCAL_FOLDER", "s3_bucket")
+    screen = report(store, run(api, store, "kingfisher"))
+    assert screen.startswith("# Site outages: posted 3 outages of kingfisher\n")
+    assert "**This data is MADE UP.**" in screen
+    assert "- table of all sites: version 1, 3 outages\n" in screen
+    assert "- file: s3_bucket/site_outages/kingfisher.parquet (s3://" in screen
+    assert re.search(r"list: \d+ outages = \d+ of other sites \+ 1 that began .+ \+ 3 to", screen)
+    assert re.search(r"Battery 1 +2022-05-23T12:21:27\.377Z +2022-11-13T02:16:38\.905Z", screen)
+
+
+def test_report_of_a_run_without_a_post_says_why(api, store) -> None:
+    dry = report(store, run(api, store, "kingfisher", dry_run=True))
+    assert dry.startswith("# Site outages: dry run, would post 3 outages of kingfisher; nothing")
+    assert "would be 3 published" in dry
+    assert "- file:" not in dry
+    run(api, store, "kingfisher")
+    screen = report(store, run(api, store, "kingfisher"))
+    assert screen.startswith(
+        "# Site outages: 3 outages of kingfisher, accepted before as delivery 1; nothing was posted"
+    )
+    assert "- table of all sites: unchanged, 3 outages; nothing was committed\n" in screen
+
+
+def test_report_shows_oddities_and_the_quarantine(api, store, replica) -> None:
+    replica.krakenflex.dials.odd_sites = True
+    screen = report(store, run(api, store, "malformed-timestamps"))
+    assert "- quarantine: 3 rows, with the reasons in s3://" in screen
+    assert "warning: nothing is odd: malformed-timestamps/" in screen
+    assert 'ends "2023-02-30T00:00:00.000Z"; it is posted as it came' in screen

@@ -1,0 +1,53 @@
+"""The database of the containers: made once, found again, apart from Airflow's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy import URL, create_engine, text
+
+from include.subject_books.database import BooksDatabase, DatabaseRefused
+from tests.pipelines.subject_books.postgres import programs
+
+COMPOSE = Path(__file__).resolve().parents[3] / "docker-compose.yaml"
+PASSWORD = 'pass\'word "of" $books'
+
+
+@pytest.mark.parametrize("profile", ["local", "live"])
+def test_one_shot_makes_a_database_for_books_alone(postgres: URL, profile: str) -> None:
+    """Run twice it changes nothing; its user may load books, and not enter Airflow's database."""
+    service = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"][f"{profile}-books-db"]
+    engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    made = ["DROP DATABASE IF EXISTS books", "DROP ROLE IF EXISTS books"]
+    with engine.connect() as connection:
+        for statement in [*made, "DROP DATABASE IF EXISTS airflow", "CREATE DATABASE airflow"]:
+            connection.execute(text(statement))
+    environment = os.environ | {
+        "PATH": f"{programs()}:{os.environ['PATH']}",
+        "PGHOST": postgres.host or "",
+        "PGPORT": str(postgres.port),
+        "PGUSER": service["environment"]["PGUSER"],
+        "PGPASSWORD": postgres.password or "",
+        "BOOKS_DB_PASSWORD": PASSWORD,
+    }
+    script = service["command"][0].replace("$$", "$")
+    for _ in range(2):
+        subprocess.run(
+            [shutil.which("sh") or "sh", *service["entrypoint"][1:], script],
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+    theirs = postgres.set(username="books", password=PASSWORD, database="books")
+    BooksDatabase(theirs).check_access()
+    with pytest.raises(DatabaseRefused, match="permission denied"):
+        BooksDatabase(theirs.set(database="airflow")).check_access()
+    with engine.connect() as connection:
+        for statement in [*made, "DROP DATABASE airflow"]:
+            connection.execute(text(statement))
+    engine.dispose()

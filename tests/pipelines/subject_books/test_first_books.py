@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from include.http.errors import UnexpectedBody
+from include.http.response import Response
+from include.subject_books.client import Page, Record
+from include.subject_books.first_books import MAX_PAGES, MAX_PASSES, read_first_books, take
+
+RESPONSE = Response(200, "openlibrary.org", {}, b"", b"")
+
+
+def book(number: int, editions: Any) -> Record:
+    return {"key": f"/works/OL{number}W", "edition_count": editions}
+
+
+class Shelf:
+    """A subject whose ties are shuffled anew for each page."""
+
+    def __init__(self, books: list[Record], page_size: int, seed: int = 0) -> None:
+        self.books = books
+        self.page_size = page_size
+        self.chance = random.Random(seed)
+        self.asked: list[int] = []
+
+    def __call__(self, offset: int) -> Page:
+        self.asked.append(offset)
+        shuffled = self.chance.sample(self.books, len(self.books))
+        shuffled.sort(key=lambda work: -work["edition_count"])
+        return Page(len(self.books), shuffled[offset : offset + self.page_size], RESPONSE)
+
+
+BOOKS = [book(number, 1 + (number % 7 == 0) + 5 * (number % 31 == 0)) for number in range(1, 301)]
+
+
+def keys(works: list[Record]) -> list[str]:
+    return [work["key"] for work in works]
+
+
+def test_take_orders_by_editions_then_by_key() -> None:
+    works = [book(3, 1), book(2, 5), book(10, 1), book(4, None), book(2, 5)]
+    assert keys(take(works, 9)) == ["/works/OL2W", "/works/OL10W", "/works/OL3W", "/works/OL4W"]
+    assert keys(take(works, 2)) == ["/works/OL2W", "/works/OL10W"]
+
+
+@pytest.mark.parametrize("limit", [1, 9, 10, 43, 44, 100, 299, 300, 500])
+@pytest.mark.parametrize("seed", range(3))
+def test_read_shuffled_ties_gives_the_same_books(limit: int, seed: int) -> None:
+    found = read_first_books(Shelf(BOOKS, page_size=60, seed=seed), limit)
+    assert found.came == found.promised
+    assert keys(found.works) == keys(take(BOOKS, limit))
+
+
+@pytest.mark.parametrize("count", [0, 1, 59, 60, 61, 120])
+def test_read_ends_where_the_subject_ends(count: int) -> None:
+    shelf = Shelf(BOOKS[:count], page_size=60)
+    found = read_first_books(shelf, 1000)
+    assert len(found.works) == found.promised == count
+    assert shelf.asked[: max(1, -(-count // 60))] == list(range(0, max(count, 1), 60))
+    assert count > 60 or len(shelf.asked) == 1
+
+
+def test_read_subject_of_one_page_is_one_request() -> None:
+    shelf = Shelf(BOOKS, page_size=1000)
+    read_first_books(shelf, 100)
+    assert shelf.asked == [0]
+
+
+def test_read_large_subject_stops_below_the_last_tie() -> None:
+    shelf = Shelf(BOOKS, page_size=20)
+    first = read_first_books(shelf, 5)
+    assert set(shelf.asked) == {0}
+    assert first.promised == sum(work["edition_count"] >= 6 for work in BOOKS)
+
+
+def test_read_books_never_come_ends_with_both_counts() -> None:
+
+    def ask(offset: int) -> Page:
+        asked.append(offset)
+        return Page(12, [book(1, 1), book(2, 1)] if not offset else [], RESPONSE)
+
+    asked: list[int] = []
+    found = read_first_books(ask, 100)
+    assert (found.promised, found.came, found.agreed) == (12, 2, 0)
+    assert len(asked) == 2 * MAX_PASSES
+
+
+def test_read_last_tie_never_agrees_names_the_books_that_do() -> None:
+    """The books before the tie are complete, so a smaller limit would do."""
+    many = [book(number, 2) for number in range(1, 151)]
+    ties = [book(number, 1) for number in range(201, 221)]
+
+    def ask(offset: int) -> Page:
+        return Page(500, (many + ties)[offset : offset + 100], RESPONSE)
+
+    found = read_first_books(ask, 400)
+    assert found.came < found.promised
+    assert found.agreed == 150
+
+
+def test_read_endless_subject_ends() -> None:
+
+    def ask(offset: int) -> Page:
+        asked.append(offset)
+        return Page(10**9, [book(offset + n, 1) for n in range(5)], RESPONSE)
+
+    asked: list[int] = []
+    found = read_first_books(ask, 3)
+    assert found.came < found.promised
+    assert len(asked) == MAX_PAGES
+
+
+def test_read_subject_changes_meanwhile_earlier_pages_are_left_out() -> None:
+    one, two, three, other = (book(number, 1) for number in range(1, 5))
+    pages = iter(
+        [
+            Page(4, [one, two], RESPONSE),
+            Page(4, [one, three], RESPONSE),  # overlaps: a fourth is missing
+            Page(3, [other, two], RESPONSE),  # now they are three
+            Page(3, [three], RESPONSE),
+        ]
+    )
+    found = read_first_books(lambda _: next(pages), 10)
+    assert set(keys(found.works)) == set(keys([other, two, three]))
+    assert found.came == found.promised == 3
+
+
+def test_read_other_order_is_refused() -> None:
+    page = Page(9, [book(1, 1), book(2, 5)], RESPONSE)
+    with pytest.raises(UnexpectedBody, match="edition count"):
+        read_first_books(lambda _: page, 100)
+
+
+def test_read_overlapping_pages_of_the_fake_gives_the_same_books(
+    open_library: Callable[..., Any],
+) -> None:
+    small, large = open_library(page_size=130), open_library()
+    for limit in (100, 260, 620):
+        parts = read_first_books(lambda offset: small.page("data_mining", offset), limit)
+        whole = read_first_books(lambda offset: large.page("data_mining", offset), limit)
+        assert parts.works == whole.works
+        assert len(whole.works) == limit
+        assert len(whole.pages) == 1

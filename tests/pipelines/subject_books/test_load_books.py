@@ -1,0 +1,332 @@
+"""The database after a load: PostgreSQL and SQLite alike, whole or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, Table, create_engine, inspect, select, text
+
+from fakes.control import Control
+from include.errors import PermanentError
+from include.lake.reads import SourceMismatch
+from include.lake.store import Store
+from include.subject_books import load as loading
+from include.subject_books.database import BooksDatabase, DatabaseError, DatabaseRefused
+from include.subject_books.load import load, write_subject
+from include.subject_books.model import (
+    AUTHORS,
+    AUTHORS_BOOKS,
+    BOOKS,
+    MODEL,
+    SUBJECTS,
+    SUBJECTS_BOOKS,
+)
+from include.subject_books.report import report
+from tests.pipelines.subject_books.conftest import plain_tables
+
+Run = Callable[..., Any]
+SHARED = {"/works/OL2001W", "/works/OL2002W"}  # books of both subjects of the replica
+
+
+STATE = {"version": 9, "read_id": "r", "publisher": "made-up:7", "observed_at": "9"}
+
+
+def rows(database: BooksDatabase, table: Table) -> list[dict[str, Any]]:
+    with database.load() as connection:
+        found = connection.execute(select(table).order_by(*table.primary_key))
+        return [dict(row._mapping) for row in found]
+
+
+def everything(database: BooksDatabase) -> dict[str, list[dict[str, Any]]]:
+    return {table.name: rows(database, table) for table in MODEL.sorted_tables}
+
+
+def table_names(database: BooksDatabase) -> list[str]:
+    engine = create_engine(database.url)
+    try:
+        return inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+
+
+def file_rows(store: Store, subject: str) -> dict[str, list[dict[str, Any]]]:
+    return {name: table.to_pylist() for name, table in plain_tables(store, subject).items()}
+
+
+def test_load_gives_the_rows_of_the_files(
+    run_once: Run, store: Store, database: BooksDatabase
+) -> None:
+    _, loaded = run_once("curiosities", database=database)
+    for name, wanted in file_rows(store, "curiosities").items():
+        assert rows(database, MODEL.tables[name]) == wanted
+    assert loaded["rows"] == {
+        "authors": 17,
+        "books": 32,
+        "authors_books": 35,
+        "subjects": 1,
+        "subjects_books": 32,
+    }
+    assert set(loaded["rows_before"].values()) == {0}
+
+
+def test_load_twice_changes_nothing(run_once: Run, store: Store, database: BooksDatabase) -> None:
+    run_once("love", database=database)
+    before = everything(database)
+    loaded = load(store, database, "love")
+    assert loaded["outcome"] == "loaded"
+    assert everything(database) == before
+
+
+def test_load_next_day_replaces_what_changed(
+    run_once: Run, store: Store, database: BooksDatabase, replica: Control
+) -> None:
+    run_once("data_mining", 1000, database=database)
+    for day in (2, 3):
+        replica.day = day
+        run_once("data_mining", 1000, database=database)
+        for name, wanted in file_rows(store, "data_mining").items():
+            assert rows(database, MODEL.tables[name]) == wanted
+    assert rows(database, SUBJECTS)[0]["version"] == 3
+
+
+def test_load_shared_book_stays_until_both_subjects_lost_it(
+    run_once: Run, store: Store, database: BooksDatabase, replica: Control
+) -> None:
+    run_once("data_mining", 1000, database=database)
+    run_once("love", database=database)
+    (lost,) = SHARED - _books_of_day(run_once, store, replica, 2, database, "data_mining")
+    of_lost = [
+        row["author_key"] for row in rows(database, AUTHORS_BOOKS) if row["work_key"] == lost
+    ]
+    assert of_lost
+    assert lost in {row["work_key"] for row in rows(database, BOOKS)}
+    assert _subjects_of(database, lost) == {"love"}
+
+    _without(store, database, "love", lost)
+    assert lost not in {row["work_key"] for row in rows(database, BOOKS)}
+    still = {row["author_key"] for row in rows(database, AUTHORS_BOOKS)}
+    assert {row["author_key"] for row in rows(database, AUTHORS)} == still
+    (kept,) = SHARED - {lost}
+    assert _subjects_of(database, kept) == {"love", "data_mining"}
+
+
+def _books_of_day(
+    run_once: Run, store: Store, replica: Control, day: int, database: BooksDatabase, subject: str
+) -> set[str]:
+    replica.day = day
+    run_once(subject, 1000, database=database)
+    return {row["work_key"] for row in file_rows(store, subject)["books"]}
+
+
+def _subjects_of(database: BooksDatabase, work: str) -> set[str]:
+    return {row["subject"] for row in rows(database, SUBJECTS_BOOKS) if row["work_key"] == work}
+
+
+def _without(store: Store, database: BooksDatabase, subject: str, work: str) -> None:
+    """Load the subject as if it had lost this book."""
+    found = file_rows(store, subject)
+    for name in ("books", "authors_books"):
+        found[name] = [row for row in found[name] if row["work_key"] != work]
+    with database.load() as connection:
+        write_subject(connection, {"subject": subject, **STATE}, found)
+
+
+def test_load_authors_swap_positions(run_once: Run, store: Store, database: BooksDatabase) -> None:
+    run_once("curiosities", database=database)
+    work = "/works/OL7000011W"
+    found = file_rows(store, "curiosities")
+    swapped = [
+        row | {"position": 3 - row["position"]} if row["work_key"] == work else row
+        for row in found["authors_books"]
+    ]
+    with database.load() as connection:
+        state = {"subject": "curiosities", **STATE}
+        write_subject(connection, state, found | {"authors_books": swapped})
+    assert rows(database, AUTHORS_BOOKS) == sorted(
+        swapped, key=lambda row: (row["work_key"], row["author_key"])
+    )
+
+
+def test_report_shows_what_was_loaded(run_once: Run, store: Store, tmp_path: Any) -> None:
+    database = BooksDatabase(URL.create("sqlite", database=str(tmp_path / "books.db")))
+    screen = report(store, *run_once("love", database=database))
+    assert f"- database: the SQLite file {tmp_path / 'books.db'}: loaded, version 1" in screen
+    assert "- rows in the database: authors 8 (+8), books 7 (+7), subjects 1 (+1), " in screen
+
+
+def test_loads_at_the_same_time_leave_what_one_by_one_leaves(
+    run_once: Run, store: Store, database: BooksDatabase
+) -> None:
+    subjects = ["love", "data_mining", "curiosities"] * 2
+    for subject in subjects[:3]:
+        run_once(subject)
+    together = Barrier(len(subjects))
+
+    def load_it(subject: str) -> str:
+        together.wait()
+        return load(store, database, subject)["outcome"]
+
+    with ThreadPoolExecutor(len(subjects)) as pool:
+        assert set(pool.map(load_it, subjects)) == {"loaded"}
+    both = everything(database)
+    for subject in subjects:
+        load(store, database, subject)
+    assert everything(database) == both
+    wanted = {
+        (subject, row["work_key"])
+        for subject in subjects
+        for row in file_rows(store, subject)["books"]
+    }
+    assert {(row["subject"], row["work_key"]) for row in both["subjects_books"]} == wanted
+
+
+def test_load_failing_in_its_last_step_changes_nothing(
+    run_once: Run,
+    store: Store,
+    database: BooksDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    replica: Control,
+) -> None:
+    run_once("data_mining", database=database)
+    before = everything(database)
+    replica.day = 2
+    run_once("data_mining")
+
+    def fail(_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(loading, "_remove_unused", fail)
+    with pytest.raises(MemoryError):
+        load(store, database, "data_mining")
+    assert everything(database) == before
+
+
+def test_first_load_failing_leaves_no_tables(
+    run_once: Run, store: Store, database: BooksDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_once("love")
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(loading, "write_subject", fail)
+    with pytest.raises(MemoryError):
+        load(store, database, "love")
+    assert table_names(database) == []
+
+
+def test_load_older_read_is_skipped(run_once: Run, store: Store, database: BooksDatabase) -> None:
+    run_once("love", database=database)
+    with database.load() as connection:
+        connection.execute(text("UPDATE subjects SET observed_at = '2999-01-01T00:00:00Z'"))
+        connection.execute(text("UPDATE books SET title = 'newer'"))
+    assert load(store, database, "love")["outcome"] == "skipped"
+    assert {row["title"] for row in rows(database, BOOKS)} == {"newer"}
+
+
+def test_load_other_source_is_refused(run_once: Run, database: BooksDatabase) -> None:
+    run_once("love", database=database)
+    with database.load() as connection:
+        connection.execute(text("UPDATE subjects SET publisher = 'official'"))
+    before = everything(database)
+    with pytest.raises(SourceMismatch, match=r"another source \(official\), these are made-up:7"):
+        run_once("curiosities", database=database)
+    assert everything(database) == before
+
+
+def test_load_unpublished_subject_is_refused(store: Store, database: BooksDatabase) -> None:
+    with pytest.raises(PermanentError, match="no books of love yet"):
+        load(store, database, "love")
+
+
+def test_load_makes_keys_and_indexes_of_the_model(run_once: Run, database: BooksDatabase) -> None:
+    run_once("love", database=database)
+    with database.load() as connection:
+        found = inspect(connection)
+        assert set(found.get_table_names()) == set(MODEL.tables)
+        for name, table in MODEL.tables.items():
+            assert found.get_pk_constraint(name)["constrained_columns"] == [
+                column.name for column in table.primary_key
+            ]
+            foreign = {
+                (tuple(key["constrained_columns"]), key["referred_table"])
+                for key in found.get_foreign_keys(name)
+            }
+            assert foreign == {
+                (tuple(key.column_keys), key.referred_table.name)
+                for key in table.foreign_key_constraints
+            }
+            indexes = {index["name"] for index in found.get_indexes(name)}
+            assert indexes >= {index.name for index in table.indexes}
+
+
+def test_database_refuses_a_link_without_a_book(run_once: Run, database: BooksDatabase) -> None:
+    run_once("love", database=database)
+    with pytest.raises(DatabaseRefused, match=r"(?i)foreign key"), database.load() as connection:
+        connection.execute(text("INSERT INTO subjects_books VALUES ('love', '/works/none')"))
+
+
+def test_loads_into_a_file_take_turns(tmp_path: Any) -> None:
+    database = BooksDatabase(URL.create("sqlite", database=str(tmp_path / "books.db")))
+    with database.load():
+        pass  # the tables are there: what follows writes nothing
+    with (
+        database.load(),
+        closing(sqlite3.connect(tmp_path / "books.db", timeout=0, isolation_level=None)) as other,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+
+
+def test_database_unreachable_is_one_line_without_password() -> None:
+    url = URL.create("postgresql+psycopg2", "me", "s3cret", "127.0.0.1", 1, "books")
+    with pytest.raises(DatabaseError, match=r"PostgreSQL at 127.0.0.1:1/books could not") as told:
+        BooksDatabase(url).check_access()
+    assert not isinstance(told.value, PermanentError)
+    assert "s3cret" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("change", [{"password": "wrong"}, {"database": "nowhere"}], ids=str)
+def test_database_wrong_password_or_name_is_refused(
+    postgres_url: URL, change: dict[str, str]
+) -> None:
+    with pytest.raises(DatabaseRefused, match="refused") as told:
+        BooksDatabase(postgres_url.set(**change)).check_access()
+    assert str(postgres_url.password) not in str(told.value)
+    assert "wrong" not in str(told.value)
+
+
+def test_database_files_of_other_kinds_are_refused(tmp_path: Any) -> None:
+    (tmp_path / "letter.txt").write_text("Dear Sir or Madam, " * 100)
+    for name in ("", "no/books.db", "letter.txt"):
+        database = BooksDatabase(URL.create("sqlite", database=str(tmp_path / name)))
+        with pytest.raises(DatabaseRefused):
+            database.check_access()
+    assert (tmp_path / "letter.txt").read_text().startswith("Dear Sir")
+
+
+def test_database_of_another_kind_is_refused() -> None:
+    with pytest.raises(PermanentError, match="not mysql"):
+        BooksDatabase(URL.create("mysql", host="127.0.0.1"))
+
+
+def test_check_access_leaves_nothing(database: BooksDatabase) -> None:
+    database.check_access()
+    assert table_names(database) == []
+
+
+def test_database_with_other_tables_is_refused(postgres_url: URL, run_once: Run) -> None:
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE books (isbn text)"))
+    engine.dispose()
+    with pytest.raises(DatabaseRefused, match="holds nothing else"):
+        run_once("love", database=BooksDatabase(postgres_url))
+    assert table_names(BooksDatabase(postgres_url)) == ["books"]

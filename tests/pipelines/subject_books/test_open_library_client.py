@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+import requests
+
+from fakes.control import Control
+from fakes.open_library import LONGEST_URL
+from include.http.errors import (
+    AuthError,
+    BadRequest,
+    RateLimited,
+    SourceUnavailable,
+    UnexpectedBody,
+)
+from include.subject_books.client import MAX_AUTHORS, SPARE, OpenLibrary, keep_pace
+
+
+class Clock:
+    """Time that passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def test_pace_waits_for_the_rest_of_the_interval_and_saves_nothing_up() -> None:
+    clock = Clock()
+    wait_turn = keep_pace(2, clock=clock, sleep=clock.sleep)
+    wait_turn()
+    assert clock.slept == []
+    clock.now += 0.2
+    wait_turn()
+    assert clock.slept == [pytest.approx(SPARE / 2 - 0.2)]
+    clock.now += 60
+    wait_turn()
+    assert len(clock.slept) == 1
+    wait_turn()
+    assert clock.slept[1:] == [pytest.approx(SPARE / 2)]
+
+
+@pytest.mark.parametrize("contact", [None, "me@example.org"])
+def test_pace_is_never_refused_by_a_strict_server(
+    recalls_url: str, replica: Control, monkeypatch: pytest.MonkeyPatch, contact: str | None
+) -> None:
+    """One a second, or three with a contact."""
+    clock = Clock()
+    replica.open_library.clock = clock
+    replica.open_library.dials.limited = True
+    made: list[float] = []
+
+    def keep(per_second: float) -> Callable[[], None]:
+        made.append(per_second)
+        return keep_pace(per_second, clock=clock, sleep=clock.sleep)
+
+    monkeypatch.setattr("include.subject_books.client.keep_pace", keep)
+    api = OpenLibrary(recalls_url, contact=contact, attempts=1)
+    for _ in range(7):
+        api.page("love")
+    assert made == [3 if contact else 1]
+    assert clock.now == pytest.approx(100 + SPARE * 6 / made[0])
+
+
+def test_user_agent_names_the_contact(recalls_url: str, replica: Control) -> None:
+    assert requests.get(f"{recalls_url}/subjects/love.json", timeout=9).status_code == 403
+    replica.open_library.dials.limited = True
+    replica.open_library.clock = lambda: 0.0
+    api = OpenLibrary(recalls_url, contact="me@example.org", attempts=1, wait_turn=lambda: None)
+    for _ in range(3):
+        assert api.page("love").work_count == 7
+    with pytest.raises(RateLimited):
+        api.page("love")
+
+
+def test_page_asks_for_a_thousand_books(api: OpenLibrary, replica: Control) -> None:
+    page = api.page("data_mining")
+    assert replica.requests[-1].params == {"limit": "1000", "offset": "0"}
+    assert len(page.works) == page.work_count == 620
+    assert page.response.publisher == "made-up:7"
+
+
+def test_authors_longest_keys_fit_into_an_address(api: OpenLibrary, replica: Control) -> None:
+    keys = [f"/authors/OL{10**13 + number}A" for number in range(MAX_AUTHORS)]
+    assert api.authors(keys).records == {}
+    assert json.loads(replica.requests[-1].params["keys"]) == keys
+    with pytest.raises(BadRequest, match="414"):
+        api.authors(keys * (LONGEST_URL // 4000 + 1))
+
+
+@pytest.mark.parametrize("what", ["page", "authors"])
+def test_fault_that_passes_is_repeated_and_one_that_stays_is_an_error(
+    open_library: Callable[..., OpenLibrary], replica: Control, waits: list[float], what: str
+) -> None:
+    api = open_library(attempts=3)
+    ask = {"page": lambda: api.page("love"), "authors": lambda: api.authors(["/authors/OL1000A"])}
+    replica.fault("429", times=2)
+    ask[what]()
+    assert len(waits) == 2
+    replica.fault("503", times=None)
+    with pytest.raises(SourceUnavailable, match=r"after 3 attempts"):
+        ask[what]()
+
+
+@pytest.fixture
+def answering() -> Any:
+    """A server that gives every request the same status and body."""
+    servers = []
+
+    def answer(status: int, body: str, date: str = "") -> OpenLibrary:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response_only(status)
+                self.send_header("Date", date or self.date_time_string())
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return OpenLibrary(f"http://127.0.0.1:{server.server_port}", wait_turn=lambda: None)
+
+    yield answer
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_refusal_fails_at_once(answering: Any, waits: list[float]) -> None:
+    with pytest.raises(AuthError, match="403"):
+        answering(403, "no").page("love")
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("[]", "7", "{}", '{"work_count": 1}', '{"work_count": "1", "works": []}'),
+        *('{"work_count": true, "works": []}', '{"work_count": -1, "works": []}'),
+        *('{"work_count": 1, "works": {}}', '{"work_count": 1, "works": [7]}', "nothing"),
+        *('{"work_count": 1, "works": [{}]}', '{"work_count": 1, "works": [{"key": "OL1W"}]}'),
+    ],
+)
+def test_page_of_another_shape_is_never_taken_for_an_empty_one(answering: Any, body: str) -> None:
+    with pytest.raises(UnexpectedBody, match="after 5 attempts"):
+        answering(200, body).page("love")
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"result": []}', '{"result": {"a": 7}}', "nothing"])
+def test_authors_of_another_shape_are_refused(answering: Any, body: str) -> None:
+    with pytest.raises(UnexpectedBody, match="after 5 attempts"):
+        answering(200, body).authors(["/authors/OL1A"])
+
+
+def test_answer_years_from_our_clock_is_refused(answering: Any) -> None:
+    api = answering(200, '{"work_count": 0, "works": []}', "Wed, 01 Jan 2031 00:00:00 GMT")
+    with pytest.raises(UnexpectedBody, match="2031-01-01"):
+        api.page("love")

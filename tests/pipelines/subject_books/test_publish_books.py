@@ -1,0 +1,285 @@
+"""A read becomes a version of the table or changes nothing; the six plain files follow it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fakes.control import Control
+from include.data.checks import CannotWaive, ChecksFailed
+from include.data.tables import from_parquet
+from include.errors import PermanentError
+from include.lake.keys import Keys
+from include.lake.ledger import read_events
+from include.lake.reads import SourceMismatch
+from include.lake.staging import read_table_file
+from include.lake.store import Damaged, Store, StoreError
+from include.lake.table import load_version
+from include.subject_books import pipeline
+from include.subject_books.client import OpenLibrary
+from include.subject_books.contract import IN_FILES, SUBJECT_BOOKS
+from include.subject_books.pipeline import extract, publish, transform
+from include.subject_books.report import report
+from include.subject_books.tables import file_names, tables_of
+from tests.pipelines.subject_books.conftest import KEYS, plain, plain_tables
+
+Run = Callable[..., Any]
+
+
+def current(store: Store) -> Any:
+    return load_version(store, Keys(SUBJECT_BOOKS.name).table)
+
+
+def files(store: Store, subject: str) -> dict[str, bytes]:
+    return {name: store.get(KEYS.plain(name)) for name in file_names(subject)}
+
+
+def assert_files_are_current(store: Store, subject: str) -> None:
+    path = current(store).parts[subject]["path"]
+    wanted = tables_of(read_table_file(store, SUBJECT_BOOKS, path))
+    for name, table in plain_tables(store, subject).items():
+        assert table.equals(wanted[name])
+
+
+def test_run_publishes_three_tables_as_parquet_and_csv(run_once: Run, store: Store) -> None:
+    receipt, _ = run_once("curiosities")
+    assert (receipt["version"], receipt["outcome"]) == (1, "published")
+    sizes = {name: table.num_rows for name, table in plain_tables(store, "curiosities").items()}
+    assert sizes == {"authors": 17, "books": 32, "authors_books": 35}
+    assert set(files(store, "curiosities")) == {
+        f"curiosities/{table}.{kind}"
+        for table in ("authors", "books", "authors_books")
+        for kind in ("csv", "parquet")
+    }
+    assert_files_are_current(store, "curiosities")
+
+
+def test_csv_holds_the_rows_of_parquet_with_every_text_quoted(run_once: Run, store: Store) -> None:
+    run_once("curiosities")
+    for table in IN_FILES:
+        text = plain(store, "curiosities", f"{table.name}.csv").decode()
+        assert text.endswith("\r\n")
+        assert text.split("\r\n")[0] == ",".join(f'"{name}"' for name in table.schema.names)
+        rows = from_parquet(plain(store, "curiosities", f"{table.name}.parquet")).to_pylist()
+        texts = [
+            {
+                name: "" if value is None else str(value).lower() if value in (0, 1) else str(value)
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        assert list(csv.DictReader(io.StringIO(text, newline=""))) == texts
+    books = plain(store, "curiosities", "books.csv").decode()
+    assert '"/works/OL7000001W",,"1991"' in books
+
+
+def test_second_run_of_the_same_books_is_unchanged(
+    run_once: Run, store: Store, open_library: Callable[..., OpenLibrary]
+) -> None:
+    """Pages that overlap, in another order each time, make the same rows."""
+    run_once("data_mining", 400)
+    before = files(store, "data_mining")
+    raw = extract(open_library(page_size=130), store, "r", "data_mining", 400)
+    assert raw["facts"]["pages"] > 1
+    receipt = publish(store, raw, transform(store, raw))
+    assert (receipt["outcome"], receipt["version"]) == ("unchanged", None)
+    assert current(store).number == 1
+    assert files(store, "data_mining") == before
+
+
+def test_next_day_is_a_version_with_its_events_and_files(
+    run_once: Run, store: Store, replica: Control
+) -> None:
+    run_once("data_mining", 1000)
+    replica.day = 2
+    receipt, _ = run_once("data_mining", 1000)
+    assert receipt["version"] == 2
+    counts = receipt["counts"]
+    assert (counts["published"], counts["edited"], counts["retracted"]) == (2, 4, 1)
+    events = read_events(store, SUBJECT_BOOKS, current(store).receipt).to_pylist()
+    edited = [event for event in events if event["event"] == "edited"]
+    assert {event["subject_book"].split("/")[0] for event in events} == {"data_mining"}
+    assert {event["field"] for event in edited} == {"edition_count", "authors"}
+    assert_files_are_current(store, "data_mining")
+
+
+def test_subjects_lie_side_by_side(run_once: Run, store: Store) -> None:
+    """A read of one subject says nothing about another."""
+    run_once("love")
+    before = files(store, "love")
+    receipt, _ = run_once("curiosities")
+    assert receipt["counts"]["retracted"] == 0
+    assert files(store, "love") == before
+    assert set(current(store).parts) == {"love", "curiosities"}
+
+
+def test_transform_of_landed_pages_gives_the_same_batch(api: OpenLibrary, store: Store) -> None:
+    raw = extract(api, store, "r", "curiosities")
+    first = transform(store, raw)
+    assert transform(store, raw)["parts"] == first["parts"]
+    store.replace(raw["pages"][0]["key"], b"\x1f\x8b")
+    with pytest.raises(Damaged, match="is damaged"):
+        transform(store, raw)
+
+
+def test_dry_run_commits_nothing_and_says_what_would_change(run_once: Run, store: Store) -> None:
+    receipt, loaded = run_once("love", dry_run=True)
+    assert (receipt["outcome"], receipt["version"], loaded) == ("dry run", None, None)
+    screen = report(store, receipt, loaded)
+    assert "dry run, 7 books; nothing was committed" in screen
+    assert "would be 7 published" in screen
+    assert "- file:" not in screen
+    assert current(store).number == -1
+    assert not [key for key in store.list("") if key.startswith("subject_books/love/")]
+
+
+def test_subject_without_books_is_refused(run_once: Run, store: Store) -> None:
+    with pytest.raises(PermanentError, match="no book of the subject no_such_subject; nothing"):
+        run_once("no_such_subject")
+    assert store.list("") == {}
+
+
+def test_other_source_is_refused_before_anything_is_landed(
+    run_once: Run, store: Store, replica: Control
+) -> None:
+    run_once("love")
+    keys = set(store.list(""))
+    replica.seed = 8
+    with pytest.raises(SourceMismatch, match=r"made-up:7.+made-up:8"):
+        run_once("curiosities")
+    assert set(store.list("")) == keys
+
+
+def test_answers_of_two_sources_are_refused(
+    api: OpenLibrary, store: Store, replica: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authors = api.authors
+
+    def of_other_seed(keys: Any) -> Any:
+        replica.seed = 8
+        return authors(keys)
+
+    monkeypatch.setattr(api, "authors", of_other_seed)
+    with pytest.raises(PermanentError, match="made-up:7 and made-up:8; nothing was published"):
+        extract(api, store, "r", "love")
+
+
+def test_lost_half_of_the_books_waits_for_a_reason(
+    run_once: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A smaller limit needs no reason."""
+    run_once("data_mining", 600)
+    run_once("data_mining", 100)
+    run_once("data_mining", 600)
+    take = pipeline.take
+    monkeypatch.setattr(pipeline, "take", lambda works, limit: take(works, limit)[:299])
+    with pytest.raises(ChecksFailed, match=r"books that stayed: 299 books, 600 before"):
+        run_once("data_mining", 600)
+    assert current(store).number == 3
+    receipt, _ = run_once("data_mining", 600, waive={"books that stayed": "it was split"})
+    assert receipt["version"] == 4
+    waived = [check["reason"] for check in receipt["checks"] if check["outcome"] == "waived"]
+    assert waived == ["it was split"]
+    with pytest.raises(CannotWaive, match="is not a check"):
+        run_once("data_mining", 600, waive={"books that left": "x"})
+
+
+@pytest.mark.parametrize(
+    ("agreed", "hint"),
+    [
+        (400, "run again with a `limit` of 400, on which the pages agree, or waive this check"),
+        (99, "waive this check to publish the books that came"),
+    ],
+)
+def test_pages_never_agree_says_what_to_do(
+    api: OpenLibrary, store: Store, agreed: int, hint: str
+) -> None:
+    raw = extract(api, store, "r", "love")
+    raw["facts"] |= {"came": 6, "agreed": agreed}
+    batch = transform(store, raw)
+    with pytest.raises(ChecksFailed) as failed:
+        publish(store, raw, batch)
+    assert f"6 of the 7 books that Open Library counts came, on 1 pages; {hint}" in str(
+        failed.value
+    )
+    assert "later" not in str(failed.value)
+    receipt = publish(store, raw, batch, waive={"books that came": "the index counts one twice"})
+    assert receipt["version"] == 1
+
+
+def test_hardly_any_author_record_is_refused(
+    api: OpenLibrary, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "read_records", lambda *_: {})
+    raw = extract(api, store, "r", "love")
+    with pytest.raises(ChecksFailed, match="authors with a record: 0 of 8 authors"):
+        publish(store, raw, transform(store, raw))
+
+
+def test_overlapping_older_read_changes_nothing(
+    api: OpenLibrary, store: Store, replica: Control
+) -> None:
+    slow = extract(api, store, "slow", "data_mining")
+    slow["moment"]["began_at"] = slow["moment"]["answered_at"] = "2020-01-01T00:00:00Z"
+    late = transform(store, slow)
+    replica.day = 2
+    fast = extract(api, store, "fast", "data_mining")
+    publish(store, fast, transform(store, fast))
+    receipt = publish(store, slow, late)
+    assert (receipt["outcome"], receipt["version"]) == ("outdated", None)
+    assert current(store).receipt["read_id"] == fast["read"]["read_id"]
+
+
+def test_publish_twice_is_one_version(api: OpenLibrary, store: Store) -> None:
+    raw = extract(api, store, "r", "love")
+    batch = transform(store, raw)
+    assert publish(store, raw, batch) == publish(store, raw, batch)
+    assert current(store).number == 1
+
+
+@pytest.mark.parametrize("writes", range(7))
+def test_crash_between_plain_files_is_mended_by_an_unchanged_run(
+    run_once: Run, store: Store, replica: Control, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    run_once("data_mining")
+    replica.day = 2
+    left = iter([True] * writes)
+    replace = store.replace
+
+    def dying(key: str, body: bytes) -> str:
+        if not next(left, False):
+            raise StoreError("the worker died")
+        return replace(key, body)
+
+    monkeypatch.setattr(store, "replace", dying)
+    with pytest.raises(StoreError, match="died"):
+        run_once("data_mining")
+    monkeypatch.undo()
+    receipt, _ = run_once("data_mining")
+    assert receipt["outcome"] == "unchanged"
+    assert_files_are_current(store, "data_mining")
+    manifest = json.loads(store.get(KEYS.plain("_plain_files.json")))
+    path = current(store).parts["data_mining"]["path"]
+    assert {entry["made_from"] for entry in manifest.values()} == {path}
+
+
+def test_report_shows_rows_files_oddities_and_first_books(
+    run_once: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADWATERS_LOCAL_FOLDER", "/laptop/s3_bucket")
+    receipt, _ = run_once("curiosities", 100)
+    screen = report(store, receipt)
+    assert "# Subject books: version 1, 32 books" in screen
+    assert "the first 32 of its 32 books; the table has 1 subject" in screen
+    assert "- rows by table: authors 17, books 32, authors_books 35" in screen
+    assert "- odd: book without a title: 2" in screen
+    for name in file_names("curiosities"):
+        assert f"- file: /laptop/s3_bucket/subject_books/{name} (s3://{store.bucket}/" in screen
+    assert "Bram Tarnholt, Anna Quillstow" in screen
+    assert "-350" in screen
+    assert "This data is MADE UP." in screen

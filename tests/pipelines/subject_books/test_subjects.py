@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fakes.control import Control
+from fakes.made_up_books import ODD_NAMES
+from include.errors import PermanentError
+from include.lake.keys import RESERVED_FOLDERS
+from include.lake.store import Store
+from include.subject_books.subjects import check_subject, folder_of
+from tests.pipelines.subject_books.conftest import KEYS, plain_tables
+
+Run = Callable[..., Any]
+SUBJECTS = [
+    *("data_mining", "19th_century", "science-fiction", "a__b", "time:1789", "любовь"),
+    *("u.s._history", "fiction_(general)", "quarantine", "raw", *ODD_NAMES),
+]
+
+
+def subject_of(folder: str) -> str:
+    """The escaping undone."""
+    return re.sub(
+        r"(?:\.[0-9a-f]{2})+",
+        lambda found: bytes.fromhex(found[0].replace(".", "")).decode(),
+        folder,
+    )
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_folder_of_subject_is_safe_and_reversible(subject: str) -> None:
+    check_subject(subject)
+    folder = folder_of(subject)
+    assert all(c.isalnum() or c in "_-." for c in folder)
+    assert folder not in RESERVED_FOLDERS
+    assert subject_of(folder) == subject
+
+
+def test_folder_of_subject_is_readable() -> None:
+    assert folder_of("data_mining") == "data_mining"
+    assert folder_of("place:london") == "place.3alondon"
+    assert folder_of("quarantine") == "quarantin.65"
+
+
+@pytest.mark.parametrize(
+    ("subject", "says"),
+    [
+        ("Data Mining", "'Data Mining' is not how Open Library spells a subject; use data_mining"),
+        ("Person:Harry Potter", "use person:harry_potter"),
+        ("love\n", r"'love\n' is not how Open Library spells a subject; use love"),
+        ("a/../b", "use a..b"),
+        ("what?", "use what"),
+        ("cafe\u0301", "use café"),
+        ("", "'' is not a subject; give one as in the address of its page"),
+        (" / ", "is not a subject"),
+        ("place:", "is not a subject"),
+        ("a" * 201, "is too long"),
+    ],
+)
+def test_check_subject_wrong_one_gets_a_sentence(subject: str, says: str) -> None:
+    with pytest.raises(PermanentError) as refused:
+        check_subject(subject)
+    assert says in str(refused.value)
+    assert "^" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("subject", ODD_NAMES)
+def test_run_of_subject_with_odd_name_is_published(
+    run_once: Run, store: Store, replica: Control, subject: str
+) -> None:
+    receipt, _ = run_once(subject)
+    assert receipt["version"] == 1
+    assert plain_tables(store, subject)["books"].num_rows == 5
+    asked = next(r for r in replica.requests if r.path.startswith("/subjects/"))
+    assert asked.path == f"/subjects/{subject}.json"
+
+
+def test_run_of_wrong_subject_asks_and_writes_nothing(
+    run_once: Run, store: Store, replica: Control
+) -> None:
+    with pytest.raises(PermanentError, match="use love"):
+        run_once("Love")
+    assert replica.requests == []
+    assert store.list("") == {}
+
+
+def test_subjects_with_similar_names_have_separate_files(run_once: Run, store: Store) -> None:
+    run_once("place:london")
+    run_once("love")
+    folders = {key.split("/")[1] for key in store.list(KEYS.folder[:-1]) if key.endswith(".csv")}
+    assert folders == {"place.3alondon", "love"}

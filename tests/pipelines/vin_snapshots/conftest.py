@@ -1,0 +1,29 @@
+"""A VIN service that does what a test says, asked without pauses between attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from include.vin_snapshots.client import VinService
+from tests.pipelines.vin_snapshots.stub import Stub
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that would have been made; none is."""
+    waits: list[float] = []
+    monkeypatch.setattr("include.http.client.sleep", waits.append)
+    return waits
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with Stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def api(stub: Stub) -> VinService:
+    return VinService(stub.url)
