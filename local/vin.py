@@ -24,6 +24,8 @@ PREFERRED_PORT = 8090
 LOOK_EVERY_S = 0.5
 SEED = 1  # of the fake APIs that the stack starts
 REAL_VIN = "3VV3B7AXXNM077525"
+# Some of what the fake APIs answer at /_control/sample_vins; docker-compose.yaml has the same.
+SAMPLE_VINS = "5SGCB2CF2KH333333 4PMCA52H58D666666 1TCFA6BG2RE111111 1LWBB34A23B555555"
 
 
 def vin_service(stack: Stack, settings: Mapping[str, str], bucket: str) -> Program:
@@ -36,6 +38,7 @@ def vin_service(stack: Stack, settings: Mapping[str, str], bucket: str) -> Progr
     environment = {"VIN_DB": str(stack.root / ".local" / "vin" / f"{cache}.db")}
     if fakes_url:
         environment |= {"VPIC_URL": f"{fakes_url}/api", "RECALLS_API_URL": fakes_url}
+        environment["VIN_SAMPLES"] = SAMPLE_VINS
     environment |= connect_lake(settings, bucket=bucket, localstack_url=localstack_url)
     return python_server(
         stack.root,

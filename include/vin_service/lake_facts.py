@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -63,30 +62,24 @@ class _Known(NamedTuple):
 
 
 class LakeFacts:
-    """Use it from any thread. One of them looks whether the lake has a new version."""
+    """Use it from one thread."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
-        self._looking = threading.Lock()
         self._seen: _Known | StoreError | PermanentError | None = None
         self._look_at = clock()
 
     def of(self, ids: Sequence[str]) -> Found:
-        # While one thread looks again, the others use what was there.
-        if self._clock() >= self._look_at and self._looking.acquire(blocking=self._seen is None):
-            try:
-                if self._clock() >= self._look_at:
-                    self._seen = self._look(self._seen)
-                    self._look_at = self._clock() + REFRESH_S
-            finally:
-                self._looking.release()
+        if self._seen is None or self._clock() >= self._look_at:
+            self._seen = self._look(self._seen)
+            self._look_at = self._clock() + REFRESH_S
         if isinstance(self._seen, _Known):
             return _found(self._seen, ids)
-        raise self._seen or StoreError("the lake was not read yet")
+        raise self._seen
 
     def _look(self, before: object) -> _Known | StoreError | PermanentError:
-        """The lake now; its failure, too, so that a lake that is down is left alone for a while."""
+        """The lake now, or its failure: a lake that is down is left alone for a while."""
         try:
             table = load_version(self._store, KEYS.table)
             ledger = load_version(self._store, KEYS.ledger)

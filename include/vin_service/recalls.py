@@ -20,8 +20,7 @@ from include.vin_service.vpic import Vehicle
 
 log = logging.getLogger("headwaters.vin")
 PATIENCE_S = 12.0
-LAKE_PATIENCE_S = 10.0
-LAKE_READS_AT_ONCE = 4
+LAKE_PATIENCE_S = 5.0
 NOTE = (
     "These are recalls of this make, model and year; whether this very car is affected or was "
     "repaired is not known here: ask a dealer, or www.nhtsa.gov/recalls."
@@ -113,8 +112,8 @@ class Recalls:
         self._nhtsa = nhtsa
         self._lake = lake
         self._calls: dict[tuple[str, ...], asyncio.Task[ModelRecalls]] = {}
-        # Their own threads: a lake that hangs holds up nothing else.
-        self._threads = ThreadPoolExecutor(LAKE_READS_AT_ONCE, thread_name_prefix="lake")
+        # Its own thread: a lake that hangs holds up nothing else.
+        self._lake_thread = ThreadPoolExecutor(1, thread_name_prefix="lake")
 
     async def of(self, vehicle: Vehicle, source: str | None) -> dict[str, Any]:
         """As `RecallsAnswer`; no recalls is an answer, UpstreamUnavailable is not."""
@@ -143,7 +142,7 @@ class Recalls:
         if self._lake is None or not found.recalls:
             return None, {}
         ids = [recall["nhtsa_id"] for recall in found.recalls]
-        reading = asyncio.get_running_loop().run_in_executor(self._threads, self._lake.of, ids)
+        reading = asyncio.get_running_loop().run_in_executor(self._lake_thread, self._lake.of, ids)
         try:
             known = await asyncio.wait_for(reading, LAKE_PATIENCE_S)
         except (StoreError, PermanentError, TimeoutError) as error:
@@ -157,4 +156,4 @@ class Recalls:
         return f"version {known.version}", known.facts
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._lake_thread.shutdown(wait=False, cancel_futures=True)

@@ -43,12 +43,6 @@ VinInPath = Annotated[
 ]
 
 
-class Detail(BaseModel):
-    """One sentence on why there is no answer."""
-
-    detail: str
-
-
 class VehicleAnswer(BaseModel):
     vin: str = Field(description="In upper case.", examples=[EXAMPLE])
     make: str = Field(examples=["HONDA"])
@@ -83,32 +77,27 @@ class ManyAnswers(BaseModel):
     results: list[OneOfMany] = Field(description="One for each text, in the order asked.")
 
 
-class Health(BaseModel):
-    status: Literal["ok", "degraded"]
-    detail: str | None = None
+class Detail(BaseModel):
+    """One sentence on why there is no answer."""
+
+    detail: str
 
 
-def refusals(**sentences: str) -> dict[int | str, dict[str, Any]]:
-    return {
-        int(status[1:]): {"model": Detail, "description": sentence}
-        for status, sentence in sentences.items()
-    }
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Detail} for status in statuses}
 
 
-NO_VIN = refusals(_404="The VIN is malformed, or vPIC does not know it.")
-NO_ANSWER = refusals(_503="Nobody could be asked; nothing is known. See `Retry-After`.")
-NO_BODY = refusals(_400="The body is not text, or too deeply nested.", _413="It is over 1 MB.")
-router = APIRouter(responses=refusals(_401="The key in `X-API-Key` is missing or wrong."))
+router = APIRouter(responses=refusals(401))
 
 
-@router.get("/lookup/{vin:any}", response_model=VehicleAnswer, responses=NO_VIN | NO_ANSWER)
+@router.get("/lookup/{vin:any}", response_model=VehicleAnswer, responses=refusals(404, 503))
 async def lookup(request: Request, vin: VinInPath) -> Response:
     """Look up a VIN."""
     answer, headers = await _look_up(request, vin)
     return JSONResponse(vehicle_of(answer), headers=headers)
 
 
-@router.post("/lookup", response_model=ManyAnswers, responses=NO_BODY)
+@router.post("/lookup", response_model=ManyAnswers, responses=refusals(400, 413))
 async def lookup_many(request: Request, asked: Vins) -> Response:
     """Look up to 1,000 VINs up."""
     lookups: Lookups = request.app.state.lookups
@@ -119,14 +108,14 @@ async def lookup_many(request: Request, asked: Vins) -> Response:
     return JSONResponse({"results": results}, headers=headers)
 
 
-@router.delete("/remove/{vin:any}", response_model=bool, responses=NO_VIN | NO_ANSWER)
+@router.delete("/remove/{vin:any}", response_model=bool, responses=refusals(404, 503))
 async def remove(request: Request, vin: VinInPath) -> bool:
     """Forget a VIN; true if a vehicle was cached."""
     lookups: Lookups = request.app.state.lookups
     return await lookups.remove(normalize_vin(vin))
 
 
-@router.get("/recalls/{vin:any}", response_model=RecallsAnswer, responses=NO_VIN | NO_ANSWER)
+@router.get("/recalls/{vin:any}", response_model=RecallsAnswer, responses=refusals(404, 503))
 async def recalls(request: Request, vin: VinInPath) -> Response:
     """List the recalls of a VIN's make, model and year."""
     answer, headers = await _look_up(request, vin)
@@ -145,7 +134,7 @@ class Download(StreamingResponse):
 @router.get(
     "/export",
     response_class=Response,
-    responses=NO_ANSWER | {200: {"content": {PARQUET: {}}, "description": "Parquet"}},
+    responses=refusals(503) | {200: {"content": {PARQUET: {}}, "description": "Parquet"}},
 )
 async def export_all(request: Request) -> Response:
     """Download all cached vehicles as one Parquet file."""
@@ -161,7 +150,7 @@ async def export_all(request: Request) -> Response:
     return Download(chain([first], pieces), headers=headers)
 
 
-@router.get("/healthz", response_model=Health, response_model_exclude_none=True)
+@router.get("/healthz")
 async def healthz(request: Request) -> dict[str, str]:
     """Tell whether the service works; needs no key."""
     try:

@@ -88,7 +88,7 @@ class Upstream:
         except HttpError as error:
             log.warning("%s could not be asked: %s", self.name, error)
             if isinstance(error, PermanentError | UnreadableAnswer):
-                self._failure = None
+                self._note_that_it_works(failures)
             else:
                 self._failures += 1
                 self._failure = error
@@ -97,13 +97,16 @@ class Upstream:
             raise self._unavailable(error, error.retry_after_s) from None
         except Exception:
             log.exception("the answer of %s could not be used", self.name)
-            self._failure = None
+            self._note_that_it_works(failures)
             raise UpstreamUnavailable(
                 f"the answer of {self.name} could not be used; the log says why"
             ) from None
-        if failures == self._failures:  # an older call says nothing about now
-            self._failure = None
+        self._note_that_it_works(failures)
         return answer
+
+    def _note_that_it_works(self, failures: int) -> None:
+        if failures == self._failures:  # a call from before the failure says nothing about now
+            self._failure = None
 
     def _refuse_while_down(self) -> None:
         rest_s = self._rests_until - self._clock()

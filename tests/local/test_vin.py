@@ -10,11 +10,20 @@ from pathlib import Path
 import pytest
 import requests
 
+from fakes.model_recalls import sample_vins
 from local.localstack import ROOT
 from local.processes import LocalError
 from local.stack import FAKES, LOCALSTACK, Stack
 from local.state import State, state_file
-from local.vin import REAL_VIN, VIN_SERVICE, calls_to_try, run_vin, vin_service
+from local.vin import (
+    REAL_VIN,
+    SAMPLE_VINS,
+    SEED,
+    VIN_SERVICE,
+    calls_to_try,
+    run_vin,
+    vin_service,
+)
 from tests.local.checkout import start
 
 
@@ -60,6 +69,11 @@ def test_calls_to_try_show_no_key_and_a_real_vin_for_the_real_api():
     assert not any("X-API-Key" in line for line in calls_to_try("u", made_up=True, key=False))
     real = calls_to_try("u", made_up=False, key=False)
     assert [REAL_VIN in line for line in real] == [True, True, False, True]
+
+
+def test_sample_vins_are_those_of_the_fakes_and_containers_offer_the_same():
+    assert set(SAMPLE_VINS.split()) <= set(sample_vins(30_000, SEED))
+    assert f"VIN_SAMPLES: {SAMPLE_VINS}\n" in (ROOT / "docker-compose.yaml").read_text()
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
-from include.data.contract import Column, Dataset
+from include.data.contract import Limits
 from include.data.validate import QUARANTINE
 from include.lake.landing import finish_landing, land_page
 from include.lake.ledger import record
@@ -16,21 +18,10 @@ from include.lake.publish import publish
 from include.lake.reads import Moment, Source, start_read
 from include.lake.staging import stage, write_candidates
 from include.lake.store import Store
+from include.vehicle_recalls.contract import RECALLS
 
-RECALLS = Dataset(
-    name="vehicle_recalls",
-    version="1",
-    grain="One row is one recall campaign.",
-    key="nhtsa_id",
-    columns=(
-        Column("nhtsa_id", pa.string(), "The campaign.", required=True),
-        Column("completion_rate", pa.float64(), "Percent of the vehicles repaired."),
-        Column("do_not_drive", pa.bool_(), "Whether owners are told not to drive."),
-        Column("subject", pa.string(), "What it is about."),
-    ),
-    partition_by="year",
-    partition_of=lambda rows: pa.chunked_array([["2019"] * rows.num_rows]),
-)
+WITHOUT_LIMITS = replace(RECALLS, limits=Limits())  # these lakes are tiny
+REPORTED = date(2019, 3, 4)
 Rows = Mapping[str, Mapping[str, Any]]
 
 
@@ -39,17 +30,20 @@ def publish_day(
 ) -> int | None:
     """Publish all recalls as of a moment; the version, or None if nothing changed."""
     source = Source(dataset="recalls", publisher=publisher)
-    read, _ = start_read(store, RECALLS, source, "test", covers={})
-    page = land_page(store, RECALLS, read, "all", 0, gzip.compress(b"[]"), rows=len(rows))
+    read, _ = start_read(store, WITHOUT_LIMITS, source, "test", covers={})
+    page = land_page(store, WITHOUT_LIMITS, read, "all", 0, gzip.compress(b"[]"), rows=len(rows))
     moment = Moment(began_at=at, answered_at=at, modified_at=at)
-    raw = finish_landing(store, RECALLS, read, [page], moment, label="all", partitions=["2019"])
-    table = pa.Table.from_pylist(
-        [{"nhtsa_id": key, **row} for key, row in rows.items()], schema=RECALLS.schema
+    raw = finish_landing(
+        store, WITHOUT_LIMITS, read, [page], moment, label="all", partitions=["2019"]
     )
-    batch = stage(store, RECALLS, raw, table, QUARANTINE.empty_table())
-    batch = write_candidates(store, RECALLS, read["read_id"], batch)
-    receipt = publish(store, RECALLS, read, [batch])
+    table = pa.Table.from_pylist(
+        [{"nhtsa_id": key, "report_received_date": REPORTED, **row} for key, row in rows.items()],
+        schema=RECALLS.schema,
+    )
+    batch = stage(store, WITHOUT_LIMITS, raw, table, QUARANTINE.empty_table())
+    batch = write_candidates(store, WITHOUT_LIMITS, read["read_id"], batch)
+    receipt = publish(store, WITHOUT_LIMITS, read, [batch])
     if with_ledger:
-        record(store, RECALLS)
+        record(store, WITHOUT_LIMITS)
     version: int | None = receipt["version"]
     return version

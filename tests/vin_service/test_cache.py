@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -133,17 +132,6 @@ def test_reads_go_on_while_another_process_writes(
                 write()
         other.execute("ROLLBACK")
         assert cache.remove(CAR.vin)
-
-
-def test_threads_share_it(cache: Cache) -> None:
-    def work(worker: int) -> None:
-        mine = [car(worker * 100 + number) for number in range(50)]
-        put(cache, *mine, at=worker)
-        assert cache.remove(mine[0].vin)
-        assert len(cache.get([one.vin for one in mine])) == 49
-
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(work, range(8)))
 
 
 def test_a_closed_cache_says_so(cache: Cache) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from include.lake.store import Store, StoreError
 from include.vin_service import lake_facts
 from include.vin_service.lake_facts import REFRESH_S, Change, LakeFacts, RecallInLake
+from tests.conftest import open_store
 from tests.vin_service.recalls_lake import publish_day
 
 BASELINE, FIRST, SECOND = (f"2026-0{month}-01T09:00:00Z" for month in (1, 2, 3))
@@ -162,31 +161,7 @@ def test_lake_that_fails_is_left_alone_for_a_while(
     assert RISING in facts.of([RISING]).facts
 
 
-def test_bucket_that_does_not_exist_is_a_store_error(store: Store) -> None:
-    gone = Store(f"{store.bucket}-gone", **store.options)
+def test_bucket_that_does_not_exist_is_a_store_error(store: Store, s3_url: str) -> None:
+    gone = open_store(s3_url, f"{store.bucket}-gone")
     with pytest.raises(StoreError):
         LakeFacts(gone).of([RISING])
-
-
-def test_only_the_looking_thread_waits(told: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one thread looks again, the others answer from what was there."""
-    clock = Clock()
-    facts = LakeFacts(told, clock)
-    first = facts.of([RISING])
-    clock.now += REFRESH_S
-    looking, go_on = threading.Event(), threading.Event()
-    real = lake_facts.load_version
-
-    def slow(*arguments: Any) -> Any:
-        looking.set()
-        go_on.wait(60)
-        return real(*arguments)
-
-    monkeypatch.setattr(lake_facts, "load_version", slow)
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(facts.of, [RISING])
-        assert looking.wait(60)
-        assert facts.of([RISING]) == first
-        assert not other.done()
-        go_on.set()
-        assert other.result(60) == first

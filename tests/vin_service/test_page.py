@@ -62,7 +62,7 @@ def test_page_has_a_vehicle_and_its_recalls(service: Service, examples: dict[str
         ),
         reverse=True,
     )
-    campaigns = re.findall(r"campaign (\w+)", text_of(answer.text))
+    campaigns = re.findall(r"· campaign (\w+)", text_of(answer.text))
     assert campaigns == [row["nhtsa_id"] for row in wanted]
 
 

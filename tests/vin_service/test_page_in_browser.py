@@ -101,16 +101,6 @@ def test_every_control_is_reached_by_tab_and_seen(browser: Browser, every_kind: 
         assert visited == [[index, "solid"] for index in range(count)]
 
 
-def test_the_field_has_its_label(browser: Browser, every_kind: str) -> None:
-    """Who cannot see the page hears what the field is for, and how to fill it."""
-    with opened(browser, PHONE) as watched:
-        watched.page.goto(every_kind)
-        field = watched.page.get_by_label("Vehicle identification numbers")
-        assert field.get_attribute("name") == "vins"
-        hint = watched.page.locator(f"#{field.get_attribute('aria-describedby')}")
-        assert "17 characters" in hint.inner_text()
-
-
 def test_markup_that_is_asked_for_is_shown_as_text(browser: Browser, service: Service) -> None:
     """A script in the question is read by the person and run by nobody."""
     with opened(browser, WIDE) as watched:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +17,9 @@ from include.vin_service.upstream import (
     Upstream,
     UpstreamUnavailable,
 )
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., Upstream]
 
 
 class Clock:
@@ -38,31 +40,34 @@ def gate() -> Iterator[threading.Event]:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long calls would have waited for their turn."""
     waits: list[float] = []
-    real = asyncio.sleep
+    real, mine = asyncio.sleep, threading.get_ident()
 
     async def sleep(wait_s: float) -> None:
-        waits.append(wait_s)
-        await real(0)
+        is_mine = threading.get_ident() == mine
+        if is_mine:
+            waits.append(wait_s)
+        await real(0 if is_mine else wait_s)
 
     monkeypatch.setattr("include.vin_service.upstream.asyncio.sleep", sleep)
     return waits
 
 
-def run(
-    check: Callable[[Upstream], Awaitable[None]],
-    *,
-    at_once: int = 4,
-    per_minute: int = 60_000,
-    **more: Any,
-) -> None:
-    async def with_upstream() -> None:
-        upstream = Upstream("vPIC", None, at_once, per_minute, **more)
-        try:
-            await check(upstream)
-        finally:
-            upstream.close()
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
-    asyncio.run(with_upstream())
+
+@pytest.fixture
+async def make() -> AsyncIterator[Callable[..., Upstream]]:
+    made: list[Upstream] = []
+
+    def make(at_once: int = 4, per_minute: int = 60_000, **more: Any) -> Upstream:
+        made.append(Upstream("vPIC", None, at_once, per_minute, **more))
+        return made[-1]
+
+    yield make
+    for upstream in made:
+        upstream.close()
 
 
 def failing(error: Exception, retry_after_s: float | None = None) -> Callable[..., None]:
@@ -88,26 +93,23 @@ def never(_: object) -> None:
     raise AssertionError("it was asked")
 
 
-def test_calls_beyond_the_rate_wait_in_line(slept: list[float]) -> None:
+async def test_calls_beyond_the_rate_wait_in_line(make: Make, slept: list[float]) -> None:
     """After what was saved up each call waits one interval more; a pause saves up no more."""
     clock = Clock()
-
-    async def check(upstream: Upstream) -> None:
-        for _ in range(63):
-            await upstream.call(answer)
-        assert slept[:60] == [0] * 60
-        assert slept[60:] == pytest.approx([0.1, 0.2, 0.3])
-        slept.clear()
-        clock.now = 3600
-        for _ in range(62):
-            await upstream.call(answer)
-        assert slept[:61] == [0] * 61
-        assert slept[61:] == pytest.approx([0.1])
-
-    run(check, per_minute=600, clock=clock)
+    upstream = make(per_minute=600, clock=clock)
+    for _ in range(63):
+        await upstream.call(answer)
+    assert slept[:60] == [0] * 60
+    assert slept[60:] == pytest.approx([0.1, 0.2, 0.3])
+    slept.clear()
+    clock.now = 3600
+    for _ in range(62):
+        await upstream.call(answer)
+    assert slept[:61] == [0] * 61
+    assert slept[61:] == pytest.approx([0.1])
 
 
-def test_calls_at_once_are_limited() -> None:
+async def test_calls_at_once_are_limited(make: Make) -> None:
     """Twelve calls go through in threes: three must meet inside, and never a fourth."""
     meeting = threading.Barrier(3, timeout=30)
     inside, most, lock = 0, 0, threading.Lock()
@@ -121,29 +123,25 @@ def test_calls_at_once_are_limited() -> None:
         with lock:
             inside -= 1
 
-    async def check(upstream: Upstream) -> None:
-        await asyncio.gather(*(upstream.call(question) for _ in range(12)))
+    upstream = make(at_once=3)
+    await asyncio.gather(*(upstream.call(question) for _ in range(12)))
 
-    run(check, at_once=3)
     assert most == 3
 
 
 @pytest.mark.usefixtures("slept")
-def test_a_long_queue_is_refused_at_once(gate: threading.Event) -> None:
+async def test_a_long_queue_is_refused_at_once(make: Make, gate: threading.Event) -> None:
     """Nobody waits longer than its patience: a slower rate has a shorter queue."""
-
-    async def check(upstream: Upstream) -> None:
-        waits = lambda _: gate.wait(30)  # noqa: E731
-        asked = [asyncio.create_task(upstream.call(waits)) for _ in range(20)]
-        await asyncio.sleep(0)
-        full = await refused(upstream, waits)
-        assert "20 questions wait for vPIC already" in full.detail
-        assert full.retry_after_s == 5
-        gate.set()
-        await asyncio.gather(*asked)
-        assert await upstream.call(answer) == "answer"
-
-    run(check, at_once=1, per_minute=80)
+    upstream = make(at_once=1, per_minute=80)
+    waits = lambda _: gate.wait(30)  # noqa: E731
+    asked = [asyncio.create_task(upstream.call(waits)) for _ in range(20)]
+    await asyncio.sleep(0)
+    full = await refused(upstream, waits)
+    assert "20 questions wait for vPIC already" in full.detail
+    assert full.retry_after_s == 5
+    gate.set()
+    await asyncio.gather(*asked)
+    assert await upstream.call(answer) == "answer"
 
 
 @pytest.mark.parametrize(
@@ -164,26 +162,23 @@ def test_retry_after_is_a_second_to_an_hour(said: float | None, told: int) -> No
     ],
     ids=["down", "limited", "limited for long"],
 )
-def test_an_outage_is_remembered_for_all_calls(
-    error: HttpError, retry_after_s: float | None, rest_s: float
+async def test_an_outage_is_remembered_for_all_calls(
+    make: Make, error: HttpError, retry_after_s: float | None, rest_s: float
 ) -> None:
     """Until its time is over nobody asks, and each caller hears why, and how long it lasts."""
     clock = Clock()
-
-    async def check(upstream: Upstream) -> None:
-        await refused(upstream, failing(error, retry_after_s))
-        clock.now += 10
-        again = await refused(upstream, never)
-        assert again.detail == f"vPIC could not be asked: {error}"
-        assert again.retry_after_s == rest_s - 10
-        clock.now = rest_s
-        assert await upstream.call(answer) == "answer"
-        assert await upstream.call(answer) == "answer"
-
-    run(check, clock=clock)
+    upstream = make(clock=clock)
+    await refused(upstream, failing(error, retry_after_s))
+    clock.now += 10
+    again = await refused(upstream, never)
+    assert again.detail == f"vPIC could not be asked: {error}"
+    assert again.retry_after_s == rest_s - 10
+    clock.now = rest_s
+    assert await upstream.call(answer) == "answer"
+    assert await upstream.call(answer) == "answer"
 
 
-def test_one_call_finds_out_whether_it_is_back(gate: threading.Event) -> None:
+async def test_one_call_finds_out_whether_it_is_back(make: Make, gate: threading.Event) -> None:
     """The others are refused meanwhile; when it fails, the rest starts again."""
     clock = Clock()
 
@@ -191,48 +186,46 @@ def test_one_call_finds_out_whether_it_is_back(gate: threading.Event) -> None:
         gate.wait(30)
         raise SourceUnavailable("still down")
 
-    async def check(upstream: Upstream) -> None:
-        await refused(upstream, failing(SourceUnavailable("down")))
-        clock.now = REST_S
-        probe = asyncio.create_task(upstream.call(slow_failure))
-        await asyncio.sleep(0.01)
-        assert (await refused(upstream, never)).retry_after_s == PROBE_S
-        gate.set()
-        with pytest.raises(UpstreamUnavailable, match="still down"):
-            await probe
-        assert (await refused(upstream, never)).retry_after_s == REST_S
-
-    run(check, clock=clock)
+    upstream = make(clock=clock)
+    await refused(upstream, failing(SourceUnavailable("down")))
+    clock.now = REST_S
+    probe = asyncio.create_task(upstream.call(slow_failure))
+    await asyncio.sleep(0.01)
+    assert (await refused(upstream, never)).retry_after_s == PROBE_S
+    gate.set()
+    with pytest.raises(UpstreamUnavailable, match="still down"):
+        await probe
+    assert (await refused(upstream, never)).retry_after_s == REST_S
 
 
-def test_calls_in_line_are_refused_when_it_goes_down(gate: threading.Event) -> None:
+async def test_calls_in_line_are_refused_when_it_goes_down(
+    make: Make, gate: threading.Event
+) -> None:
     """They do not fail one after the other, each after its own time."""
 
     def fails_late(_: object) -> None:
         gate.wait(30)
         raise SourceUnavailable("down")
 
-    async def check(upstream: Upstream) -> None:
-        first = asyncio.create_task(upstream.call(fails_late))
-        in_line = [asyncio.create_task(upstream.call(never)) for _ in range(10)]
-        await asyncio.sleep(0)
-        gate.set()
-        ended = await asyncio.gather(first, *in_line, return_exceptions=True)
-        assert {type(error) for error in ended} == {UpstreamUnavailable}
-
-    run(check, at_once=1)
+    upstream = make(at_once=1)
+    first = asyncio.create_task(upstream.call(fails_late))
+    in_line = [asyncio.create_task(upstream.call(never)) for _ in range(10)]
+    await asyncio.sleep(0)
+    gate.set()
+    ended = await asyncio.gather(first, *in_line, return_exceptions=True)
+    assert {type(error) for error in ended} == {UpstreamUnavailable}
 
 
-def test_a_success_that_began_before_the_failure_ends_no_rest(gate: threading.Event) -> None:
-    async def check(upstream: Upstream) -> None:
-        early = asyncio.create_task(upstream.call(lambda _: gate.wait(30)))
-        await asyncio.sleep(0.01)
-        await refused(upstream, failing(RateLimited("too many"), 60))
-        gate.set()
-        await early
-        await refused(upstream, never)
-
-    run(check)
+async def test_a_success_that_began_before_the_failure_ends_no_rest(
+    make: Make, gate: threading.Event
+) -> None:
+    upstream = make()
+    early = asyncio.create_task(upstream.call(lambda _: gate.wait(30)))
+    await asyncio.sleep(0.01)
+    await refused(upstream, failing(RateLimited("too many"), 60))
+    gate.set()
+    await early
+    await refused(upstream, never)
 
 
 @pytest.mark.parametrize(
@@ -244,20 +237,11 @@ def test_a_success_that_began_before_the_failure_ends_no_rest(gate: threading.Ev
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_failure_of_one_question_is_no_outage(
-    error: Exception, caplog: pytest.LogCaptureFixture
+async def test_a_failure_of_one_question_is_no_outage(
+    make: Make, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def check(upstream: Upstream) -> None:
-        unavailable = await refused(upstream, failing(error))
-        assert "vPIC" in unavailable.detail
-        assert str(error) in caplog.text
-        assert await upstream.call(answer) == "answer"
-
-    run(check)
-
-
-def test_arguments_reach_the_question() -> None:
-    async def check(upstream: Upstream) -> None:
-        assert await upstream.call(lambda client, *more: (client, *more), 1, 2) == (None, 1, 2)
-
-    run(partial(check))
+    upstream = make()
+    unavailable = await refused(upstream, failing(error))
+    assert "vPIC" in unavailable.detail
+    assert str(error) in caplog.text
+    assert await upstream.call(answer) == "answer"
