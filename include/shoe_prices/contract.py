@@ -10,7 +10,6 @@ from include.data.contract import MONEY, TEXT, TIMESTAMP, Column, Dataset, Limit
 
 # The ECB gives four or five digits after the point; a rate with more than six is refused.
 RATE = pa.decimal128(18, 6)
-MIN_PRICE_USD = 1
 # Anybody may write to the shop, and its operator resets it now and then.
 PRODUCTS_GONE = Limit(Fraction(1, 2), "Products that are gone from the category.")
 MAX_RATE_AGE_DAYS = 7  # the longest gap of the calendar is five days
@@ -19,44 +18,15 @@ PRODUCT_COLUMNS = (
     Column("id", pa.int64(), "The shop's number of the product.", required=True),
     Column("title", TEXT, "The name of the product, verbatim.", required=True),
     Column("slug", TEXT, "The name in addresses; some products have none."),
-    Column(
-        "price_usd",
-        MONEY,
-        "The shop's price in US dollars; the shop has no cents.",
-        "price",
-        required=True,
-        minimum=MIN_PRICE_USD,
-    ),
+    Column("price_usd", MONEY, "In whole US dollars.", "price", required=True, minimum=1),
     Column("description", TEXT, "The shop's description."),
-    Column(
-        "category_id",
-        pa.int64(),
-        "The shop's number of the category.",
-        "category.id",
-        required=True,
-    ),
+    Column("category_id", pa.int64(), "The category's number.", "category.id", required=True),
     Column("category_name", TEXT, "The name of the category.", "category.name"),
     Column("category_slug", TEXT, "The name of the category in addresses.", "category.slug"),
     Column("category_image", TEXT, "The address of a picture of the category.", "category.image"),
-    Column(
-        "images",
-        TEXT,
-        "The addresses of the pictures, a JSON list; a list that the shop broke up is repaired.",
-    ),
-    Column(
-        "created_at",
-        TIMESTAMP,
-        "When the shop added the product; every reset of the shop renews it.",
-        "creationAt",
-        business=False,
-    ),
-    Column(
-        "updated_at",
-        TIMESTAMP,
-        "When someone last wrote to the product, even without a change.",
-        "updatedAt",
-        business=False,
-    ),
+    Column("images", TEXT, "The addresses of pictures, a JSON list; a broken one is repaired."),
+    Column("created_at", TIMESTAMP, "A reset of the shop renews it.", "creationAt", business=False),
+    Column("updated_at", TIMESTAMP, "Renewed by every write.", "updatedAt", business=False),
 )
 
 SHOE_PRODUCTS = Dataset(
@@ -78,34 +48,10 @@ SHOE_PRICES = Dataset(
     key="price_id",
     columns=(
         *PRODUCT_COLUMNS,
-        Column(
-            "price_eur",
-            MONEY,
-            "`price_usd` / `rate` in euros, rounded half to even to cents.",
-            "price / OBS_VALUE",
-            required=True,
-        ),
-        Column(
-            "rate",
-            RATE,
-            "US dollars for one euro, as the ECB published.",
-            "OBS_VALUE",
-            required=True,
-        ),
-        Column(
-            "rate_date",
-            pa.date32(),
-            "The day of the rate; the file is named after it.",
-            "TIME_PERIOD",
-            required=True,
-        ),
-        Column(
-            "price_id",
-            TEXT,
-            "The day of the rate and the product, such as 2026-11-20/17.",
-            "TIME_PERIOD/id",
-            required=True,
-        ),
+        Column("price_eur", MONEY, "`price_usd` / `rate`, rounded half to even.", required=True),
+        Column("rate", RATE, "US dollars for one euro, as published.", "OBS_VALUE", required=True),
+        Column("rate_date", pa.date32(), "The day of the rate.", "TIME_PERIOD", required=True),
+        Column("price_id", TEXT, "Rate day and product, such as 2026-11-20/17.", required=True),
     ),
     sort_by=("rate_date", "id"),
     partition_by="rate_date",

@@ -114,20 +114,20 @@ def rates_in(answer: bytes) -> dict[date, Decimal]:
     for row in rows:
         if row["CURRENCY"] != CURRENCY or row["OBS_VALUE"] in BLANK:
             continue
-        day, rate = _observation(row["TIME_PERIOD"], row["OBS_VALUE"])
+        day, rate = _observation(row["TIME_PERIOD"] or "", row["OBS_VALUE"] or "")
         if rates.setdefault(day, rate) != rate:
             raise UnexpectedBody(f"the ECB gave two rates for {day}, {rates[day]} and {rate}")
     return dict(sorted(rates.items()))
 
 
-def _observation(period: str | None, value: str | None) -> tuple[date, Decimal]:
+def _observation(period: str, value: str) -> tuple[date, Decimal]:
     try:
-        day = date.fromisoformat(period or "")
+        day = date.fromisoformat(period)
     except ValueError:
         raise UnexpectedBody(f"the ECB gave {period!r:.60} instead of a day") from None
-    if not VALUE.fullmatch(value or "") or not Decimal(value or "0"):
+    if not VALUE.fullmatch(value) or not Decimal(value):
         raise UnexpectedBody(f"the ECB gave {value!r:.60} for {day}, which is not a rate")
-    return day, Decimal(value or "0")
+    return day, Decimal(value)
 
 
 def _check_rates(response: Response) -> None:

@@ -168,10 +168,15 @@ def publish(
     if is_outdated:
         prices |= {"outcome": OUTDATED}
     if not dry_run:
-        refresh_copies(store, SHOE_PRICES, lambda version: plain_files(store, version))
-        record(store, SHOE_PRODUCTS)
-        record(store, SHOE_PRICES)
+        refresh(store)
     return Two(products=products, prices=_for_report(prices, raw["prices"]["partitions"]))
+
+
+def refresh(store: Store) -> list[str]:
+    """Bring ledgers and plain files up to the tables; returns the files it wrote."""
+    record(store, SHOE_PRODUCTS)
+    record(store, SHOE_PRICES)
+    return refresh_copies(store, SHOE_PRICES, lambda version: plain_files(store, version))
 
 
 def run(
