@@ -13,7 +13,6 @@ from fakes.made_up_curiosities import Record
 from fakes.made_up_words import words_of
 
 BIG, SMALL = "data_mining", "love"
-ODD_NAMES = ("children's_fiction", "person:harry_potter", "place:london", "français")
 BOOKS, PERSONS, SHARED = 620, 900, 2
 FIRST_CHANGE = 2  # the day on which it happens
 MOMENT = {"type": "/type/datetime", "value": "2018-04-11T04:00:00.000000"}
@@ -61,7 +60,6 @@ def _first_day(seed: int) -> Library:
         BIG: big,
         SMALL: [*(work["key"] for work in few), *big[:SHARED]],
         curiosities.SUBJECT: [work["key"] for work in curiosities.WORKS.values()],
-        **{name: [work["key"] for work in few] for name in ODD_NAMES},
     }
     return Library(subjects, works, authors | curiosities.AUTHORS)
 

@@ -44,11 +44,27 @@ def _section(dataset: Dataset) -> Iterator[str]:
     yield ""
     columns = ", ".join(f"`{field.name}` ({field.type})" for field in ledger_schema(dataset))
     yield f"Ledger: {columns}."
+    for table in dataset.derived:
+        yield ""
+        yield f"### {table.name}"
+        yield ""
+        names = ", ".join(f"`{name}`" for name in table.key)
+        yield f"{table.grain} Computed from the rows of `{dataset.name}`. Key: {names}."
+        yield ""
+        yield "| Column | Type | Values | Meaning |"
+        yield "| --- | --- | --- | --- |"
+        for column in table.columns:
+            values = ", ".join(_ranges(column))
+            yield f"| `{column.name}` | {column.type} | {values} | {column.sentence} |"
 
 
 def _values(dataset: Dataset, column: Column) -> Iterator[str]:
     if column.name == dataset.key:
         yield "unique"
+    yield from _ranges(column)
+
+
+def _ranges(column: Column) -> Iterator[str]:
     if column.required:
         yield "never null"
     if column.minimum is not None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import URL, create_engine, inspect, text
 
+from include.data.dictionary import dictionary
+from include.subject_books.contract import SUBJECT_BOOKS
 from include.subject_books.model import MODEL, ddl
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,3 +33,13 @@ def test_the_ddl_makes_the_tables(postgres_url: URL) -> None:
             assert comments == {column.name: column.comment for column in table.columns}
             assert all(comments.values())
     engine.dispose()
+
+
+def test_dictionary_describes_every_column_of_the_derived_tables() -> None:
+    text = dictionary()
+    for table in SUBJECT_BOOKS.derived:
+        section = text.partition(f"### {table.name}\n")[2].partition("\n#")[0]
+        assert table.grain in section
+        for column in table.columns:
+            assert f"| `{column.name}` |" in section
+            assert column.sentence in section

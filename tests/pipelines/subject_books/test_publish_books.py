@@ -242,7 +242,7 @@ def test_publish_twice_is_one_version(api: OpenLibrary, store: Store) -> None:
     assert current(store).number == 1
 
 
-@pytest.mark.parametrize("writes", range(7))
+@pytest.mark.parametrize("writes", [0, 3, 6])
 def test_crash_between_plain_files_is_mended_by_an_unchanged_run(
     run_once: Run, store: Store, replica: Control, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:

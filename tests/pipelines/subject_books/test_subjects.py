@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakes.control import Control
-from fakes.made_up_books import ODD_NAMES
+from fakes.open_library import MORE_SUBJECTS
 from include.errors import PermanentError
 from include.lake.keys import RESERVED_FOLDERS
 from include.lake.store import Store
@@ -17,7 +17,7 @@ from tests.pipelines.subject_books.conftest import KEYS, plain_tables
 Run = Callable[..., Any]
 SUBJECTS = [
     *("data_mining", "19th_century", "science-fiction", "a__b", "time:1789", "любовь"),
-    *("u.s._history", "fiction_(general)", "quarantine", "raw", *ODD_NAMES),
+    *("u.s._history", "fiction_(general)", "quarantine", "raw", *MORE_SUBJECTS),
 ]
 
 
@@ -68,13 +68,13 @@ def test_check_subject_wrong_one_gets_a_sentence(subject: str, says: str) -> Non
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("subject", ODD_NAMES)
+@pytest.mark.parametrize("subject", MORE_SUBJECTS)
 def test_run_of_subject_with_odd_name_is_published(
     run_once: Run, store: Store, replica: Control, subject: str
 ) -> None:
     receipt, _ = run_once(subject)
     assert receipt["version"] == 1
-    assert plain_tables(store, subject)["books"].num_rows == 5
+    assert plain_tables(store, subject)["books"].num_rows == 7
     asked = next(r for r in replica.requests if r.path.startswith("/subjects/"))
     assert asked.path == f"/subjects/{subject}.json"
 
