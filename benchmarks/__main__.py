@@ -11,9 +11,7 @@ from pathlib import Path
 
 from benchmarks.by_task import Steps, by_task
 from benchmarks.compare import CONTENDERS, Result, compare
-from benchmarks.ledger_cost import Cost, ledger_cost
 from benchmarks.measure import BenchError
-from benchmarks.missed import missed
 from benchmarks.vin_service import cold_calls, export, loads, told
 from local.localstack import running_localstack
 from local.processes import LocalError
@@ -28,8 +26,6 @@ GOALS = {
     (300_000, "dlt"): 4.0,
 }
 MOST_MB = 500
-# day: the most percent of the rest of the run that the named parts may add
-LEDGER_GOALS = {"no changes": (10, "audit and ledger"), "many edits": (20, "ledger")}
 
 
 def main() -> int:
@@ -40,15 +36,9 @@ def main() -> int:
     parser.add_argument(
         "--by-task", type=int, metavar="ROWS", help="this project alone, task by task"
     )
-    parser.add_argument(
-        "--ledger", type=int, metavar="ROWS", help="what audit and ledger add to a run"
-    )
     parser.add_argument("--vin", action="store_true", help="the VIN service")
-    parser.add_argument(
-        "--missed", type=int, metavar="DAYS", help="what other ways of keeping current would miss"
-    )
     asked = parser.parse_args()
-    everything = not (asked.rows or asked.by_task or asked.ledger or asked.vin or asked.missed)
+    everything = not (asked.rows or asked.by_task or asked.vin)
     names = [name for name in CONTENDERS if name not in asked.without]
     try:
         with (
@@ -61,13 +51,6 @@ def main() -> int:
             for rows in (ROWS[-1], MANY_ROWS) if everything else [asked.by_task or 0]:
                 if rows:
                     _say(f"{rows:,} rows, a process a task", _steps(by_task(rows, s3_url), rows))
-            if rows := ROWS[0] if everything else asked.ledger:
-                runs = asked.runs or 5
-                costs = ledger_cost(rows, runs, s3_url)
-                _say(f"{rows:,} rows, audit and ledger, median of {runs}", _costs(costs))
-            if days := asked.missed:
-                found = missed(days, ROWS[0], s3_url)
-                _say(f"{ROWS[0]:,} rows, {days} days", found)
         if everything or asked.vin:
             runs = asked.runs or 5
             found = told(loads(runs), export(runs), cold_calls())
@@ -118,24 +101,6 @@ def _steps(steps: Steps, rows: int) -> list[str]:
         f"largest process: {steps.peak_mb:.0f} MB; goal under {MOST_MB}: "
         + ("met" if steps.peak_mb < MOST_MB else "missed"),
     ]
-
-
-def _costs(costs: Mapping[str, Cost]) -> list[str]:
-    lines = [f"{'':14}{'edited':>8}{'the rest s':>12}{'audit s':>9}{'ledger s':>10}"]
-    verdicts = []
-    for day, cost in costs.items():
-        lines.append(
-            f"{day:14}{cost.share_edited:8.1%}{cost.core_s:12.2f}{cost.audit_s:9.3f}"
-            f"{cost.ledger_s:10.3f}"
-        )
-        most, parts = LEDGER_GOALS[day]
-        added = cost.ledger_s + (cost.audit_s if "audit" in parts else 0)
-        share = 100 * added / cost.core_s
-        verdicts.append(
-            f"{day}: {parts} add {share:.1f} % to the rest; goal under {most}: "
-            + ("met" if share < most else "missed")
-        )
-    return lines + verdicts
 
 
 def _say(title: str, lines: list[str]) -> None:

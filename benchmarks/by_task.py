@@ -11,8 +11,6 @@ from typing import Any
 from benchmarks.measure import BenchError, Measured, measure
 from benchmarks.servers import fresh_bucket, local_api
 
-BATCH_STEPS = ("extract", "partition", "write_parquet")
-
 
 @dataclass
 class Steps:
@@ -53,17 +51,16 @@ def by_task(rows: int, s3_url: str) -> Steps:
                 steps.of.setdefault(name, []).append(found)
             return json.loads(handed_on.read_text())
 
-        parts = step("census", None)
-        steps.batches = len(parts)
-        written = []
-        for part in parts:
-            step("warm", part, counts=False)
-            handed = part
-            for name in BATCH_STEPS:
-                handed = step(name, handed)
-            written.append(handed)
-        published = step("publish", {"parts": parts, "written": written})
-        said = step("report", step("ledger", step("aggregate", published)))
+        plans = step("plan", None)
+        steps.batches = len(plans)
+        batches = []
+        for plan in plans:
+            step("warm", plan, counts=False)
+            raw = step("extract", plan)
+            staged = step("partition", raw)
+            batches.append(step("write_parquet", {"raw": raw, "staged": staged}))
+        receipt = step("publish", {"plans": plans, "batches": batches})
+        said = step("report", step("ledger", step("aggregate", receipt)))
     if said["rows"] != rows:
         raise BenchError(f"{said['rows']:,} rows were published of {rows:,}")
     return steps

@@ -1,4 +1,4 @@
-"""The whole path of this project without Airflow: extract to aggregations and report, into S3."""
+"""The whole path of this project without Airflow: plan to ledger and report, into S3."""
 
 from __future__ import annotations
 
@@ -7,38 +7,43 @@ import sys
 from typing import Any
 
 from benchmarks.outcome import AGGREGATIONS, fingerprint
-from include.first.keys import Keys
-from include.first.lake import Lake
-from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.run import run
-from include.vehicle_recalls.source import RecallsApi
+from include.data.tables import from_parquet
+from include.lake.keys import Keys
+from include.lake.store import Store
+from include.vehicle_recalls.aggregates import file_name
+from include.vehicle_recalls.client import RecallsApi
+from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.pipeline import run
+from include.vehicle_recalls.report import report, write_reports
 from local.environment import LOCAL_KEY, LOCAL_REGION
 
 
-def open_lake(s3_url: str, bucket: str) -> Lake:
-    return Lake.connect(
+def open_store(s3_url: str, bucket: str) -> Store:
+    return Store(
         bucket,
-        endpoint_url=s3_url,
-        region=LOCAL_REGION,
-        access_key=LOCAL_KEY,
-        secret_key=LOCAL_KEY,
+        AWS_ENDPOINT_URL=s3_url,
+        AWS_ALLOW_HTTP="true",
+        AWS_REGION=LOCAL_REGION,
+        AWS_ACCESS_KEY_ID=LOCAL_KEY,
+        AWS_SECRET_ACCESS_KEY=LOCAL_KEY,
     )
 
 
-def outcome(lake: Lake, rows: int) -> dict[str, Any]:
-    keys = Keys(CONTRACT.name)
+def outcome(store: Store, rows: int) -> dict[str, Any]:
     fingerprints = {}
     for name, by in AGGREGATIONS.items():
-        counts = lake.read_parquet(keys.aggregate(name))
+        counts = from_parquet(store.get(Keys(RECALLS.name).plain(file_name(name))))
         groups = zip(*(counts[column].to_pylist() for column in [*by, "recalls"]), strict=True)
         fingerprints[name] = fingerprint(groups)
     return {"rows": rows, "aggregations": fingerprints}
 
 
 def main(url: str, s3_url: str, bucket: str) -> dict[str, Any]:
-    lake = open_lake(s3_url, bucket)
-    published = run(RecallsApi(url), lake)
-    return outcome(lake, published["counts"]["rows"])
+    store = open_store(s3_url, bucket)
+    receipt = run(lambda: RecallsApi(url), store)
+    report(store, receipt)
+    write_reports(store)
+    return outcome(store, receipt["counts"]["rows"])
 
 
 if __name__ == "__main__":

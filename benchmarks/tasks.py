@@ -1,6 +1,6 @@
-"""One task of the DAG as a process of its own, without Airflow: `python -m benchmarks.tasks STEP ...`.
+"""One task of the DAG as a process of its own: `python -m benchmarks.tasks STEP ...`.
 
-What a task is given and what it hands on are files of JSON, as in Airflow.
+The input and the result of a task are files of JSON, as in Airflow.
 """
 
 from __future__ import annotations
@@ -11,64 +11,56 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.headwaters import open_lake, outcome
-from include.first.lake import Lake
-from include.vehicle_recalls.extract import land, take_census
-from include.vehicle_recalls.ledger import bring_to_head
-from include.vehicle_recalls.partition import partition
-from include.vehicle_recalls.project import project_aggregates, project_years
-from include.vehicle_recalls.publish import publish as commit
-from include.vehicle_recalls.report import project_reports, render
-from include.vehicle_recalls.source import Batch, RecallsApi
-from include.vehicle_recalls.write import write_parquet
+from benchmarks.headwaters import open_store, outcome
+from include.lake.store import Store
+from include.vehicle_recalls import pipeline
+from include.vehicle_recalls.client import RecallsApi
+from include.vehicle_recalls.report import report, write_reports
+
+Step = Callable[[str, Store, Any], Any]
 
 
-def warm(url: str, _lake: Lake, part: Any) -> Any:
-    """Not a task: lets the local API make up the pages of a batch before they are measured."""
-    return sum(len(page.ids) for page in RecallsApi(url).pages(Batch(**part["batch"])))
+def _warm(url: str, _store: Store, plan: Any) -> int:
+    """The first answers of the local API take time to make up; these do not count."""
+    return sum(len(page.row_ids) for page in RecallsApi(url).pages(plan["years"]))
 
 
-def publish(_url: str, lake: Lake, given: Any) -> Any:
-    published = commit(lake, given["parts"], given["written"], dry_run=False)
-    project_years(lake)
-    return published
+def _aggregate(_url: str, store: Store, receipt: Any) -> Any:
+    pipeline.aggregate(store)
+    return receipt
 
 
-def aggregate(_url: str, lake: Lake, published: Any) -> Any:
-    project_aggregates(lake)
-    return published
+def _ledger(_url: str, store: Store, receipt: Any) -> Any:
+    pipeline.ledger(store)
+    return receipt
 
 
-def ledger(_url: str, lake: Lake, published: Any) -> Any:
-    bring_to_head(lake)
-    return published
+def _report(_url: str, store: Store, receipt: Any) -> Any:
+    report(store, receipt)
+    write_reports(store)
+    return outcome(store, receipt["counts"]["rows"])
 
 
-def report(_url: str, lake: Lake, published: Any) -> Any:
-    render(lake, published)
-    project_reports(lake)
-    return outcome(lake, published["counts"]["rows"])
-
-
-STEPS: dict[str, Callable[[str, Lake, Any], Any]] = {
-    "census": lambda url, lake, _given: take_census(RecallsApi(url), lake, (), "bench"),
-    "warm": warm,
-    "extract": lambda url, lake, part: land(RecallsApi(url), lake, part),
-    "partition": lambda _url, lake, landed: partition(lake, landed),
-    "write_parquet": lambda _url, lake, staged: write_parquet(lake, staged),
-    "publish": publish,
-    "aggregate": aggregate,
-    "ledger": ledger,
-    "report": report,
+STEPS: dict[str, Step] = {
+    "plan": lambda url, store, _: pipeline.plan(lambda: RecallsApi(url), store),
+    "warm": _warm,
+    "extract": lambda url, store, plan: pipeline.extract(lambda: RecallsApi(url), store, plan),
+    "partition": lambda _, store, raw: pipeline.partition(store, raw),
+    "write_parquet": lambda _, store, given: pipeline.write_parquet(
+        store, given["raw"], given["staged"]
+    ),
+    "publish": lambda _, store, given: pipeline.publish(store, given["plans"], given["batches"]),
+    "aggregate": _aggregate,
+    "ledger": _ledger,
+    "report": _report,
 }
 
 
-def main(step: str, url: str, s3_url: str, bucket: str, given: Path, handed_on: Path) -> None:
-    done = STEPS[step](url, open_lake(s3_url, bucket), json.loads(given.read_text()))
-    handed_on.write_text(json.dumps(done))
-    print(json.dumps(step))
+def main(step: str, url: str, s3_url: str, bucket: str, given: str, result: str) -> None:
+    found = STEPS[step](url, open_store(s3_url, bucket), json.loads(Path(given).read_text()))
+    Path(result).write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
-    step, url, s3_url, bucket, given, handed_on = sys.argv[1:]
-    main(step, url, s3_url, bucket, Path(given), Path(handed_on))
+    main(*sys.argv[1:])
+    print("{}")

@@ -49,11 +49,11 @@ def _table(folder: str, grain: str, schema: pa.Schema) -> dict[str, Any]:
 def glue_type(of: pa.DataType) -> str:
     if pa.types.is_decimal(of):
         return f"decimal({of.precision},{of.scale})"
-    return str(GLUE[of])
+    return GLUE[of]
 
 
 def _comment(field: pa.Field) -> str:
-    comment = (field.metadata or {}).get(b"comment", b"The partition of the row.").decode()
+    comment = str((field.metadata or {}).get(b"comment", b"The partition of the row.").decode())
     if len(comment) > MAX_COMMENT:
         raise ValueError(f"{field.name}: Glue takes no comment of {len(comment)} characters")
     return comment
