@@ -14,11 +14,7 @@ resource "aws_s3_bucket_versioning" "lake" {
 
 # What S3 deletes by itself, and why nothing else: docs/decisions/0017-what-s3-deletes-by-itself.md.
 locals {
-  expires = merge(
-    { for dataset in local.datasets : "${dataset}/staging/" => var.staging_days },
-    # Nothing reads these after their run. Those of recalls prove the table, and are prune's.
-    { for dataset in setsubtract(local.datasets, ["vehicle_recalls"]) : "${dataset}/raw/" => 401 },
-  )
+  expires = { for dataset in local.datasets : "${dataset}/staging/" => var.staging_days }
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "lake" {

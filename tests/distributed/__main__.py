@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from benchmarks.headwaters import open_lake
+from benchmarks.headwaters import open_store
 from benchmarks.servers import fresh_bucket
 from local.processes import LocalError, stopwatch
 from tests.distributed.cluster import SLOTS, Cluster, running_cluster
@@ -85,7 +85,7 @@ def run(cluster: Cluster, how: str, say: Say, kill: str = "") -> Ran:
             raise LocalError(f"{how}: the run ended {found['state']}")
         wall_s = (moment(found["end_date"]) - moment(found["start_date"])).total_seconds()
         say(f"{how}: {wall_s:.0f} s")
-        outcome = prove(open_lake(cluster.s3_url, bucket), cluster.recalls_url)
+        outcome = prove(open_store(cluster.s3_url, bucket), cluster.recalls_url)
         told = ""
         if killed:
             told = after(cluster, path, killed)

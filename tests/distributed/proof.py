@@ -11,50 +11,51 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.outcome import AGGREGATIONS
-from include.first.keys import Keys
-from include.first.lake import Lake
-from include.vehicle_recalls.commands.versions import head_with_data, versions_of
-from include.vehicle_recalls.contract import CONTRACT
-from include.vehicle_recalls.source import RecallsApi
-from include.vehicle_recalls.state import year_states
+from include.cli.questions import versions_of
+from include.data.tables import from_parquet
+from include.lake.keys import Keys, sha256_of
+from include.lake.store import Store
+from include.lake.table import load_version
+from include.vehicle_recalls.aggregates import file_name
+from include.vehicle_recalls.client import RecallsApi
+from include.vehicle_recalls.contract import RECALLS
 from local.processes import LocalError, clean_environment
 from tests.distributed.cluster import ROOT
 
-KEYS = Keys(CONTRACT.name)
+KEYS = Keys(RECALLS.name)
 
 
 class Outcome(NamedTuple):
     rows: int
-    sha256: Mapping[int, str]  # of each year's file
+    sha256: Mapping[str, str]  # of each year's file
 
 
-def prove(lake: Lake, recalls_url: str) -> Outcome:
-    """The run brought every row once, in one commit, and all that is counted agrees with it."""
-    head = head_with_data(lake)
-    counts = head.receipt["counts"]
-    years = year_states(head.receipt)
-    census = RecallsApi(recalls_url).census()
+def prove(store: Store, recalls_url: str) -> Outcome:
+    """The run brought every row once, in one commit, and everything counted agrees with it."""
+    current = load_version(store, KEYS.table)
+    counts = current.receipt["counts"]
+    source = RecallsApi(recalls_url).year_counts()
     keys = pa.chunked_array(
         [
             chunk
-            for year, state in years.items()
-            if state.path
-            for chunk in lake.read_parquet(KEYS.year(year), [CONTRACT.key])[CONTRACT.key].chunks
+            for year in current.parts
+            for chunk in read(store, f"{year}.parquet")[RECALLS.key].chunks
         ],
         type=pa.string(),
     )
     found = {
-        "commits": (len(versions_of(lake, head)), 1),
+        "commits": (len(versions_of(store, current)), 1),
         "rows of the source": (
             counts["rows"] + counts["quarantined"],
-            sum(census.rows_by_year.values()) + census.undated,
+            sum(source.rows_by_year.values()) + source.undated,
         ),
         "rows in the year files": (len(keys), counts["rows"]),
         "different keys in them": (pc.count_distinct(keys).as_py(), counts["rows"]),
-        **{f"the sum of {name}": (_sum_of(lake, name), counts["rows"]) for name in AGGREGATIONS},
+        **{f"the sum of {name}": (_sum_of(store, name), counts["rows"]) for name in AGGREGATIONS},
     }
     _require(found)
-    return Outcome(counts["rows"], {year: state.sha256 for year, state in years.items()})
+    hashes = {year: sha256_of(part["path"]) for year, part in current.parts.items()}
+    return Outcome(counts["rows"], hashes)
 
 
 def prove_same(outcome: Outcome, undisturbed: Outcome) -> None:
@@ -65,7 +66,7 @@ def prove_same(outcome: Outcome, undisturbed: Outcome) -> None:
 def verify(variables: Mapping[str, str]) -> None:
     """The lake's own command finds it sound; it makes every year again from the raw pages."""
     done = subprocess.run(
-        [sys.executable, "-m", "include.vehicle_recalls", "verify"],
+        [sys.executable, "-m", "include.cli", "verify"],
         env=clean_environment() | dict(variables) | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -87,8 +88,12 @@ def name_of(task: Mapping[str, Any]) -> str:
     return f"{task['task_id']}{index}"
 
 
-def _sum_of(lake: Lake, aggregation: str) -> int:
-    total: int = pc.sum(lake.read_parquet(KEYS.aggregate(aggregation))["recalls"]).as_py()
+def read(store: Store, name: str) -> pa.Table:
+    return from_parquet(store.get(KEYS.plain(name)))
+
+
+def _sum_of(store: Store, aggregation: str) -> int:
+    total: int = pc.sum(read(store, file_name(aggregation))["recalls"]).as_py()
     return total
 
 

@@ -9,54 +9,55 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes.control import Control
-from include.first.lake import Lake
-from include.vehicle_recalls.run import run
-from include.vehicle_recalls.source import RecallsApi
+from include.lake.store import Store
+from include.vehicle_recalls.aggregates import file_name
+from include.vehicle_recalls.client import RecallsApi
+from include.vehicle_recalls.pipeline import run
 from local.processes import LocalError
-from tests.distributed.proof import KEYS, Outcome, prove, prove_same, retried
+from tests.distributed.proof import KEYS, Outcome, prove, prove_same, read, retried
 
-SUMMED = KEYS.aggregate("recalls_per_component_per_year")
+SUMMED, YEAR = file_name("recalls_per_component_per_year"), "2019.parquet"
 
 
-def put(lake: Lake, key: str, rows: pa.Table) -> None:
+def put(store: Store, name: str, rows: pa.Table) -> None:
     body = io.BytesIO()
     pq.write_table(rows, body)
-    lake.s3.put_object(Bucket=lake.bucket, Key=key, Body=body.getvalue())
+    store.replace(KEYS.plain(name), body.getvalue())
 
 
 def test_a_sound_lake_passes_and_a_lost_or_doubled_row_does_not(
-    lake: Lake, recalls_url: str
+    store: Store, recalls_url: str
 ) -> None:
     """Rows of the year files, their keys and the sums are all looked at, and all told."""
-    run(RecallsApi(recalls_url), lake)
-    outcome = prove(lake, recalls_url)
+    run(lambda: RecallsApi(recalls_url), store)
+    outcome = prove(store, recalls_url)
     assert outcome.rows > 1_000
-    year = lake.read_parquet(KEYS.year(2019))
-    put(lake, KEYS.year(2019), pa.concat_tables([year.slice(1), year.slice(1, 1)]))
+    year = read(store, YEAR)
+    put(store, YEAR, pa.concat_tables([year.slice(1), year.slice(1, 1)]))
     with pytest.raises(LocalError, match=rf"different keys in them: {outcome.rows - 1} instead of"):
-        prove(lake, recalls_url)
-    put(lake, KEYS.year(2019), year.slice(1))
+        prove(store, recalls_url)
+    put(store, YEAR, year.slice(1))
     with pytest.raises(LocalError, match="rows in the year files"):
-        prove(lake, recalls_url)
-    put(lake, KEYS.year(2019), year)
-    put(lake, SUMMED, lake.read_parquet(SUMMED).slice(1))
+        prove(store, recalls_url)
+    put(store, YEAR, year)
+    put(store, SUMMED, read(store, SUMMED).slice(1))
     with pytest.raises(LocalError, match="the sum of recalls_per_component_per_year"):
-        prove(lake, recalls_url)
+        prove(store, recalls_url)
 
 
 def test_a_second_commit_and_other_bytes_are_told(
-    lake: Lake, recalls_url: str, replica: Control
+    store: Store, recalls_url: str, replica: Control
 ) -> None:
     """Exactly one commit, and the bytes of the run that nobody disturbed."""
-    run(RecallsApi(recalls_url), lake)
-    undisturbed = prove(lake, recalls_url)
+    run(lambda: RecallsApi(recalls_url), store)
+    undisturbed = prove(store, recalls_url)
     prove_same(undisturbed, undisturbed)
     with pytest.raises(LocalError, match="the years' bytes"):
-        prove_same(Outcome(undisturbed.rows, {**undisturbed.sha256, 2019: "other"}), undisturbed)
+        prove_same(Outcome(undisturbed.rows, {**undisturbed.sha256, "2019": "other"}), undisturbed)
     replica.day += 1
-    run(RecallsApi(recalls_url), lake)
+    run(lambda: RecallsApi(recalls_url), store)
     with pytest.raises(LocalError, match="commits: 2 instead of 1"):
-        prove(lake, recalls_url)
+        prove(store, recalls_url)
 
 
 def test_a_task_that_was_not_tried_again_is_told() -> None:

@@ -15,10 +15,10 @@ import boto3
 import pytest
 import requests
 
-from include.first.keys import Keys
-from include.first.lake import Lake
+from include.lake.keys import Keys
+from include.lake.store import Store
 from local.processes import end_groups, free_port, start_group, wait_until
-from plugins.hooks.lake_hook import LakeHook
+from plugins.hooks.store_hook import StoreHook
 from plugins.notifications import NEWS_TO, send
 from tests.deploy.terraform.terraform_cli import Terraform, settings
 
@@ -136,18 +136,18 @@ def _use(outputs: dict[str, Any], url: str) -> dict[str, Any]:
         patch.setenv(NEWS_TO, outputs["headwaters_news_to"])
         # moto takes a condition that it cannot see, such as TLS, for one that is not met.
         s3.delete_bucket_policy(Bucket=BUCKET)
-        lake = LakeHook().get_conn()
-        lake.put(Keys("vehicle_recalls").staging("token", "landed"), BODY)
+        store = StoreHook().get_conn()
+        store.put(Keys("vehicle_recalls").staging("read", "landed"), BODY)
         sent = list(send(NEWS_TO, {"headline": SUBJECT, "news": "- one\n- two"}))
         said = json.loads(sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"])
-        back = lake.get(Keys("vehicle_recalls").staging("token", "landed"))
+        back = store.get(Keys("vehicle_recalls").staging("read", "landed"))
         _empty(s3)
     sqs.delete_queue(QueueUrl=queue)
-    return {"sent": sent, "said": said, "back": back, "as a role": _is_a_role(lake)}
+    return {"sent": sent, "said": said, "back": back, "as a role": _is_a_role(store)}
 
 
-def _is_a_role(lake: Lake) -> bool:
-    return "AWS_SESSION_TOKEN" in lake.storage_options
+def _is_a_role(store: Store) -> bool:
+    return "AWS_SESSION_TOKEN" in store.options
 
 
 def _empty(s3: Any) -> None:

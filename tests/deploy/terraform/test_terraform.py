@@ -12,12 +12,10 @@ from typing import Any
 
 import pytest
 
-from include.first.keys import Keys, OutageKeys, SubjectKeys, VinKeys
-from include.first.lake import RETENTION_DAYS
-from include.vehicle_recalls.commands.prune import GRACE_DAYS
+from include.data.catalog import datasets
 from plugins.notifications import NEWS_TO
 from tests.deploy.terraform.iam import NAMES, POLICIES
-from tests.deploy.terraform.one_life import BODY, BUCKET, ROOT, SUBJECT, Life, lived, running_moto
+from tests.deploy.terraform.one_life import BODY, BUCKET, SUBJECT, Life, lived, running_moto
 from tests.deploy.terraform.terraform_cli import FOLDER, NEEDED, Terraform, settings
 
 pytestmark = NEEDED
@@ -82,45 +80,17 @@ def test_only_the_lake_is_versioned(life: Life) -> None:
     assert found == {BUCKET: "Enabled", f"{BUCKET}-athena": None}
 
 
-def test_nothing_expires_that_somebody_needs(life: Life) -> None:
-    """Staging of each pipeline goes, and raw that nothing proves, when prune would let it go."""
+def test_only_staging_expires(life: Life) -> None:
+    """The command `prune` deletes what is old, because it knows what is still needed."""
     rules = life.seen["buckets"][BUCKET]["lifecycle"]
     ages = {r["Filter"]["Prefix"]: r["Expiration"]["Days"] for r in rules if _ages(r)}
-    pipelines = {path.stem for path in (ROOT / "dags").glob("*.py")}
-    staging = {Keys(pipeline).staging_folder: 14 for pipeline in pipelines}
-    without_proof = pipelines - {"vehicle_recalls", "vin_snapshots"}  # which lands in staging
-    kept_days = RETENTION_DAYS + GRACE_DAYS
-    assert ages == staging | {Keys(p).raw_folder: kept_days for p in without_proof}
-    for key in _of_every_kind():
-        expires = any(key.startswith(prefix) for prefix in ages)
-        folder = key.split("/")[1]
-        raw = folder == "raw" and not key.startswith("vehicle_recalls/")
-        assert expires == (folder == "staging" or raw), key
+    assert ages == {f"{name}/staging/": 14 for name in datasets()}
 
 
 def _ages(rule: Any) -> bool:
     assert rule["Status"] == "Enabled"
     assert "Transitions" not in rule
     return bool(rule.get("Expiration", {}).keys() & {"Days", "Date"})
-
-
-def _of_every_kind() -> list[str]:
-    keys, outages = Keys("vehicle_recalls"), OutageKeys("site_outages")
-    books, log = SubjectKeys("subject_books"), "_delta_log/00000000000000000000.json"
-    return [
-        *(f"{of}/{log}" for of in (keys.table, keys.ledger)),
-        f"{keys.table}/{keys.candidate(2019, 'token', 'sha256')}",
-        *(
-            keys.raw("t", "b", 0),
-            keys.landed("t", "b"),
-            keys.staging("t", "x"),
-            keys.quarantine("t"),
-        ),
-        *(keys.year(2019), keys.aggregate("a"), keys.report(1)),
-        *(outages.site("a"), outages.delivery("a", 1, "pending")),
-        *(books.version("staging_areas", 1), books.current("a"), books.plain("a", "books", "csv")),
-        *(VinKeys("vin_snapshots").export("t"), VinKeys("vin_snapshots").vehicles),
-    ]
 
 
 def test_what_was_overwritten_goes_in_the_end(life: Life) -> None:
