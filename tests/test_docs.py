@@ -48,13 +48,10 @@ QUOTED = re.compile(r"``(.+?)``|`([^`\n]+)`")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 MAKE = re.compile(r"\bmake ([a-z]+(?:-[a-z]+)*)\b")
 VARIABLE = re.compile(r"\b(?:AIRFLOW_CONN|HEADWATERS|LAKE|RECALLS|VIN|VPIC)_[A-Z_]*[A-Z]\b")
-# One that the others build on, and one that store_hook replaces.
-NOT_A_CONNECTION = {"api_hook", "lake_hook"}
-HOOKS = [
-    path
-    for path in sorted((ROOT / "plugins" / "hooks").glob("*_hook.py"))
-    if path.stem not in NOT_A_CONNECTION
-]
+# The others build on api_hook, which opens no connection itself.
+HOOKS = sorted(
+    set((ROOT / "plugins" / "hooks").glob("*_hook.py")) - {ROOT / "plugins/hooks/api_hook.py"}
+)
 
 
 def named(document: Path) -> str:

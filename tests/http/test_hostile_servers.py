@@ -6,6 +6,7 @@ import gzip
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -344,6 +345,16 @@ def test_date_a_day_or_more_from_our_clock_is_refused(
             _ = response.date
 
 
+@pytest.fixture
+def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("new_york")
 def test_date_in_without_zone_is_utc(servers: ExitStack) -> None:
     answer = with_body(b"[]", b"Last-Modified: Tue, 04 Mar 2003 10:00:00 -0000")
     server = servers.enter_context(RawServer(answering(answer)))
