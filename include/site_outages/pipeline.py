@@ -89,9 +89,14 @@ def publish(
         more_checks=lambda _: [nothing_odd],
     )
     if not dry_run:
-        refresh_copies(store, SITE_OUTAGES, lambda version: _plain_files(store, version))
-        record(store, SITE_OUTAGES)
+        refresh(store)
     return receipt
+
+
+def refresh(store: Store) -> list[str]:
+    """Bring the plain files and the ledger up to date; returns the files it wrote."""
+    record(store, SITE_OUTAGES)
+    return refresh_copies(store, SITE_OUTAGES, lambda version: _plain_files(store, version))
 
 
 def run(

@@ -121,9 +121,14 @@ def publish(
         more_checks=lambda plan: checks(batch, plan),
     )
     if not dry_run:
-        refresh_copies(store, SUBJECT_BOOKS, lambda version: plain_files(store, version))
-        record(store, SUBJECT_BOOKS)
+        refresh(store)
     return receipt
+
+
+def refresh(store: Store) -> list[str]:
+    """Bring the plain files and the ledger up to date; returns the files it wrote."""
+    record(store, SUBJECT_BOOKS)
+    return refresh_copies(store, SUBJECT_BOOKS, lambda version: plain_files(store, version))
 
 
 def run(

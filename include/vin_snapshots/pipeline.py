@@ -52,9 +52,14 @@ def publish(
     """Commit the next version, then bring the plain file and the ledger up to date."""
     receipt = core.publish(store, VIN_SNAPSHOTS, raw["read"], [batch], dry_run=dry_run, waive=waive)
     if not dry_run:
-        refresh_copies(store, VIN_SNAPSHOTS, _plain_files)
-        record(store, VIN_SNAPSHOTS)
+        refresh(store)
     return receipt
+
+
+def refresh(store: Store) -> list[str]:
+    """Bring the plain file and the ledger up to date; returns the files it wrote."""
+    record(store, VIN_SNAPSHOTS)
+    return refresh_copies(store, VIN_SNAPSHOTS, _plain_files)
 
 
 def run(
