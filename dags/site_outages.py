@@ -23,14 +23,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from plugins.dag_defaults import (
-    DEFAULTS,
-    dry_run_param,
-    measure,
-    refuse_unknown_conf,
-    show,
-    store,
-)
+from plugins.dag_defaults import DEFAULTS, dry_run_param, measure, refuse_unknown_conf, show, store
 from plugins.notifications import send_alert
 
 PARAMS = {

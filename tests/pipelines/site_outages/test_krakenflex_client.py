@@ -11,7 +11,6 @@ from fakes.control import Control
 from include.http.errors import (
     AuthError,
     BadRequest,
-    HttpError,
     NotFound,
     RateLimited,
     SourceUnavailable,
@@ -135,10 +134,3 @@ def test_payload_travels_as_the_bytes_that_were_hashed(scripted, scripted_api) -
     ((path, headers, body),) = scripted.requests
     assert path == f"POST {PATH}/site-outages/kingfisher"
     assert (headers["Content-Type"], body) == ("application/json", payload)
-
-
-def test_post_is_not_redirected(scripted, scripted_api, recalls_url) -> None:
-    scripted.answers = [message(status=307, Location=recalls_url)]
-    with pytest.raises(HttpError):
-        scripted_api.post_outages("kingfisher", b"[]")
-    assert len(scripted.requests) == 1

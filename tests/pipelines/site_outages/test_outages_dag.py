@@ -63,17 +63,6 @@ def test_form_starts_with_the_usual_run(dag: DAG) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *[("site_id", value) for value in ("kingfisher", "a", "Site_7-b")],
-        *[("since", value) for value in ("2022-01-01T00:00Z", "2022-01-01T01:00:00.5+01:00")],
-    ],
-)
-def test_form_accepts_site_ids_and_points_in_time(dag: DAG, name: str, value: str) -> None:
-    assert copy.deepcopy(dag.params.get_param(name)).resolve(value) == value
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
         *[("site_id", value) for value in ("", "../x", "a/b", "a b", "a\n", None, 1)],
         *[("since", value) for value in ("", "2022-01-01", "2022-01-01T00:00:00", "now", None)],
         *[(name, value) for name in ("dry_run", "force") for value in ("yes", None)],

@@ -24,11 +24,6 @@ def test_export_is_the_bytes_of_the_service_with_publisher_and_date(
     assert stub.asked == [("GET /export", None)]
 
 
-def test_export_without_vehicles_has_no_publisher(stub: Stub, api: VinService) -> None:
-    stub.has([])
-    assert api.export().publisher == ""
-
-
 def test_export_of_vehicles_without_publisher_is_refused(stub: Stub) -> None:
     stub.has([vehicle(1)], source=None)
     with pytest.raises(UnexpectedBody, match="sent vehicles without their source"):

@@ -86,16 +86,6 @@ def test_service_without_vehicles_is_no_failure(stub: Stub, api: VinService, sto
     assert run(api, store)["version"] == 1
 
 
-def test_dry_run_commits_nothing(stub: Stub, api: VinService, store: Store) -> None:
-    run(api, store)
-    stub.has([vehicle(1), vehicle(2), vehicle(4)])
-    receipt = run(api, store, dry_run=True)
-    assert receipt["outcome"] == "dry run"
-    assert receipt["counts"] == receipt["counts"] | {"published": 1, "retracted": 1}
-    assert load_version(store, KEYS.table).number == 1
-    assert report(store, receipt).startswith("# VIN snapshots: dry run, 3 vehicles; nothing")
-
-
 def test_half_of_the_vehicles_may_go_and_more_need_a_reason(
     stub: Stub, api: VinService, store: Store
 ) -> None:
