@@ -14,13 +14,13 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, Param, RetryAction, TriggerRule
 from airflow.sdk.exceptions import ParamValidationError
 
+from include.data.checks import ChecksFailed
 from include.errors import PermanentError
-from include.first.bucket import CommitConflict
-from include.first.lake import LakeError
-from include.first.quality import AuditFailed
-from include.first.rest import AuthError, RateLimited, SourceUnavailable, UnexpectedBody, WrongHost
+from include.http.errors import AuthError, RateLimited, SourceUnavailable, UnexpectedBody, WrongHost
+from include.lake.reads import SchemaMismatch
+from include.lake.store import Conflict, StoreError
 from include.vehicle_recalls import contract
-from include.vehicle_recalls.extract import ContractBroken, SourceChanged
+from include.vehicle_recalls.complete_read import SourceChanged
 from local.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,11 +34,11 @@ DAG_IDS = sorted(set().union(*DAG_FILES.values()))
 RECALLS_DAGS = sorted(DAG_FILES["vehicle_recalls"])
 # Each task with the tasks that it waits for.
 RECALLS_TASKS = {
-    "census": set(),
-    "batch.extract": {"census"},
+    "plan": set(),
+    "batch.extract": {"plan"},
     "batch.partition": {"batch.extract"},
-    "batch.write_parquet": {"batch.partition"},
-    "publish": {"census", "batch.write_parquet"},
+    "batch.write_parquet": {"batch.extract", "batch.partition"},
+    "publish": {"plan", "batch.write_parquet"},
     "aggregate": {"publish"},
     "ledger": {"aggregate"},
     "report": {"ledger"},
@@ -110,7 +110,7 @@ def test_each_task_has_an_owner_and_retries(dag: DAG) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [PermanentError, AuditFailed, ContractBroken, AuthError, WrongHost],
+    [PermanentError, ChecksFailed, SchemaMismatch, AuthError, WrongHost],
     ids=lambda error: error.__name__,
 )
 def test_what_is_hopeless_is_not_tried_again(dag: DAG, error: type[Exception]) -> None:
@@ -123,7 +123,7 @@ def test_what_is_hopeless_is_not_tried_again(dag: DAG, error: type[Exception]) -
 @pytest.mark.parametrize(
     "error",
     [
-        *(LakeError, CommitConflict, SourceChanged),
+        *(StoreError, Conflict, SourceChanged),
         *(RateLimited, SourceUnavailable, UnexpectedBody, MemoryError),
     ],
     ids=lambda error: error.__name__,
@@ -180,7 +180,7 @@ def test_only_announce_tells_of_the_asset(recalls_dag: DAG) -> None:
 
 def test_params_of_the_form(recalls_dag: DAG) -> None:
     """The trigger form starts with what a usual run is."""
-    usual = {"years": [], "dry_run": False, "accept": {}}
+    usual = {"years": [], "dry_run": False, "waive": {}}
     if recalls_dag.dag_id == "vehicle_recalls":
         usual["source"] = "api"
     assert recalls_dag.params.dump() == usual
@@ -233,14 +233,14 @@ def test_sources_that_are_refused(dagbag: DagBag, source: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "accept", [[], ["rows per year"], {"rows per year": ""}, {"a": 1}, None], ids=str
+    "waive", [[], ["rows per year"], {"rows per year": ""}, {"a": 1}, None], ids=str
 )
-def test_accept_needs_a_reason_for_each_name(dagbag: DagBag, accept: Any) -> None:
+def test_waive_needs_a_reason_for_each_name(dagbag: DagBag, waive: Any) -> None:
     """Names of checks without a reason are refused before any task runs."""
-    for param in with_param(dagbag, "accept"):
+    for param in with_param(dagbag, "waive"):
         assert param.resolve({"rows per year": "they really went"})
         with pytest.raises(ParamValidationError):
-            param.resolve(accept)
+            param.resolve(waive)
 
 
 def with_param(dagbag: DagBag, name: str) -> list[Param]:

@@ -1,0 +1,217 @@
+"""The rules of the house, held over the source itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# What each folder may import of the project and of Airflow.
+MAY_IMPORT = {
+    "include": {"include"},
+    "plugins": {"include", "plugins", "airflow"},
+    "dags": {"include", "plugins", "airflow"},
+    "fakes": {"fakes"},
+    "local": {"include", "local", "fakes"},
+}
+OURS = {"airflow", "benchmarks", "dags", "deploy", "fakes", "include", "local", "plugins", "tests"}
+# Airflow's stable interface; everything else of it changes from release to release.
+AIRFLOW = ("airflow.sdk", "airflow.providers.")
+WRITES_TO_DELTA = {"create_write_transaction", "write_deltalake", "optimize", "restore", "repair"}
+DELTA = {Path("include/lake/table.py"), Path("include/cli/prune.py")}
+PIPELINE_FILES = {"contract.py", "pipeline.py", "report.py", "transform.py"}
+MAX_LINES = 260
+MACHINE = re.compile(r"(?<![\w.])/(?:home|Users|root|work|mnt|workspace)/\w|\b[A-Z]:\\\w")
+TEXT_FILES = {
+    "",
+    ".example",
+    ".j2",
+    ".lock",
+    ".md",
+    ".py",
+    ".svg",
+    ".toml",
+    ".txt",
+    ".yaml",
+    ".yml",
+}
+MADE = {"__pycache__", "s3_bucket", "s3_bucket_live"}
+DRAWERS = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
+OLD_WORDS = re.compile(r"\b(Hopeless|overtaken|handshake|let_others_pass|at_once|OtherSource)\b")
+
+
+def modules(*folders: str) -> list[Path]:
+    return [
+        path.relative_to(ROOT)
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+
+
+ALL = modules(*MAY_IMPORT)
+PRODUCT = modules("include", "plugins", "dags")
+
+
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"))
+
+
+def imports_of(module: Path) -> Iterator[str]:
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def names_in(module: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+    return names
+
+
+def test_every_folder_with_rules_has_modules() -> None:
+    assert {module.parts[0] for module in ALL} == MAY_IMPORT.keys()
+    assert set(PRODUCT) > DELTA
+
+
+def test_imports_point_one_way() -> None:
+    """From dags to plugins to include, never back; nothing of these knows the fakes."""
+    for module in ALL:
+        for imported in imports_of(module):
+            top = imported.partition(".")[0]
+            assert top, f"{module} has the relative import {imported}"
+            assert top not in OURS - MAY_IMPORT[module.parts[0]], f"{module} imports {imported}"
+
+
+def test_airflow_is_imported_by_its_stable_interface() -> None:
+    for module in PRODUCT:
+        for imported in imports_of(module):
+            if imported.partition(".")[0] == "airflow":
+                assert imported.startswith(AIRFLOW), f"{module} imports {imported}"
+
+
+def test_the_core_knows_no_pipeline() -> None:
+    pipelines = {path.parent.name for path in (ROOT / "include").glob("*/contract.py") if path}
+    for module in modules("include/lake", "include/http"):
+        known = {name.split(".")[1] for name in imports_of(module) if name.startswith("include.")}
+        assert not known & (pipelines - {"data"}), module
+
+
+def test_one_function_commits() -> None:
+    committing = [
+        (module, function.name)
+        for module in PRODUCT
+        for function in ast.walk(tree_of(module))
+        if isinstance(function, ast.FunctionDef)
+        and any(
+            isinstance(node, ast.Attribute) and node.attr in WRITES_TO_DELTA
+            for node in ast.walk(function)
+        )
+    ]
+    assert committing == [(Path("include/lake/table.py"), "commit")]
+
+
+def test_only_the_table_module_and_prune_use_delta() -> None:
+    for module in PRODUCT:
+        delta = {name for name in imports_of(module) if name.partition(".")[0] == "deltalake"}
+        assert not delta or module in DELTA, f"{module}: use include/lake/table.py"
+
+
+def test_no_commit_is_retried_by_the_library() -> None:
+    """Two writers would both believe that they were first."""
+    for module in DELTA:
+        retries = [
+            ast.unparse(keyword.value)
+            for call in ast.walk(tree_of(module))
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "CommitProperties"
+            for keyword in call.keywords
+            if keyword.arg == "max_commit_retries"
+        ]
+        assert retries
+        assert set(retries) == {"0"}
+
+
+@pytest.mark.parametrize(
+    "pipeline", sorted(p.parent.name for p in (ROOT / "include").glob("*/pipeline.py"))
+)
+def test_pipeline_has_its_files_and_tests(pipeline: str) -> None:
+    files = {path.name for path in (ROOT / "include" / pipeline).glob("*.py")}
+    assert files >= PIPELINE_FILES
+    assert (ROOT / "dags" / f"{pipeline}.py").is_file()
+    assert list((ROOT / "tests" / "pipelines" / pipeline).glob("test_*.py"))
+
+
+def test_libraries_are_finished_and_quiet() -> None:
+    """No assert guards data, only commands print, and nothing is left to be done."""
+    for module in modules("include", "plugins"):
+        source = (ROOT / module).read_text(encoding="utf-8")
+        assert not [n for n in ast.walk(tree_of(module)) if isinstance(n, ast.Assert)], module
+        assert not re.findall(r"\b(?:TODO|FIXME|XXX|HACK)\b", source), module
+        if '__name__ == "__main__"' not in source:
+            assert "print" not in names_in(module), module
+
+
+def test_modules_are_small_and_say_what_they_are() -> None:
+    for module in ALL:
+        assert ast.get_docstring(tree_of(module)), f"{module} does not say what it is"
+        lines = (ROOT / module).read_text(encoding="utf-8").count("\n")
+        assert lines <= MAX_LINES, f"{module} has {lines} lines"
+
+
+def test_no_module_is_a_drawer() -> None:
+    for module in ALL:
+        assert module.stem not in DRAWERS, f"{module}: name it for what it holds"
+        # Airflow's plugin loader would put such a hook in the library's place.
+        assert module.parts[0] != "plugins" or module.stem not in sys.stdlib_module_names, module
+
+
+def test_product_uses_the_conventional_words() -> None:
+    for module in PRODUCT:
+        found = OLD_WORDS.findall((ROOT / module).read_text(encoding="utf-8"))
+        assert not found, f"{module}: {found}"
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    found = [
+        f"{path}:{number}: {line.strip()[:80]}"
+        for path in project_files()
+        for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1)
+        if MACHINE.search(line)
+    ]
+    assert not found
+
+
+def test_locks_name_no_registry() -> None:
+    locks = [*(ROOT / "requirements").glob("*.lock"), ROOT / "requirements.txt"]
+    assert len(locks) > 1
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        assert "://" not in text, lock.name
+        assert "index-url" not in text, lock.name
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """Folders of tests are no packages, so pytest would refuse the second one."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == []
+
+
+def project_files() -> list[Path]:
+    """Every text file of the project; hidden folders belong to tools."""
+    found = [path for path in ROOT.iterdir() if path.is_file() and path.name != ".env"]
+    for folder in ROOT.iterdir():
+        if folder.is_dir() and (folder.name == ".ci" or folder.name[0] != "."):
+            found += [path for path in folder.rglob("*") if path.is_file()]
+    relative = (path.relative_to(ROOT) for path in sorted(found))
+    return [path for path in relative if path.suffix in TEXT_FILES and not MADE & set(path.parts)]
