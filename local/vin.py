@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from fakes.made_up_vins import examples
 from local.environment import (
     BUCKET,
     LIVE_BUCKET,
@@ -22,7 +21,6 @@ from local.state import State
 VIN_SERVICE = "the VIN service"
 PREFERRED_PORT = 8090
 LOOK_EVERY_S = 0.5
-SEED = 1  # of the fake APIs that the stack starts
 REAL_VIN = "3VV3B7AXXNM077525"
 # Some of what the fake APIs answer at /_control/sample_vins; docker-compose.yaml has the same.
 SAMPLE_VINS = "5SGCB2CF2KH333333 4PMCA52H58D666666 1TCFA6BG2RE111111 1LWBB34A23B555555"
@@ -71,12 +69,11 @@ def run_vin(root: Path, *, live: bool) -> NoReturn:
 
 def calls_to_try(url: str, *, made_up: bool, key: bool) -> list[str]:
     """Calls that have something to show; a key is named in them, and not shown."""
-    vins = examples(SEED) if made_up else {}
-    found, recalled = vins.get("found", REAL_VIN), vins.get("eight recalls", REAL_VIN)
+    vin = SAMPLE_VINS.split(maxsplit=1)[0] if made_up else REAL_VIN
     curl = """  curl -H "X-API-Key: $VIN_API_KEY" """ if key else "  curl "
     return [
-        f"{curl}{url}/lookup/{found}",
-        f"{curl}{url}/recalls/{recalled}",
+        f"{curl}{url}/lookup/{vin}",
+        f"{curl}{url}/recalls/{vin}",
         f"{curl}-o vehicles.parquet {url}/export",
-        *([] if key else [f"  or in a browser: {url}/?vins={recalled}"]),
+        *([] if key else [f"  or in a browser: {url}/?vins={vin}"]),
     ]
