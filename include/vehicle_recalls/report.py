@@ -24,10 +24,10 @@ from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, News, Recal
 KEYS = Keys(RECALLS.name)
 # Lines of a section on a screen, which has 60 for everything.
 MAX_LINES = {
-    "Do not drive": 5,
+    "Do not drive": 4,
     "Park outside": 3,
     "Warnings lifted": 2,
-    "New recalls": 4,
+    "New recalls": 3,
     "Returned": 2,
     "Retracted": 2,
 }

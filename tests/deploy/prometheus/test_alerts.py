@@ -57,7 +57,7 @@ def test_every_alert_is_tried_both_ways(alert: str) -> None:
 @pytest.mark.parametrize("alert", RULES)
 def test_every_alert_looks_at_what_there_is(alert: str) -> None:
     """A metric that nobody sends would never alert: each is Airflow's, ours, or Prometheus' own."""
-    measured = (ROOT / "plugins" / "policy" / "every_dag.py").read_text()
+    measured = (ROOT / "plugins" / "dag_defaults.py").read_text()
     ours = set(re.findall(r'^        "(\w+)": ', measured, re.MULTILINE))
     sent = {f"airflow_headwaters_{name}" for name in ours} | {"up"}
     for metric in MetricsRegistry()._metrics.values():
