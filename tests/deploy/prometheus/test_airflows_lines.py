@@ -39,5 +39,5 @@ def test_the_runbook_quotes_what_airflow_says() -> None:
         for line in quoted_in(row[0])
         if " " in line.strip()
     }
-    assert len(quoted) >= 10
+    assert len(quoted) >= 4
     assert {line for line in quoted if not any(line in text for text in said)} == set()
