@@ -35,7 +35,9 @@ def declared_dags(root: Path) -> dict[str, DagFile]:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
         }
         hooks = [root / "plugins" / "hooks" / f"{hook}.py" for hook in HOOK.findall(text)]
-        names = [name for hook in hooks for name in CONNECTION.findall(hook.read_text())]
+        names = [
+            name for hook in hooks if hook.exists() for name in CONNECTION.findall(hook.read_text())
+        ]
         connections = frozenset(f"AIRFLOW_CONN_{name.upper()}" for name in names)
         for function in tree.body:
             for call in getattr(function, "decorator_list", []):

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, cast
 
 from include.data.contract import Dataset
 from include.errors import PermanentError
-from include.lake.keys import Keys
+from include.lake.keys import READ_ID, Keys
 from include.lake.reads import Moment, Read
 from include.lake.store import Damaged, Store, parallel_map
 
@@ -101,6 +101,10 @@ def landed_batches(
     A batch may have been landed twice: `labels` name the landings that were published, otherwise
     the newest is taken.
     """
+    if not READ_ID.fullmatch(read_id):
+        raise PermanentError(
+            f"{read_id!r} is not a read id; take one from a report, such as 20261121T104304-d9c96462"
+        )
     folder = Keys(dataset.name).raw_folder(read_id).rstrip("/")
     manifests = [key for key in store.list(folder) if key.endswith("/manifest.json")]
     found: dict[str, dict[str, RawPages]] = {}  # by state of the source, and batch
