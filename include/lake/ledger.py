@@ -19,7 +19,7 @@ from include.data.diff import Diff, events_of, ledger_schema
 from include.data.tables import from_parquet, to_parquet
 from include.errors import PermanentError
 from include.lake.keys import Keys, ledger_path, sha256_of
-from include.lake.store import Conflict, Damaged, Missing, Store
+from include.lake.store import Conflict, Damaged, Missing, Store, StoreError
 from include.lake.table import (
     DataFile,
     Version,
@@ -88,6 +88,10 @@ def record(store: Store, dataset: Dataset) -> list[int]:
             )
         except Conflict:
             continue
+        except StoreError:
+            # The answer may be lost, not the commit: the log knows.
+            if load_version(store, keys.ledger).receipt.get("version") != newest:
+                raise
         return sorted(missing)
 
 
