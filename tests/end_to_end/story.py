@@ -36,10 +36,19 @@ BATCH_ROWS, PAGE_ROWS = 1_000, 400  # so that there are several of each
 SMALL = {"rows per year": "a small source", "rows in total": "a small source"}
 DIRTY = SMALL | {"quarantine": "a small source"}
 ABSENT = "absent"
+ROW_IDS = {":id", ":version"}
 Rows = list[Row]
 SetDay = Callable[[int, Sequence[dict[str, Any]]], None]
-# Where the facts are not those of the first recording on purpose: the step and the reason.
-DECISIONS: dict[str, str] = {}
+REWRITTEN = "a year that is written again because rows moved out of it counts as carried over"
+# Facts that are not the recorded ones on purpose, by step, with the reason.
+DECISIONS: dict[tuple[str, str], str] = {
+    ("years of the duplicates", "counts"): REWRITTEN,
+    ("where moved rows are now", "counts"): REWRITTEN,
+    ("years of the broken", "years"): (
+        "2013 loses a row that moved; its other rows have the ids of the read that says so, "
+        "as the contract has it, and not those of the read before"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -178,7 +187,7 @@ def play(api_url: str, set_day: SetDay, bucket: Bucket) -> Told:
             yield (
                 step,
                 {
-                    "source": _hash(json.dumps(rows, sort_keys=True)),
+                    "source": _hash_of_source(rows),
                     **told,
                     **_differences(before, state),
                     "ledger": _ledger(bucket, known),
@@ -220,6 +229,12 @@ def _rows_at(api_url: str) -> Rows:
         timeout=60,
     )
     return [row for row in answer.json() if row.get(DATE, "x") >= str(FIRST_YEAR)]
+
+
+def _hash_of_source(rows: Rows) -> str:
+    """Without the row ids that the local API gives to copies of a row as it likes."""
+    kept = [{name: v for name, v in row.items() if name not in ROW_IDS} for row in rows]
+    return _hash(json.dumps(kept, sort_keys=True))
 
 
 def _state(bucket: Bucket) -> dict[str, dict[str, str]]:
