@@ -59,7 +59,8 @@ def report(store: Store, receipt: Receipt, *, is_screen: bool = True) -> str:
     facts = [f"years changed: {years_text(changed) or 'none'}"]
     for name, column in (("outdated", "known from a later read"), ("replay_of", "replay of read")):
         if value := receipt[name]:
-            facts.append(f"{column}: {value if name == 'replay_of' else years_text(value)}")
+            told = value if name == "replay_of" else years_text([int(year) for year in value])
+            facts.append(f"{column}: {told}")
     new_columns = {c for f in receipt["facts"].values() for c in f.get("new_columns", [])}
     if new_columns:
         facts.append(f"new columns at the source, in raw only: {', '.join(sorted(new_columns))}")

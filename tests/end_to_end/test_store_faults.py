@@ -165,14 +165,21 @@ def test_lost_answers_of_any_call_double_nothing(setting: Setting, new_bucket: N
     loses_answers(setting, new_bucket, evenly(setting.changes, setting.changes))
 
 
-@pytest.mark.parametrize("log", [TABLE_LOG, LEDGER_LOG])
-def test_lost_answer_of_a_commit_is_found_in_the_log(
-    setting: Setting, first: Bucket, log: str
-) -> None:
+def test_lost_answer_of_a_commit_is_found_in_the_log(setting: Setting, first: Bucket) -> None:
     """The run itself succeeds: it finds its read in the log that it could not hear from."""
-    setting.proxy.drop_reply(lambda call: call.method == "PUT" and log in call.path, times=99)
+    setting.proxy.drop_reply(lambda call: call.method == "PUT" and TABLE_LOG in call.path, times=99)
     assert attempt(setting, first) is None
     assert seen(first) == setting.clean
+
+
+def test_lost_answer_of_the_ledgers_commit_is_mended_by_the_next_run(
+    setting: Setting, first: Bucket
+) -> None:
+    setting.proxy.drop_reply(
+        lambda call: call.method == "PUT" and LEDGER_LOG in call.path, times=99
+    )
+    attempt(setting, first)
+    mends(setting, first)
 
 
 def test_lost_answer_of_a_commit_with_another_run_in_between_is_still_a_commit(
