@@ -56,7 +56,7 @@ def is_later(known: Moment, than: Moment) -> bool:
     A read that began after the other one was answered is the later one, whatever the source gives
     as its last change.
     """
-    return known["answered_at"] > than["began_at"] and (
+    return known["answered_at"] >= than["began_at"] and (
         (known["modified_at"], known["answered_at"]) > (than["modified_at"], than["answered_at"])
     )
 
