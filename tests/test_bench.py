@@ -61,5 +61,7 @@ def test_a_fingerprint_knows_nulls_and_no_order() -> None:
 
 def test_a_contender_that_fails_is_not_measured() -> None:
     """A process that ends badly is an error with its own last words, never a fast run."""
-    with pytest.raises(BenchError, match=r"bench\.plain_script ended with 1 and is not measured"):
+    with pytest.raises(
+        BenchError, match=r"benchmarks\.plain_script ended with 1 and is not measured"
+    ):
         measure("benchmarks.plain_script")

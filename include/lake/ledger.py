@@ -67,6 +67,8 @@ def record(store: Store, dataset: Dataset) -> list[int]:
             return []
         if ledger.handle is None:
             ledger = create_table(store, keys.ledger, ledger_schema(dataset), indexed_columns=2)
+            if ledger.number:
+                continue  # another writer made it, and committed already
         newest = max(missing)
         files = [
             DataFile(

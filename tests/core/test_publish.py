@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
@@ -9,11 +11,12 @@ from deltalake import DeltaTable
 from include.data.checks import ChecksFailed
 from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
 from include.data.events import apply_events
+from include.lake import ledger
 from include.lake.compare import compared_rows
 from include.lake.keys import Keys
 from include.lake.ledger import read_events, record
 from include.lake.store import Store
-from include.lake.table import load_version
+from include.lake.table import Version, load_version
 from tests.core.places import PLACES, current_rows, moment, publish_rows, stage_read
 
 KEYS = Keys("places")
@@ -184,3 +187,20 @@ def test_ledger_replayed_onto_the_baseline_is_the_current_version(store: Store):
         rows = apply_events(PLACES, rows, read_events(store, PLACES, version.receipt))
     expected = compared_rows(store, PLACES, versions[-1].parts)
     assert rows.sort_by("id").equals(expected.sort_by("id"))
+
+
+def test_ledger_that_another_writer_makes_first_has_each_version_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    publish_rows(store, FIRST, at=moment(0))
+    publish_rows(store, {**FIRST, "a": (2019, "A2")}, at=moment(1))
+    create_table = ledger.create_table
+
+    def other_writer_first(*arguments: Any, **options: Any) -> Version:
+        monkeypatch.undo()
+        assert record(store, PLACES) == [2]
+        return create_table(*arguments, **options)
+
+    monkeypatch.setattr(ledger, "create_table", other_writer_first)
+    assert record(store, PLACES) == []
+    assert ledger_rows(store) == [(2, "a", EDITED, "name", "A", "A2")]

@@ -1,0 +1,59 @@
+"""The tasks of the DAG currency_rates, in their order."""
+
+from collections.abc import Mapping
+
+from include.currency_rates.client import CurrencyRates
+from include.currency_rates.contract import CURRENCY_RATES
+from include.currency_rates.transform import rates
+from include.lake import publish as core
+from include.lake.copies import copy_of, refresh_copies
+from include.lake.landing import RawPages, finish_landing, land_page, read_page
+from include.lake.ledger import record
+from include.lake.publish import Receipt
+from include.lake.reads import Moment, Source, start_read
+from include.lake.staging import StagedBatch, stage, write_candidates
+from include.lake.store import Store
+
+
+def extract(api: CurrencyRates, store: Store, run_id: str) -> RawPages:
+    """Land the answer byte for byte."""
+    answer = api.last_rates()
+    source = Source(dataset="ecb", publisher=answer.publisher)
+    read, _ = start_read(store, CURRENCY_RATES, source, run_id, covers={})
+    at = f"{answer.date:%Y-%m-%dT%H:%M:%SZ}"
+    page = land_page(store, CURRENCY_RATES, read, "all", 0, answer.gzipped)
+    moment = Moment(began_at=at, answered_at=at, modified_at="")
+    return finish_landing(store, CURRENCY_RATES, read, [page], moment)
+
+
+def transform(store: Store, raw: RawPages) -> StagedBatch:
+    """Validate the rates and write the candidate file, if anything changed."""
+    valid, quarantined = rates(read_page(store, raw["pages"][0]))
+    batch = stage(store, CURRENCY_RATES, raw, valid, quarantined)
+    return write_candidates(store, CURRENCY_RATES, raw["read"]["read_id"], batch)
+
+
+def publish(
+    store: Store,
+    raw: RawPages,
+    batch: StagedBatch,
+    *,
+    dry_run: bool = False,
+    waive: Mapping[str, str] | None = None,
+) -> Receipt:
+    """Commit the next version, then bring the plain file and the ledger up to date."""
+    read = raw["read"]
+    receipt = core.publish(store, CURRENCY_RATES, read, [batch], dry_run=dry_run, waive=waive)
+    if not dry_run:
+        refresh(store)
+    return receipt
+
+
+def refresh(store: Store) -> list[str]:
+    """Bring the plain file and the ledger up to date; returns the files it wrote."""
+    record(store, CURRENCY_RATES)
+    return refresh_copies(
+        store,
+        CURRENCY_RATES,
+        lambda version: [copy_of("rates.parquet", part) for part in version.parts.values()],
+    )

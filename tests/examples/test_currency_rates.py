@@ -1,0 +1,158 @@
+"""The example of CONTRIBUTING.md: a pipeline that gets everything by being declared.
+
+`examples/currency_rates` has the same folders as the project; on the path they are one tree.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from fakes.control import Control
+from include.data.catalog import datasets
+from include.data.tables import from_parquet
+from include.http.errors import UnexpectedBody
+from include.lake.keys import Keys
+from include.lake.store import Store
+from include.lake.table import load_version
+from tests.http.raw_server import Api, message
+from tests.pipelines.dag_runs import connect, connect_lake, load_dag, run_dag
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "currency_rates"
+HEADER = b"CURRENCY,TIME_PERIOD,OBS_VALUE\r\n"
+Run = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+
+
+@pytest.fixture
+def run(
+    store: Store, s3_url: str, recalls_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """Run every task of the DAG against the fake of the ECB; returns the screen."""
+    connect_lake(monkeypatch, store, s3_url)
+    connect(monkeypatch, "ecb_api", host=recalls_url)
+    dag = load_dag("currency_rates", EXAMPLE / "dags")
+    return lambda **conf: run_dag(dag, conf, tmp_path / "screen.txt")
+
+
+def command(store: Store, *arguments: str) -> str:
+    environment = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "LAKE_"))}
+    environment |= {
+        "PYTHONPATH": str(EXAMPLE),
+        "LAKE_BUCKET": store.bucket,
+        "LAKE_ENDPOINT_URL": store.options["AWS_ENDPOINT_URL"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "include.cli", *arguments, "--dataset", "currency_rates"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def published(store: Store) -> dict[str, tuple[date, Decimal]]:
+    rows = from_parquet(store.get("currency_rates/rates.parquet")).to_pylist()
+    return {row["currency"]: (row["date"], row["rate"]) for row in rows}
+
+
+def transformed(*rows: str) -> tuple[pa.Table, pa.Table]:
+    from include.currency_rates.transform import rates
+
+    return rates(HEADER + "".join(f"{row}\r\n" for row in rows).encode())
+
+
+def test_it_is_a_dataset_of_the_catalog_while_it_is_on_the_path() -> None:
+    assert datasets()["currency_rates"].key == "currency"
+
+
+def test_two_days_are_two_versions_with_every_command(
+    run: Run, store: Store, replica: Control
+) -> None:
+    """Quarantine, checks, ledger and commands come from the core."""
+    today = datetime.now(UTC).date()
+    replica.ecb.unpublished = {today - timedelta(days=days) for days in range(7)}
+    screen = run()
+    assert screen.startswith("# Currency rates: version 1, ")
+    assert "**This data is MADE UP.**" in screen
+    first = published(store)
+    read_at = load_version(store, Keys("currency_rates").table).receipt["observed_at"]
+    assert {"USD", "JPY", "HRK"} <= first.keys()
+    replica.ecb.unpublished = set()
+    assert "# Currency rates: version 2, " in run()
+    second = published(store)
+    assert second["USD"][0] > first["USD"][0]
+    assert second["HRK"] == first["HRK"]  # the kuna ended
+    assert "USD  edited       rate: " in command(store, "changes", "--version", "2")
+    assert "edited" in command(store, "history", "USD")
+    assert f"{first['USD'][1]}" in command(store, "as-of", read_at, "--format", "csv")
+    assert "\nvalid: " in command(store, "verify")
+
+
+def test_same_rates_commit_nothing_and_a_dry_run_says_so(run: Run, store: Store) -> None:
+    assert "dry run" in run(dry_run=True)
+    assert store.get_if_exists("currency_rates/rates.parquet") is None
+    run()
+    assert "unchanged" in run()
+
+
+def test_rate_that_breaks_the_contract_is_quarantined_with_its_row() -> None:
+    valid, bad = transformed("USD,2026-11-20,1.08", "GBP,2026-11-20,", "SEK,yesterday,-1")
+    assert valid.to_pylist() == [
+        {"currency": "USD", "date": date(2026, 11, 20), "rate": Decimal("1.080000")}
+    ]
+    assert bad["key"].to_pylist() == ["GBP", "SEK"]
+    assert bad["reasons"][0].as_py() == "rate: is missing"
+    assert '"yesterday"' in bad["raw"][1].as_py()
+
+
+def test_currency_that_comes_twice_is_quarantined_twice() -> None:
+    valid, bad = transformed("USD,2026-11-20,1.08", "USD,2026-11-20,1.09")
+    assert valid.num_rows == 0
+    assert bad["reasons"].to_pylist() == ["currency: USD comes 2 times"] * 2
+
+
+@pytest.mark.parametrize("body", ["{}", "CURRENCY,OBS_VALUE\nUSD,1", ""])
+def test_body_without_rates_is_refused(body: str) -> None:
+    from include.currency_rates.client import CurrencyRates
+
+    now = format_datetime(datetime.now(UTC), usegmt=True)
+    with (
+        Api(message(body.encode(), Date=now)) as server,
+        pytest.raises(UnexpectedBody, match="no exchange rates; check that the host is"),
+    ):
+        CurrencyRates(server.url, attempts=1).last_rates()
+
+
+def test_hook_tells_whether_the_connection_works(
+    recalls_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from plugins.hooks.currency_rates_hook import CurrencyRatesHook
+
+    connect(monkeypatch, "ecb_api", host=recalls_url)
+    assert CurrencyRatesHook().test_connection() == (True, "the API answers with exchange rates")
+    connect(monkeypatch, "ecb_api", host="")
+    assert CurrencyRatesHook().test_connection() == (
+        False,
+        "the connection `ecb_api` has no host; set it to data-api.ecb.europa.eu",
+    )
