@@ -69,9 +69,10 @@ def publish(raw: Any, batch: Any) -> Any:
 @task
 def report(receipt: Any) -> None:
     """Show one screen in the log."""
-    from include.vin_snapshots.report import report
+    from include.lake.report import standard_report
+    from include.vin_snapshots.contract import VIN_SNAPSHOTS
 
-    show(report(store(), receipt))
+    show(standard_report(store(), VIN_SNAPSHOTS, receipt, noun="vehicle", name="VIN snapshots"))
     measure("vin_snapshots", receipt)
 
 

@@ -19,13 +19,25 @@ MAY_IMPORT = {
     "dags": {"include", "plugins", "airflow"},
     "fakes": {"fakes"},
     "local": {"include", "local", "fakes"},
+    "examples": {"include", "plugins", "airflow"},
 }
-OURS = {"airflow", "benchmarks", "dags", "deploy", "fakes", "include", "local", "plugins", "tests"}
+OURS = {
+    "airflow",
+    "benchmarks",
+    "dags",
+    "deploy",
+    "examples",
+    "fakes",
+    "include",
+    "local",
+    "plugins",
+    "tests",
+}
 # Airflow's stable interface; everything else of it changes from release to release.
 AIRFLOW = ("airflow.sdk", "airflow.providers.")
 WRITES_TO_DELTA = {"create_write_transaction", "write_deltalake", "optimize", "restore", "repair"}
 DELTA = {Path("include/lake/table.py"), Path("include/cli/prune.py")}
-PIPELINE_FILES = {"contract.py", "pipeline.py", "report.py", "transform.py"}
+PIPELINE_FILES = {"contract.py", "pipeline.py", "transform.py"}
 MAX_LINES = 260
 MACHINE = re.compile(r"(?<![\w.])/(?:home|Users|root|work|mnt|workspace)/\w|\b[A-Z]:\\\w")
 TEXT_FILES = {
@@ -55,7 +67,7 @@ def modules(*folders: str) -> list[Path]:
 
 
 ALL = modules(*MAY_IMPORT)
-PRODUCT = modules("include", "plugins", "dags")
+PRODUCT = modules("include", "plugins", "dags", "examples")
 
 
 def tree_of(module: Path) -> ast.Module:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.data.contract import MONEY, TIMESTAMP, Column, Dataset
+from include.data.contract import TIMESTAMP, Column, Dataset
 from include.data.formatting import escaped
 
 QUARANTINE = pa.schema([("key", pa.string()), ("reasons", pa.string()), ("raw", pa.string())])
@@ -134,7 +135,7 @@ def _typed(column: Column, texts: pa.StringArray) -> tuple[pa.Array, list[tuple[
 
 def parse(column: Column, text: str) -> Any:
     """One value as the API spells it, typed; ValueError says what is wrong with it."""
-    value = PARSERS[column.type](text)
+    value = _parser_of(column.type)(text)
     if column.minimum is not None and value < column.minimum:
         raise ValueError(f"{text!r} is below {column.minimum}")
     if column.maximum is not None and value > column.maximum:
@@ -171,8 +172,8 @@ def _number(text: str) -> float:
 YES_NO: Mapping[str, bool] = {"Yes": True, "No": False}
 PARSERS: Mapping[pa.DataType, Callable[[str], Any]] = {
     pa.date32(): _parser(
-        r"\d{4}-\d\d-\d\dT00:00:00(\.0{1,6})?",
-        "a date at midnight",
+        r"\d{4}-\d\d-\d\d(T00:00:00(\.0{1,6})?)?",
+        "a date",
         lambda text: date.fromisoformat(text[:10]),
     ),
     TIMESTAMP: _parser(
@@ -182,6 +183,14 @@ PARSERS: Mapping[pa.DataType, Callable[[str], Any]] = {
     ),
     pa.int64(): _parser(r"-?\d{1,19}", "a whole number of 64 bits", _integer),
     pa.float64(): _parser(r"-?\d{1,15}(\.\d{1,15})?", "a number", _number),
-    MONEY: _parser(r"-?\d{1,16}", "a whole amount", Decimal),
     pa.bool_(): _parser(r"Yes|No", "Yes or No", YES_NO.__getitem__),
 }
+
+
+@cache
+def _parser_of(kind: pa.DataType) -> Callable[[str], Any]:
+    if not pa.types.is_decimal(kind):
+        return PARSERS[kind]
+    digits = kind.precision - kind.scale
+    pattern = rf"-?\d{{1,{digits}}}(\.\d{{1,{kind.scale}}})?"
+    return _parser(pattern, f"a number with at most {kind.scale} decimals", Decimal)

@@ -16,6 +16,8 @@ from include.lake.keys import Keys
 from include.lake.store import Store, parallel_map
 from include.lake.table import Version, load_version
 
+MANIFEST = "_plain_files.json"
+
 
 class PlainFile(NamedTuple):
     """`made_from` names the content: a file of the table, or what a rendering depends on."""
@@ -42,7 +44,7 @@ def refresh_copies(
     dataset: Dataset,
     wanted: Callable[[Version], Iterable[PlainFile]],
     *,
-    manifest: str = "_plain_files.json",
+    manifest: str = MANIFEST,
 ) -> list[str]:
     """Make every plain file what the current version says; returns the names it rewrote.
 
@@ -59,6 +61,11 @@ def refresh_copies(
             break
         current = newest
     return sorted(rewritten)
+
+
+def plain_file_names(store: Store, dataset: Dataset) -> list[str]:
+    """The plain files that the last refresh made."""
+    return sorted(_read_manifest(store, Keys(dataset.name).plain(MANIFEST)))
 
 
 def _refresh(store: Store, keys: Keys, files: list[PlainFile], manifest_key: str) -> list[str]:

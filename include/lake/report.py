@@ -12,6 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.data.contract import Dataset
 from include.data.formatting import check_lines, count, printable
+from include.data.tables import from_parquet
+from include.lake.copies import plain_file_names
 from include.lake.keys import Keys
 from include.lake.publish import DRY_RUN, OUTDATED, PUBLISHED
 from include.lake.store import Store
@@ -33,6 +35,20 @@ class Preview(NamedTuple):
 
     title: str
     rows: pa.Table
+
+
+def standard_report(
+    store: Store, dataset: Dataset, receipt: Mapping[str, Any], *, noun: str, name: str
+) -> str:
+    """The screen of a pipeline that needs none of its own: its files with their first rows."""
+    files = plain_file_names(store, dataset)
+    previews = [
+        Preview(f"The first rows of {name}", from_parquet(body))
+        for name in files
+        if (body := store.get_if_exists(Keys(dataset.name).plain(name)))
+    ]
+    title = f"{name}: {headline(receipt, noun)}"
+    return render(store, dataset, receipt, noun=noun, title=title, files=files, previews=previews)
 
 
 def render(

@@ -18,7 +18,7 @@ PRODUCT_COLUMNS = (
     Column("id", pa.int64(), "The shop's number of the product.", required=True),
     Column("title", TEXT, "The name of the product, verbatim.", required=True),
     Column("slug", TEXT, "The name in addresses; some products have none."),
-    Column("price_usd", MONEY, "In whole US dollars.", "price", required=True, minimum=1),
+    Column("price_usd", MONEY, "In US dollars.", "price", required=True, minimum=1),
     Column("description", TEXT, "The shop's description."),
     Column("category_id", pa.int64(), "The category's number.", "category.id", required=True),
     Column("category_name", TEXT, "The name of the category.", "category.name"),

@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fakes.control import Control
@@ -82,12 +83,18 @@ def transformed(*rows: str) -> tuple[pa.Table, pa.Table]:
     return rates(HEADER + "".join(f"{row}\r\n" for row in rows).encode())
 
 
+def test_a_pipeline_costs_six_files_of_250_lines() -> None:
+    files = [path.read_text(encoding="utf-8") for path in EXAMPLE.rglob("*.py")]
+    assert len(files) == 6
+    assert sum(text.count("\n") for text in files) <= 250
+
+
 def test_it_is_a_dataset_of_the_catalog_while_it_is_on_the_path() -> None:
     assert datasets()["currency_rates"].key == "currency"
 
 
 def test_two_days_are_two_versions_with_every_command(
-    run: Run, store: Store, replica: Control
+    run: Run, store: Store, replica: Control, tmp_path: Path
 ) -> None:
     """Quarantine, checks, ledger and commands come from the core."""
     today = datetime.now(UTC).date()
@@ -105,7 +112,9 @@ def test_two_days_are_two_versions_with_every_command(
     assert second["HRK"] == first["HRK"]  # the kuna ended
     assert "USD  edited       rate: " in command(store, "changes", "--version", "2")
     assert "edited" in command(store, "history", "USD")
-    assert f"{first['USD'][1]}" in command(store, "as-of", read_at, "--format", "csv")
+    command(store, "as-of", read_at, "--out", str(tmp_path / "then"))
+    (file,) = (tmp_path / "then").rglob("*.parquet")
+    assert f"{first['USD'][1]}" in str(pq.read_table(file).to_pylist())
     assert "\nvalid: " in command(store, "verify")
 
 

@@ -16,8 +16,8 @@ from include.lake.store import Store
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 
-def load_dag(name: str) -> DAG:
-    return DagBag(str(DAGS / f"{name}.py")).dags[name]
+def load_dag(name: str, folder: Path = DAGS) -> DAG:
+    return DagBag(str(folder / f"{name}.py")).dags[name]
 
 
 def upstream(dag: DAG) -> dict[str, set[str]]:

@@ -27,15 +27,15 @@ from tests.pipelines.vehicle_recalls.recalls import (
 DIRT: dict[str, tuple[dict[str, Any], str]] = {
     "words for a date": (
         {"report_received_date": "sometime in spring"},
-        "report_received_date: 'sometime in spring' is not a date at midnight",
+        "report_received_date: 'sometime in spring' is not a date",
     ),
     "no day of the calendar": (
         {"report_received_date": "2019-02-30T00:00:00.000"},
-        "report_received_date: '2019-02-30T00:00:00.000' is not a date at midnight",
+        "report_received_date: '2019-02-30T00:00:00.000' is not a date",
     ),
     "a time of day": (
         {"report_received_date": "2019-02-03T10:00:00.000"},
-        "report_received_date: '2019-02-03T10:00:00.000' is not a date at midnight",
+        "report_received_date: '2019-02-03T10:00:00.000' is not a date",
     ),
     "no date": ({"report_received_date": None}, "report_received_date: is missing"),
     "an empty date": ({"report_received_date": ""}, "report_received_date: is missing"),

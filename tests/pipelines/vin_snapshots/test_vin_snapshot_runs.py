@@ -13,13 +13,14 @@ from include.data.checks import ChecksFailed
 from include.data.tables import from_parquet
 from include.lake.keys import Keys
 from include.lake.ledger import read_events
+from include.lake.publish import Receipt
 from include.lake.reads import SchemaMismatch, SourceMismatch
+from include.lake.report import standard_report
 from include.lake.store import Store
 from include.lake.table import load_version
 from include.vin_snapshots.client import VinService
 from include.vin_snapshots.contract import VIN_SNAPSHOTS
 from include.vin_snapshots.pipeline import run
-from include.vin_snapshots.report import report
 from tests.pipelines.vin_snapshots.stub import NAMES, Stub, parquet, table, vehicle
 
 KEYS = Keys("vin_snapshots")
@@ -28,6 +29,10 @@ LOST = {"rows in total": "the cache was replaced"}
 
 def plain(store: Store) -> pa.Table:
     return from_parquet(store.get("vin_snapshots/vehicles.parquet"))
+
+
+def report(store: Store, receipt: Receipt) -> str:
+    return standard_report(store, VIN_SNAPSHOTS, receipt, noun="vehicle", name="VIN snapshots")
 
 
 def row(column: str, value: str | None, number: int = 1) -> list[Any]:
