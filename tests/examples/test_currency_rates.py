@@ -100,13 +100,13 @@ def test_two_days_are_two_versions_with_every_command(
     today = datetime.now(UTC).date()
     replica.ecb.unpublished = {today - timedelta(days=days) for days in range(7)}
     screen = run()
-    assert screen.startswith("# Currency rates: version 1, ")
+    assert screen.startswith("# ECB rates: version 1, ")
     assert "**This data is MADE UP.**" in screen
     first = published(store)
     read_at = load_version(store, Keys("currency_rates").table).receipt["observed_at"]
     assert {"USD", "JPY", "HRK"} <= first.keys()
     replica.ecb.unpublished = set()
-    assert "# Currency rates: version 2, " in run()
+    assert "# ECB rates: version 2, " in run()
     second = published(store)
     assert second["USD"][0] > first["USD"][0]
     assert second["HRK"] == first["HRK"]  # the kuna ended

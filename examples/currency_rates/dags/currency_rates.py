@@ -60,8 +60,7 @@ def report(receipt: Any) -> None:
     from include.currency_rates.contract import CURRENCY_RATES
     from include.lake.report import standard_report
 
-    lines = standard_report(store(), CURRENCY_RATES, receipt, noun="rate", name="Currency rates")
-    show(lines)
+    show(standard_report(store(), CURRENCY_RATES, receipt, noun="rate", name="ECB rates"))
     measure("currency_rates", receipt)
 
 
