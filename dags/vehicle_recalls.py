@@ -30,7 +30,7 @@ from airflow.sdk import (
     task,
     task_group,
 )
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from plugins.dag_defaults import (
     DEFAULTS,
@@ -53,7 +53,10 @@ PARAMS = {
         type="array",
         items={"type": "integer", "minimum": FIRST_YEAR, "maximum": THIS_YEAR},
         title="Report years",
-        description=f"A list such as [2019, 2024]; {FIRST_YEAR} to {THIS_YEAR}. Empty means all.",
+        description=(
+            f"A list such as [2019, 2024]; {FIRST_YEAR} to {THIS_YEAR}. Empty means all. "
+            "vehicle_recalls_by_year takes one year; in its backfill form, leave this empty."
+        ),
     ),
     "dry_run": dry_run_param(),
     "waive": waive_param('{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}'),
@@ -70,15 +73,6 @@ ALL_YEARS = PARAMS | {
         ),
     )
 }
-ONE_YEAR = PARAMS | {
-    "years": Param(
-        [],
-        type="array",
-        items=PARAMS["years"].schema["items"],
-        title="Report year",
-        description="Exactly one, such as [2019]. Leave it empty in the backfill form.",
-    )
-}
 BY_BATCH = "{{ batch_label }}"
 
 
@@ -91,28 +85,16 @@ def recalls_api() -> Any:
 @task(pool="recalls_api")
 def plan(*, one_year: bool) -> Any:
     """Count the source's rows per year; plan which years are read together."""
+    from include.vehicle_recalls.batches import single_year
     from include.vehicle_recalls.pipeline import plan
 
     context = get_current_context()
     params, run = context["params"], context["dag_run"]
-    refuse_unknown_conf(run.conf, ONE_YEAR if one_year else ALL_YEARS)
+    refuse_unknown_conf(run.conf, PARAMS if one_year else ALL_YEARS)
     if not one_year:
         return plan(recalls_api, store(), params["years"], context["run_id"], params["source"])
-    years = [_report_year(run.partition_key)] if run.partition_key else params["years"]
-    if len(set(years)) != 1:
-        raise AirflowFailException(
-            f"vehicle_recalls_by_year reads one report year, not {years or 'all'}: "
-            'start it from the backfill form, or with {"years": [2019]}'
-        )
-    return plan(recalls_api, store(), years, context["run_id"])
-
-
-def _report_year(key: str) -> int:
-    if not key.isdecimal() or not FIRST_YEAR <= int(key) <= THIS_YEAR:
-        raise AirflowFailException(
-            f"the partition key {key!r} is not a report year; use {FIRST_YEAR} to {THIS_YEAR}"
-        )
-    return int(key)
+    year = single_year(run.partition_key, params["years"])
+    return plan(recalls_api, store(), [year], context["run_id"])
 
 
 @task(pool="recalls_api", map_index_template=BY_BATCH)
@@ -237,7 +219,7 @@ def vehicle_recalls() -> None:
     schedule=CronPartitionTimetable("0 0 1 1 *", timezone="UTC", key_format="%Y"),
     start_date=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC),
     max_active_runs=4,
-    params=ONE_YEAR,
+    params=PARAMS,
     **SHARED,
 )
 def vehicle_recalls_by_year() -> None:

@@ -73,23 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--under",
-        type=argument(_percent),
+        type=float,
         default=UNDER,
         metavar="PERCENT",
         help=f"stalled: with a lower rate than this ({UNDER:g})",
     )
     add_limit(parser, "rows of each table")
     add_format(parser)
-
-
-def _percent(text: str) -> float:
-    try:
-        percent = float(text)
-    except ValueError:
-        percent = -1
-    if not 0 <= percent <= ALL:
-        raise ValueError(f"{text!r} is not a percentage: write a number from 0 to 100")
-    return percent
 
 
 def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
@@ -103,8 +93,7 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
         table = stalled if asked.stalled else trend
         limit = table.num_rows if asked.limit is None else asked.limit
         _note_left_out(output, table.num_rows - limit)
-        schema = STALLED if asked.stalled else TREND
-        output.rows(asked.format, [table.slice(0, limit)], schema)
+        output.rows(asked.format, [table.slice(0, limit)], table.schema)
         return 0
     limit = MAX_LINES if asked.limit is None else asked.limit
     if not asked.stalled:
@@ -134,9 +123,8 @@ def _trend(
                 up += old is not None and new is not None and new > old
                 down += old is not None and new is not None and new < old
         if any(row["field"] == RATE for row in rows):
-            means = {**_means(values.values()), "up": up, "down": down}
             at = {name: rows[0][name] for name in ("version", "observed_at")}
-            trend.append({**at, **means})
+            trend.append({**at, **_means(values.values()), "up": up, "down": down})
     return pa.Table.from_pylist(trend, schema=TREND), changed
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TypedDict
 
+from include.errors import PermanentError
 from include.vehicle_recalls.contract import DATE, FIRST_YEAR
 
 
@@ -72,6 +73,22 @@ def _pack(rows_by_year: Mapping[int, int], years: Sequence[int], max_rows: int) 
         Years(label=years_text(group), first=group[0], last=group[-1], undated=False)
         for group in groups
     ]
+
+
+def single_year(partition_key: str | None, years: Sequence[int]) -> int:
+    """The year of a run of `vehicle_recalls_by_year`: its partition, or the one of its form."""
+    if not partition_key and len(set(years)) == 1:
+        return years[0]
+    if not partition_key:
+        raise PermanentError(
+            f"vehicle_recalls_by_year reads one report year, not {list(years) or 'all'}: start it "
+            'from the backfill form, or with {"years": [2019]}'
+        )
+    if not partition_key.isdecimal() or int(partition_key) < FIRST_YEAR:
+        raise PermanentError(
+            f"the partition key {partition_key!r} is not a report year; use {FIRST_YEAR} or later"
+        )
+    return int(partition_key)
 
 
 def years_text(years: Sequence[int]) -> str:

@@ -13,13 +13,12 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from include.http.client import HttpClient, Response
 from include.http.errors import HttpError, UnexpectedBody
 from include.lake.reads import Source
 from include.vehicle_recalls.batches import Years, condition
 from include.vehicle_recalls.contract import DATASET, DATE
+from include.vehicle_recalls.page_rows import row_ids
 
 # SODA 2.1 has no upper bound of its own; 50,000 is safe everywhere.
 MAX_PAGE_SIZE = 50_000
@@ -55,13 +54,6 @@ class RecallsPage:
 
 class StaleSource(HttpError):
     """A copy of the data that calls itself out of date."""
-
-
-class _Row(msgspec.Struct):
-    id: str = msgspec.field(name=":id")
-
-
-ROW_IDS = msgspec.json.Decoder(list[_Row])
 
 
 class RecallsApi:
@@ -192,37 +184,6 @@ class RecallsApi:
             raise UnexpectedBody(
                 f"{view.where} does not describe the columns; check that it is a SODA server"
             ) from None
-
-
-def split_rows(body: bytes) -> list[bytes]:
-    """The rows of a page, each as its own JSON text."""
-    try:
-        return [bytes(row) for row in msgspec.json.decode(body, type=list[msgspec.Raw])]
-    except RecursionError:
-        # A field nested a thousand deep: SODA writes a row a line, so the others can be read.
-        return re.split(rb"\n,", body.strip()[1:-1].strip())
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # Half a character is valid to other readers: such a row is quarantined by itself.
-        lines = re.split(rb"\n,", body.strip()[1:-1].strip())
-        try:
-            if body.lstrip()[:2] == b"[{" and len(json.loads(body)) == len(lines):
-                return lines
-        except (ValueError, TypeError, RecursionError):
-            pass
-        raise UnexpectedBody("the body is not a complete list of rows in JSON; run again") from None
-
-
-def row_ids(body: bytes) -> list[str]:
-    """The `:id` of each row; UnexpectedBody when a row has none."""
-    try:
-        return [row.id for row in ROW_IDS.decode(body)]
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        pass
-    # Slower, and tolerant of anything but a missing id.
-    found = [re.search(rb'":id"\s*:\s*"([^"\\]+)"', row) for row in split_rows(body)]
-    if not all(found):
-        raise UnexpectedBody("rows came without :id; check that the host is a SODA server")
-    return [match[1].decode(errors="replace") for match in found if match]
 
 
 def _refuse_stale_or_cut(response: Response) -> None:

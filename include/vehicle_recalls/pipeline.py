@@ -13,7 +13,7 @@ from include.data.validate import quarantine_repeated
 from include.errors import PermanentError
 from include.lake import publish as core
 from include.lake.copies import copy_of, refresh_copies
-from include.lake.landing import RawPages, landed_batches, read_page
+from include.lake.landing import RawPages, read_page
 from include.lake.ledger import record
 from include.lake.plan import Plan
 from include.lake.publish import Receipt
@@ -25,10 +25,10 @@ from include.vehicle_recalls.batches import includes, plan_all, plan_some
 from include.vehicle_recalls.client import RecallsApi
 from include.vehicle_recalls.complete_read import BatchPlan, SourceChanged, land_complete
 from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.replay import API, landed_again, plan_replay
 from include.vehicle_recalls.transform import EMPTY, raw_by_row_id, typed_page
 
 MAX_BATCH_ROWS = 50_000
-API, RAW = "api", "raw:"
 
 
 def plan(
@@ -40,7 +40,7 @@ def plan(
 ) -> list[BatchPlan]:
     """Count the source's rows per year; plan which years are read together."""
     if source != API:
-        return _plan_replay(store, source, years, run_id)
+        return plan_replay(store, source, years, run_id)
     counts = open_api().year_counts()
     asked = sorted({int(year) for year in years})
     if not asked and not counts.rows_by_year:
@@ -71,43 +71,10 @@ def plan(
     ]
 
 
-def _plan_replay(store: Store, source: str, years: Sequence[int], run_id: str) -> list[BatchPlan]:
-    if not source.startswith(RAW):
-        raise PermanentError(
-            f"the source {source!r} is unknown; use `api`, or `raw:` and a read id"
-        )
-    if years:
-        raise PermanentError("a replay reads the years of its read; leave `years` empty")
-    batches = landed_batches(store, RECALLS, source.removeprefix(RAW))
-    first = batches[0]["read"]
-    read, _ = start_read(
-        store,
-        RECALLS,
-        first["source"],
-        run_id,
-        covers=first["covers"],
-        batches=len(batches),
-        replay_of=first["read_id"],
-    )
-    return [
-        BatchPlan(
-            read=read,
-            years=raw["facts"]["years"],
-            partitions=raw["partitions"],
-            counted_rows=sum(page["rows"] for each in batches for page in each["pages"]),
-            counted_at=raw["moment"]["modified_at"],
-            replay=raw["label"],
-        )
-        for raw in batches
-    ]
-
-
 def extract(open_api: Callable[[], RecallsApi], store: Store, batch: BatchPlan) -> RawPages:
     """Land every page as it came, and check the counts; again if the source changed meanwhile."""
     if batch["replay"]:
-        landed = landed_batches(store, RECALLS, str(batch["read"]["replay_of"]))
-        raw = next(each for each in landed if each["label"] == batch["replay"])
-        return RawPages(**{**raw, "read": batch["read"]})
+        return landed_again(store, batch)
     return land_complete(open_api(), store, batch)
 
 

@@ -16,8 +16,8 @@ import pyarrow.json
 from include.data.formatting import printable
 from include.data.validate import QUARANTINE, Reasons, quarantine, validate
 from include.lake.reads import SchemaMismatch
-from include.vehicle_recalls.client import row_ids, split_rows
 from include.vehicle_recalls.contract import DATE, RECALLS
+from include.vehicle_recalls.page_rows import row_ids, split_rows
 
 LINK = "recall_link"
 FIELDS = [column.field for column in RECALLS.columns]

@@ -19,8 +19,9 @@ from include.http.errors import (
     UnexpectedBody,
 )
 from include.vehicle_recalls.batches import Years, condition
-from include.vehicle_recalls.client import RecallsApi, StaleSource, split_rows
+from include.vehicle_recalls.client import RecallsApi, StaleSource
 from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.page_rows import split_rows
 
 ALL = Years(label="all", first=None, last=None, undated=True)
 EARLY = Years(label="-1999", first=None, last=1999, undated=False)

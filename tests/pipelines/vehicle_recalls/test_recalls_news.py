@@ -14,13 +14,8 @@ from include.lake.table import load_version
 from include.vehicle_recalls import report as reporting
 from include.vehicle_recalls.contract import RECALLS
 from include.vehicle_recalls.news import News, RateChange, Rates, Recall, news_of
-from include.vehicle_recalls.report import (
-    MAX_WARNING_LINES,
-    news_headline,
-    notice,
-    report,
-    write_reports,
-)
+from include.vehicle_recalls.news_text import MAX_WARNING_LINES, news_headline
+from include.vehicle_recalls.report import notice, report, write_reports
 from tests.pipelines.vehicle_recalls.recalls import (
     DAF,
     FORD,
