@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from include.lake import ledger
 from include.lake.compare import compared_rows
 from include.lake.keys import Keys
 from include.lake.ledger import read_events, record
+from include.lake.publish import publish
 from include.lake.store import Store
 from include.lake.table import Version, load_version
 from tests.core.places import PLACES, current_rows, moment, publish_rows, stage_read
@@ -156,6 +158,18 @@ def test_too_many_lost_rows_are_refused(store: Store):
         publish_rows(store, {"0": (2019, "x")}, at=moment(1))
     waive = {"rows in total": "meant"}
     assert publish_rows(store, {"0": (2019, "x")}, at=moment(1), waive=waive)["version"] == 2
+
+
+def test_partial_read_under_a_new_contract_needs_a_reason_and_is_a_new_baseline(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    raised = replace(PLACES, version="2")
+    reading = stage_read(store, {"c": (2020, "C2")}, at=moment(1), years=[2020])
+    with pytest.raises(ChecksFailed, match="one contract: version 2, the table has version 1"):
+        publish(store, raised, reading.read, reading.batches)
+    waive = {"one contract": "2019 follows"}
+    receipt = publish(store, raised, reading.read, reading.batches, waive=waive)
+    assert (receipt["version"], receipt["baseline"]) == (2, 2)
+    assert current_rows(store) == FIRST | {"c": (2020, "C2")}
 
 
 def test_publishing_twice_commits_once(store: Store):

@@ -56,7 +56,7 @@ CHECKS = {
     "rows per year": "rows per year",
     "rows in total": "rows in total",
     "source went back": "source went back",
-    "one contract": "one contract",  # must always hold
+    "one contract": "one contract",
 }
 LEDGER_COLUMNS = ("event", "nhtsa_id", "year", "field", "old", "new")
 EVENTS = {"published": "published", "edited": "edited"} | {
