@@ -23,13 +23,13 @@ interrupted.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
 from plugins.dag_defaults import (
-    DEFAULTS,
+    dag_options,
     dry_run_param,
     measure,
     refuse_unknown_conf,
@@ -37,7 +37,6 @@ from plugins.dag_defaults import (
     store,
     waive_param,
 )
-from plugins.notifications import send_alert
 
 
 def day_param(title: str, description: str) -> Param:
@@ -108,18 +107,7 @@ def report(receipts: Any) -> None:
     measure("shoe_prices", receipts["products"])
 
 
-@dag(
-    schedule="0 17 * * *",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=DEFAULTS,
-    on_failure_callback=send_alert,
-    description=(__doc__ or "").partition("\n")[0],
-    doc_md=__doc__,
-    tags=["prices"],
-)
+@dag(schedule="0 17 * * *", tags=["prices"], params=PARAMS, **dag_options(__doc__))
 def shoe_prices() -> None:
     raw = extract()
     report(publish(raw, transform(raw)))

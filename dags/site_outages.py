@@ -18,13 +18,18 @@ next run repairs whatever was interrupted.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from plugins.dag_defaults import DEFAULTS, dry_run_param, measure, refuse_unknown_conf, show, store
-from plugins.notifications import send_alert
+from plugins.dag_defaults import (
+    dag_options,
+    dry_run_param,
+    measure,
+    refuse_unknown_conf,
+    show,
+    store,
+)
 
 PARAMS = {
     "site_id": Param(
@@ -110,18 +115,7 @@ def report(receipt: Any) -> None:
     measure("site_outages", receipt)
 
 
-@dag(
-    schedule="@daily",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=DEFAULTS,
-    on_failure_callback=send_alert,
-    description=(__doc__ or "").partition("\n")[0],
-    doc_md=__doc__,
-    tags=["outages"],
-)
+@dag(schedule="@daily", tags=["outages"], params=PARAMS, **dag_options(__doc__))
 def site_outages() -> None:
     raw = extract()
     report(publish(raw, deliver(raw, transform(raw))))

@@ -17,13 +17,12 @@ brings the database to the current version. A load changes all of a subject or n
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
 from plugins.dag_defaults import (
-    DEFAULTS,
+    dag_options,
     dry_run_param,
     measure,
     refuse_unknown_conf,
@@ -31,7 +30,6 @@ from plugins.dag_defaults import (
     store,
     waive_param,
 )
-from plugins.notifications import send_alert
 
 PARAMS = {
     "subject": Param(
@@ -111,18 +109,7 @@ def report(receipt: Any, loaded: Any) -> None:
         measure("subject_books", receipt)
 
 
-@dag(
-    schedule="@weekly",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=DEFAULTS,
-    on_failure_callback=send_alert,
-    description=(__doc__ or "").partition("\n")[0],
-    doc_md=__doc__,
-    tags=["books"],
-)
+@dag(schedule="@weekly", tags=["books"], params=PARAMS, **dag_options(__doc__))
 def subject_books() -> None:
     raw = extract()
     receipt = publish(raw, transform(raw))

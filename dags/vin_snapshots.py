@@ -16,13 +16,12 @@ again: a read is committed once, and the next run repairs whatever was interrupt
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import dag, get_current_context, task
 
 from plugins.dag_defaults import (
-    DEFAULTS,
+    dag_options,
     dry_run_param,
     measure,
     refuse_unknown_conf,
@@ -30,7 +29,6 @@ from plugins.dag_defaults import (
     store,
     waive_param,
 )
-from plugins.notifications import send_alert
 
 PARAMS = {
     "dry_run": dry_run_param(),
@@ -76,18 +74,7 @@ def report(receipt: Any) -> None:
     measure("vin_snapshots", receipt)
 
 
-@dag(
-    schedule="@daily",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=DEFAULTS,
-    on_failure_callback=send_alert,
-    description=(__doc__ or "").partition("\n")[0],
-    doc_md=__doc__,
-    tags=["vehicles"],
-)
+@dag(schedule="@daily", tags=["vehicles"], params=PARAMS, **dag_options(__doc__))
 def vin_snapshots() -> None:
     raw = extract()
     report(publish(raw, transform(raw)))

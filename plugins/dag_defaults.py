@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowFailException
+
+from plugins.notifications import send_alert
 
 log = logging.getLogger(__name__)
 SCREEN = "HEADWATERS_SCREEN"  # a file that also gets the report
@@ -25,6 +27,19 @@ DEFAULTS = {
         rules=[RetryRule(exception="include.errors.PermanentError", action=RetryAction.FAIL)]
     ),
 }
+
+
+def dag_options(doc: str | None) -> dict[str, Any]:
+    """What a DAG is made with; its page is the docstring of its file."""
+    return {
+        "description": (doc or "").partition("\n")[0],
+        "doc_md": doc,
+        "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": DEFAULTS,
+        "on_failure_callback": send_alert,
+    }
 
 
 def dry_run_param(

@@ -49,21 +49,29 @@ class Response:
             return True
         return self.content[:100].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
+    def unexpected(self, what: str) -> UnexpectedBody:
+        """The error for an answer of another kind, such as "sent no list of rows"."""
+        return UnexpectedBody(f"{self.where} {what}; check the host, or try again later")
+
     def json(self) -> Any:
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
-            raise UnexpectedBody(
-                f"{self.where} sent a body that is not JSON; check the host, or try again later"
-            ) from None
+            raise self.unexpected("sent a body that is not JSON") from None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The JSON list of objects that was asked for."""
+        found = self.json()
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            raise self.unexpected("sent no list of objects")
+        return found
 
     def date_in(self, header: str) -> datetime:
         """The instant that a header names, in UTC."""
         moment = parse_http_date(self.headers.get(header, ""))
         if moment is None:
-            raise UnexpectedBody(
-                f"{self.where} sent no readable {header} header, so the age of the data is "
-                "unknown; check the host, or try again later"
+            raise self.unexpected(
+                f"sent no readable {header} header, so the age of the data is unknown"
             )
         return moment
 

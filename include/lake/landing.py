@@ -6,13 +6,14 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from include.data.contract import Dataset
 from include.errors import PermanentError
+from include.http.response import Response
 from include.lake.keys import READ_ID, Keys
-from include.lake.reads import Moment, Read
+from include.lake.reads import Covers, Moment, Read, Source, SourceMismatch, start_read
 from include.lake.store import Damaged, Store, parallel_map
 
 
@@ -33,6 +34,42 @@ class RawPages(TypedDict):
     partitions: list[str]  # that the batch covers, with rows or without
     pages: list[Page]
     facts: dict[str, Any]  # the pipeline's own
+
+
+def land_answers(
+    store: Store,
+    dataset: Dataset,
+    source: str,
+    run_id: str,
+    answers: Sequence[Response],
+    *,
+    covers: Covers,
+    moment: Moment | None = None,
+    partitions: Iterable[str] = ("",),
+    facts: Mapping[str, Any] | None = None,
+) -> RawPages:
+    """Begin a read of one batch and land its answers; `moment` is theirs unless given."""
+    publisher = publisher_of(answers)
+    times = sorted(f"{answer.date:%Y-%m-%dT%H:%M:%SZ}" for answer in answers)
+    moment = moment or Moment(began_at=times[0], answered_at=times[-1], modified_at="")
+    origin = Source(dataset=source, publisher=publisher)
+    read, _ = start_read(store, dataset, origin, run_id, covers=covers)
+    pages = [
+        land_page(store, dataset, read, "all", number, answer.gzipped)
+        for number, answer in enumerate(answers)
+    ]
+    return finish_landing(store, dataset, read, pages, moment, partitions=partitions, facts=facts)
+
+
+def publisher_of(answers: Iterable[Response]) -> str:
+    """The one publisher of all answers: made-up and real data never meet."""
+    publishers = sorted({answer.publisher for answer in answers})
+    if len(publishers) > 1:
+        raise SourceMismatch(
+            f"the answers of one read are {' and '.join(publishers)}; nothing was published. "
+            "Correct the connections, then start a new run"
+        )
+    return publishers[0]
 
 
 def land_page(

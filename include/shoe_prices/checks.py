@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,8 +12,6 @@ from include.data.checks import Check, examples
 from include.data.tables import not_in
 from include.lake.standard_checks import OURS
 from include.shoe_prices.contract import MAX_RATE_AGE_DAYS, PRODUCTS_GONE
-
-HALF_A_CENT = pa.scalar(Decimal("0.005"))
 
 
 def products_stayed(before: pa.Table, after: pa.Table) -> Check:
@@ -52,7 +49,5 @@ def rate_is_recent(newest: str, asked: str) -> Check:
 
 
 def _match(rows: pa.Table) -> bool:
-    dollars = pc.multiply(rows["price_eur"], rows["rate"])
-    difference = pc.abs(pc.subtract(dollars, rows["price_usd"]))
-    difference = difference.cast(pa.decimal128(27, 8))  # Arrow's products are as wide as it can go
-    return bool(pc.all(pc.less_equal(difference, pc.multiply(rows["rate"], HALF_A_CENT))).as_py())
+    columns = (rows[name].to_pylist() for name in ("price_eur", "rate", "price_usd"))
+    return all(200 * abs(eur * rate - usd) <= rate for eur, rate, usd in zip(*columns, strict=True))

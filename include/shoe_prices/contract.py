@@ -21,7 +21,7 @@ PRODUCT_COLUMNS = (
     Column("price_usd", MONEY, "In US dollars.", "price", required=True, minimum=1),
     Column("description", TEXT, "The shop's description."),
     Column("category_id", pa.int64(), "The category's number.", "category.id", required=True),
-    Column("category_name", TEXT, "The name of the category.", "category.name"),
+    Column("category_name", TEXT, "The category's name.", "category.name", required=True),
     Column("category_slug", TEXT, "The name of the category in addresses.", "category.slug"),
     Column("category_image", TEXT, "The address of a picture of the category.", "category.image"),
     Column("images", TEXT, "The addresses of pictures, a JSON list; a broken one is repaired."),

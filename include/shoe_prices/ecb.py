@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from include.errors import PermanentError
 from include.http.client import HttpClient, Response
@@ -19,10 +19,8 @@ from include.shoe_prices.contract import RATE
 OFFICIAL_HOST = "data-api.ecb.europa.eu"
 PATH = "/service/data/EXR/D.USD.EUR.SP00.A"
 COLUMNS = {"CURRENCY", "TIME_PERIOD", "OBS_VALUE"}
-CURRENCY = "USD"
 FIRST_DAY = date(1999, 1, 4)  # of the euro
-LAST_OBSERVATIONS = 10  # some of them may be blank
-BLANK = ("", "NaN")
+LAST_OBSERVATIONS = "10"  # some of them may be blank
 VALUE = re.compile(rf"\d{{1,9}}(\.\d{{1,{RATE.scale}}})?", re.ASCII)
 NO_RESULTS = re.compile(rb"no results found", re.IGNORECASE)
 
@@ -46,8 +44,8 @@ def asked_days(
         raise PermanentError(
             "`rate_date` is one day, `start_date` and `end_date` are a range; remove one of them"
         )
-    last = _day("end_date" if end_date else "rate_date", end_date or rate_date or run_day)
-    first = _day("start_date", start_date) if start_date else None
+    last = date.fromisoformat(end_date or rate_date or run_day)
+    first = date.fromisoformat(start_date) if start_date else None
     if first and first > last:
         raise PermanentError(f"`start_date` {first} is after `end_date` {last}; swap them")
     return Days(first, last)
@@ -70,19 +68,11 @@ def choose_rates(days: Days, rates: Mapping[date, Decimal], today: date) -> dict
     return found if days.first else dict([max(found.items())])
 
 
-def _day(name: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise PermanentError(f"`{name}` is {text!r}, not a day; write it as 2023-02-10") from None
-
-
 class Ecb:
-    """Needs no key."""
+    """Needs no key. The host may have its path."""
 
-    def __init__(self, host: str, *, attempts: int = 5, total_s: float = 600) -> None:
-        host = host.rstrip("/").removesuffix("/service")
-        self._client = HttpClient(host, attempts=attempts, total_s=total_s)
+    def __init__(self, host: str, **limits: Any) -> None:
+        self._client = HttpClient(host.rstrip("/").removesuffix("/service"), **limits)
 
     def rates(self, days: Days) -> Response:
         """Every rate of a range, or the latest few up to a day."""
@@ -90,7 +80,7 @@ class Ecb:
         if days.first:
             params["startPeriod"] = days.first.isoformat()
         else:
-            params["lastNObservations"] = str(LAST_OBSERVATIONS)
+            params["lastNObservations"] = LAST_OBSERVATIONS
         return self._client.get(
             PATH, params=params, ok_statuses={HTTPStatus.NOT_FOUND}, check=_check_rates
         )
@@ -98,10 +88,7 @@ class Ecb:
 
 def rates_in(answer: bytes) -> dict[date, Decimal]:
     """Each day that has a rate, in order; a day with a blank value has none."""
-    try:
-        text = answer.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UnexpectedBody("the ECB sent a body that is not text; try again later") from None
+    text = answer.decode("utf-8-sig", "replace")
     if not text.strip() or NO_RESULTS.search(answer):
         return {}
     rows = csv.DictReader(io.StringIO(text, newline=""))
@@ -112,7 +99,7 @@ def rates_in(answer: bytes) -> dict[date, Decimal]:
         )
     rates: dict[date, Decimal] = {}
     for row in rows:
-        if row["CURRENCY"] != CURRENCY or row["OBS_VALUE"] in BLANK:
+        if row["CURRENCY"] != "USD" or row["OBS_VALUE"] in {"", "NaN"}:
             continue
         day, rate = _observation(row["TIME_PERIOD"] or "", row["OBS_VALUE"] or "")
         if rates.setdefault(day, rate) != rate:
@@ -136,5 +123,4 @@ def _check_rates(response: Response) -> None:
             f"{response.where} does not exist; check the host of the connection `ecb_api`, "
             f"which is {OFFICIAL_HOST}"
         )
-    _ = response.date  # raises when it is missing or wrong
     rates_in(response.content)

@@ -9,81 +9,61 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Generic, TypedDict, TypeVar
+
+import pyarrow as pa
 
 from include.data.checks import Check, examples
-from include.data.tables import concat
+from include.data.tables import concat, is_in
 from include.data.validate import QUARANTINE
 from include.errors import PermanentError
 from include.lake import publish as core
 from include.lake.copies import refresh_copies
-from include.lake.landing import RawPages, finish_landing, land_page, landed_batches, read_page
+from include.lake.keys import Keys
+from include.lake.landing import RawPages, land_answers, landed_batches, publisher_of, read_page
 from include.lake.ledger import record
 from include.lake.plan import Plan, plan_for
 from include.lake.publish import OUTDATED, Receipt
-from include.lake.reads import Source, SourceMismatch, start_read
 from include.lake.staging import StagedBatch, read_table_file, stage, write_candidates
 from include.lake.store import Store, parallel_map
-from include.shoe_prices.categories import category_ids, of_category, products_version
+from include.lake.table import Version, load_version
 from include.shoe_prices.checks import euros_match, products_stayed, rate_is_recent
 from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
 from include.shoe_prices.ecb import Days, Ecb, choose_rates, rates_in
-from include.shoe_prices.plain_files import plain_files
+from include.shoe_prices.files import plain_files
 from include.shoe_prices.shop import Shop
 from include.shoe_prices.transform import price_rows, read_products
 
-CATEGORY = "Shoes"
+PRODUCTS, PRICES = "products", "prices"  # what each task makes for the two tables
 PRODUCTS_READ = "products_read_id"  # a fact of the raw pages of prices
-Each = TypeVar("Each")
-
-
-class Two(TypedDict, Generic[Each]):
-    """What a task makes for each of the two tables."""
-
-    products: Each
-    prices: Each
 
 
 def extract(
-    shop: Shop, ecb: Ecb, store: Store, run_id: str, days: Days, category: str = CATEGORY
-) -> Two[RawPages]:
-    """Land the rates of the days and every page of the category, byte for byte."""
+    shop: Shop, ecb: Ecb, store: Store, run_id: str, days: Days, category: str
+) -> dict[str, RawPages]:
+    """Land the rates of the days and all products of the category, byte for byte."""
     rates = ecb.rates(days)
     chosen = choose_rates(days, rates_in(rates.content), rates.date.date())
-    listing = shop.listing(category)
-    publisher = listing.page.publisher
-    if publisher != rates.publisher:
-        raise SourceMismatch(
-            f"the shop's products are {publisher} and the ECB's rates {rates.publisher}; "
-            "nothing was published. Correct the connections"
-        )
-    covers = {"category_id": category_ids(store, listing.category)}
-    source = Source(dataset="shop", publisher=publisher)
-    of_products, _ = start_read(store, SHOE_PRODUCTS, source, run_id, covers=covers)
-    source = Source(dataset="shop and ECB", publisher=publisher)
-    of_prices, _ = start_read(store, SHOE_PRICES, source, run_id, covers=covers)
-    facts = {
-        "category": listing.category.name,
-        "first": days.first and days.first.isoformat(),
-        "last": days.last.isoformat(),
-    }
-    page = land_page(store, SHOE_PRODUCTS, of_products, "all", 0, listing.page.gzipped)
-    products = finish_landing(
-        store, SHOE_PRODUCTS, of_products, [page], listing.moment, facts=facts
+    name, listed = shop.listing(category)
+    publisher_of([listed, rates])
+    # By name, because the shop may give a category another number.
+    covers = {"category_name": [name]}
+    first = days.first and days.first.isoformat()
+    facts = {"category": name, "first": first, "last": days.last.isoformat()}
+    products = land_answers(
+        store, SHOE_PRODUCTS, "shop", run_id, [listed], covers=covers, facts=facts
     )
-    page = land_page(store, SHOE_PRICES, of_prices, "all", 0, rates.gzipped)
-    facts[PRODUCTS_READ] = of_products["read_id"]
-    days_with_rate = map(str, chosen)
-    prices = finish_landing(
+    prices = land_answers(
         store,
         SHOE_PRICES,
-        of_prices,
-        [page],
-        listing.moment,
-        partitions=days_with_rate,
-        facts=facts,
+        "shop and ECB",
+        run_id,
+        [rates],
+        covers=covers,
+        moment=products["moment"],
+        partitions=map(str, chosen),
+        facts=facts | {PRODUCTS_READ: products["read"]["read_id"]},
     )
-    return Two(products=products, prices=prices)
+    return {PRODUCTS: products, PRICES: prices}
 
 
 def transform(store: Store, raw: RawPages) -> StagedBatch:
@@ -107,9 +87,10 @@ def _products(store: Store, raw: RawPages) -> StagedBatch:
 def _prices(store: Store, raw: RawPages) -> StagedBatch:
     """Of the products as the next version has them, so those that are carried over too."""
     (products,) = landed_batches(store, SHOE_PRODUCTS, raw["facts"][PRODUCTS_READ])
-    before = products_version(store, products["read"]["since_version"])
-    plan = plan_for(store, SHOE_PRODUCTS, before, products["read"], [_products(store, products)])
-    for_sale = of_category(store, products["read"], plan)
+    read = products["read"]
+    before = load_version(store, Keys(SHOE_PRODUCTS.name).table, read["since_version"])
+    plan = plan_for(store, SHOE_PRODUCTS, before, read, [_products(store, products)])
+    for_sale = _of_category(store, raw, plan)
     rates = rates_in(read_page(store, raw["pages"][0]))
     days = map(date.fromisoformat, raw["partitions"])
     rows = concat(price_rows(for_sale, day, rates[day]) for day in days)
@@ -117,14 +98,21 @@ def _prices(store: Store, raw: RawPages) -> StagedBatch:
     return write_candidates(store, SHOE_PRICES, raw["read"]["read_id"], batch)
 
 
+def _of_category(store: Store, raw: RawPages, products: Version | Plan) -> pa.Table:
+    if not products.parts:
+        return SHOE_PRODUCTS.schema.empty_table()
+    rows = read_table_file(store, SHOE_PRODUCTS, products.parts[""]["path"])
+    return rows.filter(is_in(rows["category_name"], [raw["facts"]["category"]]))
+
+
 def publish(
     store: Store,
-    raw: Two[RawPages],
-    batches: Two[StagedBatch],
+    raw: Mapping[str, RawPages],
+    batches: Mapping[str, StagedBatch],
     *,
     dry_run: bool = False,
     waive: Mapping[str, str] | None = None,
-) -> Two[Receipt]:
+) -> dict[str, Receipt]:
     """Commit the products, then the prices; then bring plain files and ledgers up to date.
 
     A crash between the two commits leaves the prices as they were, until this task or the next
@@ -132,8 +120,7 @@ def publish(
     """
 
     def check_products(plan: Plan) -> list[Check]:
-        read = raw["products"]["read"]
-        before, after = (of_category(store, read, of) for of in (products_version(store), plan))
+        before, after = (_of_category(store, raw[PRODUCTS], of) for of in (plan.current, plan))
         return [products_stayed(before, after)]
 
     def check_prices(plan: Plan) -> list[Check]:
@@ -141,7 +128,7 @@ def publish(
         rows = parallel_map(
             lambda day: read_table_file(store, SHOE_PRICES, plan.parts[day]["path"]), days
         )
-        of_prices = raw["prices"]
+        of_prices = raw[PRICES]
         return [
             euros_match(dict(zip(days, rows, strict=True))),
             rate_is_recent(max(of_prices["partitions"]), of_prices["facts"]["last"]),
@@ -150,8 +137,8 @@ def publish(
     products = core.publish(
         store,
         SHOE_PRODUCTS,
-        raw["products"]["read"],
-        [batches["products"]],
+        raw[PRODUCTS]["read"],
+        [batches[PRODUCTS]],
         dry_run=dry_run,
         waive=waive,
         more_checks=check_products,
@@ -160,8 +147,8 @@ def publish(
     prices = core.publish(
         store,
         SHOE_PRICES,
-        raw["prices"]["read"],
-        [batches["prices"]],
+        raw[PRICES]["read"],
+        [batches[PRICES]],
         dry_run=dry_run or is_outdated,
         more_checks=check_prices,
     )
@@ -169,7 +156,7 @@ def publish(
         prices |= {"outcome": OUTDATED}
     if not dry_run:
         refresh(store)
-    return Two(products=products, prices=_for_report(prices, raw["prices"]["partitions"]))
+    return {PRODUCTS: products, PRICES: _for_report(prices, raw[PRICES]["partitions"])}
 
 
 def refresh(store: Store) -> list[str]:
@@ -177,25 +164,6 @@ def refresh(store: Store) -> list[str]:
     record(store, SHOE_PRODUCTS)
     record(store, SHOE_PRICES)
     return refresh_copies(store, SHOE_PRICES, lambda version: plain_files(store, version))
-
-
-def run(
-    shop: Shop,
-    ecb: Ecb,
-    store: Store,
-    days: Days,
-    *,
-    run_id: str = "by hand",
-    category: str = CATEGORY,
-    dry_run: bool = False,
-    waive: Mapping[str, str] | None = None,
-) -> Two[Receipt]:
-    """The whole path in one process, in the order of the DAG."""
-    raw = extract(shop, ecb, store, run_id, days, category)
-    batches = Two(
-        products=transform(store, raw["products"]), prices=transform(store, raw["prices"])
-    )
-    return publish(store, raw, batches, dry_run=dry_run, waive=waive)
 
 
 def _for_report(receipt: Receipt, days: list[str]) -> Receipt:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
 from include.errors import PermanentError
 from include.http.client import HttpClient, Response
-from include.http.errors import UnexpectedBody
 
-log = logging.getLogger(__name__)
 # The shop answers 400 for a user that does not exist any more.
 REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
@@ -62,26 +59,22 @@ def sign_in(client: HttpClient, account: Account, store: TokenStore, shop: str) 
     """
     of = f"{account.email} at {shop}"
     stored = store.load()
+    tokens = None
     if stored and stored.of == of:
         if _is_ours(client, account, stored):
-            log.info("signed in with the stored access token")
             return stored.access_token
         body = {"refreshToken": stored.refresh_token}
-        refreshed = _ask_tokens(client, of, "/auth/refresh-token", body, REFUSED)
-        if refreshed and _is_ours(client, account, refreshed):
-            log.info("signed in with a refreshed access token")
-            store.save(refreshed)
-            return refreshed.access_token
-    tokens = log_in(client, account, of)
-    if tokens is None:
-        _create_user(client, account)
-        tokens = log_in(client, account, of)
+        tokens = _ask_tokens(client, of, "/auth/refresh-token", body, REFUSED)
     if tokens is None or not _is_ours(client, account, tokens):
-        raise PermanentError(
-            f"{shop} does not sign in the login of the connection `shop_api` as that user; "
-            "look at the users of the shop, or take another login"
-        )
-    log.info("signed in with the password")
+        tokens = log_in(client, account, of)
+        if tokens is None:
+            _create_user(client, account)
+            tokens = log_in(client, account, of)
+        if tokens is None or not _is_ours(client, account, tokens):
+            raise PermanentError(
+                f"{shop} does not sign in the login of the connection `shop_api` as that user; "
+                "look at the users of the shop, or take another login"
+            )
     store.save(tokens)
     return tokens.access_token
 
@@ -94,17 +87,16 @@ def log_in(client: HttpClient, account: Account, of: str) -> Tokens | None:
 
 def has_user(client: HttpClient, email: str) -> bool:
     """Whether any user has this email. The shop's list has all passwords, so it is not stored."""
-    users = client.get("/users", check=_check_users).json()
+    users = client.get("/users", check=Response.rows).rows()
     return any(str(user.get("email", "")).casefold() == email.casefold() for user in users)
 
 
 def _create_user(client: HttpClient, account: Account) -> None:
     if has_user(client, account.email):
         raise WrongPassword
-    body = {name: getattr(account, name) for name in ("name", "email", "password", "avatar")}
     # Not repeatable: after a lost answer, another try would create a second user. When Airflow
     # retries the task, the login finds the first one.
-    client.request("POST", "/users", json=body, repeatable=False)
+    client.request("POST", "/users", json=vars(account), repeatable=False)
 
 
 def _is_ours(client: HttpClient, account: Account, tokens: Tokens) -> bool:
@@ -125,14 +117,8 @@ def _ask_tokens(
         names = ("access_token", "refresh_token")
         if isinstance(found, dict) and all(isinstance(found.get(name), str) for name in names):
             return Tokens(of, found["access_token"], found["refresh_token"])
-        raise UnexpectedBody(f"{response.where} answered without tokens; check the host")
+        raise response.unexpected("answered without tokens")
 
     return read(
         client.request("POST", path, json=body, repeatable=True, ok_statuses=refused, check=read)
     )
-
-
-def _check_users(response: Response) -> None:
-    found = response.json()
-    if not isinstance(found, list) or not all(isinstance(user, dict) for user in found):
-        raise UnexpectedBody(f"{response.where} sent no list of users; check the host")

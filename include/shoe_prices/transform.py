@@ -52,18 +52,18 @@ def _newest_copies(listed: list[Product]) -> list[Product]:
 
 
 def _fields(product: Product) -> tuple[dict[str, str | None], list[str]]:
-    """Each field as text, and what is wrong with those that are not text or number."""
+    """Each field as text, and what is wrong with those that cannot be one."""
     texts: dict[str, str | None] = {}
     problems = []
     for column in SHOE_PRODUCTS.columns:
         value: Any = product
         for part in column.field.split("."):
             value = value.get(part) if isinstance(value, dict) else None
-        if column.name == "images" and value is not None:
+        if column.name == "images":
             value = _images(value)
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             value = str(value)
-        if value is not None and not isinstance(value, str):
+        if not isinstance(value, str | None):
             shown = json.dumps(value, default=str)[:60]
             problems.append(f"{column.name}: {shown} is neither text nor number")
             value = None
@@ -79,14 +79,11 @@ def _images(value: Any) -> Any:
     images = [value] if isinstance(value, str) else value
     if not _are_texts(images):
         return value
-    joined = ",".join(images)
-    if joined.startswith("[") and joined.endswith("]"):
-        try:
-            repaired = json.loads(joined)
-        except (ValueError, RecursionError):
-            repaired = None
-        images = repaired if _are_texts(repaired) else images
-    return json.dumps(images, ensure_ascii=False)
+    try:
+        repaired = json.loads(",".join(images))
+    except (ValueError, RecursionError):
+        repaired = None
+    return json.dumps(repaired if _are_texts(repaired) else images, ensure_ascii=False)
 
 
 def _are_texts(value: Any) -> bool:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from include.http.client import HttpClient, Response
-from include.http.errors import (
-    AuthError,
-    BadRequest,
-    HttpError,
-    NotFound,
-    UnexpectedBody,
-    parse_http_date,
-)
+from include.http.errors import AuthError, BadRequest, HttpError, NotFound, parse_http_date
 
 OFFICIAL_HOST = "api.krakenflex.systems"
 PATH = "/interview-tests-mock-api/v1"
 # What a person can correct, by the error that the client raises.
-HINTS: Mapping[type[HttpError], str] = {
+HINTS: dict[type[HttpError], str] = {
     AuthError: "The key is the password of the connection `krakenflex_api`: correct it",
     NotFound: "Check the param `site_id`, which names the site",
     BadRequest: (
@@ -33,26 +24,20 @@ HINTS: Mapping[type[HttpError], str] = {
 
 
 class KrakenFlex:
-    """Any call answers 500 now and then, so each is repeated."""
+    """Any call answers 500 now and then, so each is repeated. The host may have its path."""
 
-    def __init__(self, host: str, key: str, *, attempts: int = 5, total_s: float = 600) -> None:
-        self._client = HttpClient(
-            host.rstrip("/").removesuffix(PATH) + PATH,
-            headers={"x-api-key": key},
-            attempts=attempts,
-            total_s=total_s,
-        )
+    def __init__(self, host: str, key: str, **limits: Any) -> None:
+        url = host.rstrip("/").removesuffix(PATH) + PATH
+        self._client = HttpClient(url, headers={"x-api-key": key}, **limits)
 
     def outages(self) -> Response:
         """The list of all outages of all sites."""
-        with _hinting(AuthError):
-            return self._client.get("/outages", check=_check_outages)
+        return self._ask("GET", "/outages", check=_check_outages)
 
     def site(self, site_id: str) -> Response:
         """A site: its id, its name and its devices."""
-        with _hinting(AuthError, NotFound):
-            path = f"/site-info/{quote(site_id, safe='')}"
-            return self._client.get(path, check=partial(_check_site, site_id))
+        path = f"/site-info/{quote(site_id, safe='')}"
+        return self._ask("GET", path, check=partial(_check_site, site_id))
 
     def post_outages(self, site_id: str, payload: bytes) -> str:
         """Post a JSON list; returns when it was accepted, empty if the answer has no date.
@@ -60,44 +45,36 @@ class KrakenFlex:
         The list is complete, so posting it twice changes nothing.
         """
         path = f"/site-outages/{quote(site_id, safe='')}"
-        with _hinting(AuthError, NotFound, BadRequest):
-            response = self._client.request("POST", path, json=json.loads(payload), repeatable=True)
+        response = self._ask("POST", path, json=json.loads(payload), repeatable=True)
         date = parse_http_date(response.headers.get("Date", ""))
         return f"{date:%Y-%m-%dT%H:%M:%SZ}" if date else ""
 
-
-@contextmanager
-def _hinting(*kinds: type[HttpError]) -> Iterator[None]:
-    try:
-        yield
-    except kinds as error:
-        error.args = (f"{error}. {HINTS[type(error)]}",)
-        raise
+    def _ask(self, method: str, path: str, **options: Any) -> Response:
+        try:
+            return self._client.request(method, path, **options)
+        except tuple(HINTS) as error:
+            error.args = (f"{error}. {HINTS[type(error)]}",)
+            raise
 
 
 def _check_outages(response: Response) -> None:
     if not isinstance(_answer(response), list):
-        raise _unexpected(response, "did not send a list of outages")
+        raise response.unexpected("did not send a list of outages")
 
 
 def _check_site(site_id: str, response: Response) -> None:
     site = _answer(response)
     if not isinstance(site, dict) or not isinstance(site.get("devices"), list):
-        raise _unexpected(response, "did not send a site with a list of devices")
+        raise response.unexpected("did not send a site with a list of devices")
     if site.get("id") != site_id:
-        raise _unexpected(response, "sent another site than the one asked for")
+        raise response.unexpected("sent another site than the one asked for")
 
 
 def _answer(response: Response) -> Any:
-    """What was sent, if it can be dated and written as UTF-8; JSON can hold half a character."""
-    _ = response.date  # raises when it is missing or wrong
+    """What was sent, if it can be written as UTF-8; JSON can hold half a character."""
     answer = response.json()
     try:
         json.dumps(answer, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise _unexpected(response, "sent a text that is not valid Unicode") from None
+        raise response.unexpected("sent a text that is not valid Unicode") from None
     return answer
-
-
-def _unexpected(response: Response, what: str) -> UnexpectedBody:
-    return UnexpectedBody(f"{response.where} {what}; check the host, or try again later")

@@ -6,8 +6,6 @@ import pyarrow as pa
 
 from include.data.contract import TEXT, TIMESTAMP, Column, Dataset
 
-KRAKENFLEX = "krakenflex"  # the source, as a receipt names it
-
 SITE_OUTAGES = Dataset(
     name="site_outages",
     version="1",

@@ -75,29 +75,27 @@ def deliver(
 
 
 def newest_delivery(store: Store, site_id: str) -> Delivery:
-    names = {_name(key): key for key in store.list(f"{FOLDER}/{site_id}")}
+    names = sorted(key.rpartition("/")[2] for key in store.list(f"{FOLDER}/{site_id}"))
     if not names:
         return Delivery(0, {}, is_accepted=False)
-    number = max(number for number, _ in names)
-    is_accepted = (number, ACCEPTED) in names
-    key = names[number, ACCEPTED if is_accepted else PENDING]
-    return Delivery(number, json.loads(store.get(key)), is_accepted)
+    number = int(names[-1].partition("-")[0])
+    is_accepted = _name(number, ACCEPTED) in names
+    record = store.get(f"{FOLDER}/{site_id}/{_name(number, ACCEPTED if is_accepted else PENDING)}")
+    return Delivery(number, json.loads(record), is_accepted)
 
 
 def sites_delivered(store: Store) -> set[str]:
     """The sites of which KrakenFlex has accepted a list."""
-    accepted = [key for key in store.list(FOLDER) if _name(key)[1] == ACCEPTED]
-    return {key.split("/")[-2] for key in accepted}
+    return {key.split("/")[-2] for key in store.list(FOLDER) if key.endswith(f"-{ACCEPTED}.json")}
 
 
-def _name(key: str) -> tuple[int, str]:
-    number, step = key.rpartition("/")[2].removesuffix(".json").split("-")
-    return int(number), step
+def _name(number: int, step: str) -> str:
+    return f"{number:08}-{step}.json"
 
 
 def _write(store: Store, site_id: str, number: int, step: str, record: dict[str, Any]) -> None:
-    key = f"{FOLDER}/{site_id}/{number:08}-{step}.json"
-    store.put(key, json.dumps(record, sort_keys=True).encode())
+    body = json.dumps(record, sort_keys=True).encode()
+    store.put(f"{FOLDER}/{site_id}/{_name(number, step)}", body)
 
 
 def _with_delivery(batch: StagedBatch, number: int, outcome: str) -> StagedBatch:

@@ -9,26 +9,13 @@ from include.data.contract import TEXT, Column, Dataset, DerivedTable
 COUNT = pa.int64()
 MAX = 2**31 - 1
 
-BOOK_COLUMNS = (
-    Column("work_key", TEXT, "The key of the book, such as /works/OL2039503W.", required=True),
-    Column("title", TEXT, "The title, verbatim; null where Open Library has none."),
-    Column(
-        "first_publish_year",
-        COUNT,
-        "The year of the first known edition; often missing, sometimes wrong.",
-        minimum=-3000,
-        maximum=2100,
-    ),
-    Column("edition_count", COUNT, "The number of known editions.", minimum=0, maximum=MAX),
-    Column(
-        "cover_id",
-        COUNT,
-        "The cover, for https://covers.openlibrary.org/b/id/{cover_id}-M.jpg; null without one.",
-        minimum=1,
-        maximum=MAX,
-    ),
-    Column("cover_edition_key", TEXT, "The key of the edition whose cover it is."),
-    Column("has_fulltext", pa.bool_(), "Whether the Internet Archive holds a scan."),
+
+def _number(name: str, sentence: str, minimum: int, maximum: int = MAX) -> Column:
+    return Column(name, COUNT, sentence, minimum=minimum, maximum=maximum)
+
+
+WORK_KEY = Column(
+    "work_key", TEXT, "The key of the book, such as /works/OL2039503W.", required=True
 )
 AUTHOR_KEY = Column(
     "author_key",
@@ -39,25 +26,30 @@ AUTHOR_KEY = Column(
 SUBJECT = Column(
     "subject", TEXT, "The subject as Open Library spells it, such as data_mining.", required=True
 )
+BOOK_COLUMNS = (
+    WORK_KEY,
+    Column("title", TEXT, "The title, verbatim; null where Open Library has none."),
+    _number("first_publish_year", "Of the first edition; may be wrong.", -3000, 2100),
+    _number("edition_count", "The number of known editions.", 0),
+    _number("cover_id", "For https://covers.openlibrary.org/b/id/{cover_id}-M.jpg.", 1),
+    Column("cover_edition_key", TEXT, "The key of the edition whose cover it is."),
+    Column("has_fulltext", pa.bool_(), "Whether the Internet Archive holds a scan."),
+)
+AUTHOR_COLUMNS = (
+    AUTHOR_KEY,
+    Column("name", TEXT, "The name in the author's record; without one, as a book has it."),
+    Column("birth_date", TEXT, "The birth, in free text: a year, a date, a guess."),
+    Column("death_date", TEXT, "The death, in free text."),
+    Column("bio", TEXT, "The author's life in Open Library's words."),
+    Column("problem", TEXT, "Why the author has no record, such as: not known, deleted."),
+)
 
 AUTHORS = DerivedTable(
     "authors",
     "One row is one author key that a book names. One person may have several keys until Open "
     "Library merges them, so do not count persons by it.",
     ("author_key",),
-    (
-        AUTHOR_KEY,
-        Column("name", TEXT, "The name in the author's record; without one, as a book has it."),
-        Column("birth_date", TEXT, "The birth, in free text: a year, a date, a guess."),
-        Column("death_date", TEXT, "The death, in free text."),
-        Column("bio", TEXT, "The author's life in Open Library's words."),
-        Column(
-            "problem",
-            TEXT,
-            "Why the author has no record: not known, deleted, or merged into nothing or in a "
-            "circle. Null when there is a record.",
-        ),
-    ),
+    AUTHOR_COLUMNS,
 )
 BOOKS = DerivedTable(
     "books",
@@ -70,11 +62,9 @@ AUTHORS_BOOKS = DerivedTable(
     "One row is one author of one book.",
     ("work_key", "author_key"),
     (
-        BOOK_COLUMNS[0],
+        WORK_KEY,
         AUTHOR_KEY,
-        Column(
-            "position", COUNT, "The author's place on the book, from 1.", required=True, minimum=1
-        ),
+        Column("position", COUNT, "The place on the book, from 1.", required=True, minimum=1),
     ),
 )
 SUBJECTS = DerivedTable(
@@ -86,12 +76,7 @@ SUBJECTS = DerivedTable(
         Column("version", COUNT, "The version of the lake's table.", required=True),
         Column("read_id", TEXT, "The read that the books are from.", required=True),
         Column("publisher", TEXT, "official, or made-up with its seed.", required=True),
-        Column(
-            "observed_at",
-            TEXT,
-            "When Open Library was read, by its clock; an older read never replaces a newer one.",
-            required=True,
-        ),
+        Column("observed_at", TEXT, "When it was read, by Open Library's clock.", required=True),
     ),
 )
 SUBJECTS_BOOKS = DerivedTable(
@@ -99,7 +84,7 @@ SUBJECTS_BOOKS = DerivedTable(
     "One row is one book of one subject. A book that no subject has any more is removed. In the "
     "database only.",
     ("subject", "work_key"),
-    (SUBJECT, BOOK_COLUMNS[0]),
+    (SUBJECT, WORK_KEY),
 )
 IN_FILES = (AUTHORS, BOOKS, AUTHORS_BOOKS)
 
@@ -123,7 +108,7 @@ SUBJECT_BOOKS = Dataset(
         Column(
             "authors",
             TEXT,
-            "The authors of the book in its order, as a JSON list: author_key, name, birth_date, "
+            "The authors in the book's order, as a JSON list: author_key, name, birth_date, "
             "death_date, bio and problem of each.",
             required=True,
         ),

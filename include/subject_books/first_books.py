@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from include.http.errors import UnexpectedBody
 from include.subject_books.client import Page, Record
 
 log = logging.getLogger(__name__)
@@ -25,19 +24,7 @@ class FirstBooks(NamedTuple):
     pages: list[Page]  # that they came on
     promised: int  # books that must come, by the API's own count
     came: int  # of these
-    agreed: int  # how many first books the pages agree on
-
-
-class _Pass(NamedTuple):
-    """One time from the first page to the last one that matters."""
-
-    pages: list[Page]
-    promised: int
-    min_editions: int  # of the books that are promised
-
-    def promised_from(self, editions: int) -> int:
-        """Books with at least so many editions: the order of ties does not change their number."""
-        return sum(edition_count(work) >= editions for page in self.pages for work in page.works)
+    certain: int  # books before the last tie of the first page: as a limit they are enough
 
 
 def edition_count(work: Record) -> int:
@@ -54,55 +41,35 @@ def take(works: Iterable[Record], limit: int) -> list[Record]:
 def read_first_books(ask: Callable[[int], Page], limit: int) -> FirstBooks:
     """Ask for pages by offset until every book that may be taken has come."""
     pages: list[Page] = []
-    asked = 0
     for _ in range(MAX_PASSES):
-        latest = _read_once(ask, limit)
-        asked += len(latest.pages)
-        pages += latest.pages
-        came = _came(pages, latest.min_editions)
-        if came > latest.promised:
-            log.warning("the subject changed while it was read; earlier pages are left out")
-            pages, came = latest.pages, _came(latest.pages, latest.min_editions)
-        if came >= latest.promised or asked >= MAX_PAGES:
+        latest, promised, min_editions = _read_once(ask, limit)
+        pages += latest
+        newest = {work["key"]: work for page in pages for work in page.works}
+        came = sum(edition_count(work) >= min_editions for work in newest.values())
+        if came >= promised or len(pages) >= MAX_PAGES:
             break
-        log.info("%d of %d books came; reading again, for ties are shuffled", came, latest.promised)
-    works = take((work for page in pages for work in page.works), limit)
-    agreed = _agreed(latest, pages) if came < latest.promised else came
-    return FirstBooks(works, pages, latest.promised, came, agreed)
+        log.info("%d of %d books came; reading again, for ties are shuffled", came, promised)
+    first = [edition_count(work) for work in latest[0].works]
+    certain = sum(count > first[-1] for count in first)
+    return FirstBooks(take(newest.values(), limit), pages, promised, came, certain)
 
 
-def _read_once(ask: Callable[[int], Page], limit: int) -> _Pass:
+def _read_once(ask: Callable[[int], Page], limit: int) -> tuple[list[Page], int, int]:
+    """Read from the first page to the last one that matters.
+
+    Returns the pages, how many books must come, and how many editions these have at least.
+    """
     pages: list[Page] = []
-    offset, last_taken = 0, None
+    counts: list[int] = []
     while True:
-        page = ask(offset)
+        page = ask(len(counts))
         pages.append(page)
-        counts = [edition_count(work) for work in page.works]
-        end = offset + len(counts)
-        if end >= page.work_count or not counts:
-            return _Pass(pages, page.work_count, 0)
-        if counts != sorted(counts, reverse=True):
-            raise UnexpectedBody(
-                "the books of a page are no longer sorted by edition count, so the first ones "
-                "are unknown; look at Open Library's API"
-            )
-        if last_taken is None and end >= limit:
-            last_taken = counts[limit - 1 - offset]
-        if last_taken is not None and counts[-1] < last_taken:
-            fewer = next(place for place, count in enumerate(counts) if count < last_taken)
-            return _Pass(pages, offset + fewer, last_taken)
-        if len(pages) >= MAX_PAGES:
-            return _Pass(pages, page.work_count, 0)
-        offset = end
-
-
-def _came(pages: Iterable[Page], min_editions: int) -> int:
-    newest = {work["key"]: edition_count(work) for page in pages for work in page.works}
-    return sum(count >= min_editions for count in newest.values())
-
-
-def _agreed(latest: _Pass, pages: list[Page]) -> int:
-    """The longest list of first books that is complete: a smaller limit would be enough."""
-    counts = {edition_count(work) for page in latest.pages for work in page.works}
-    promised = {count: latest.promised_from(count) for count in sorted(counts)[1:]}
-    return max((n for count, n in promised.items() if _came(pages, count) == n), default=0)
+        found = [edition_count(work) for work in page.works]
+        if found != sorted(found, reverse=True):
+            raise page.response.unexpected("sent books that are not sorted by edition count")
+        counts += found
+        if len(counts) >= page.work_count or not found or len(pages) >= MAX_PAGES:
+            return pages, page.work_count, 0
+        if len(counts) >= limit and counts[-1] < counts[limit - 1]:
+            last_taken = counts[limit - 1]
+            return pages, sum(count >= last_taken for count in counts), last_taken

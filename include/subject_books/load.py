@@ -6,7 +6,6 @@ book or an author that two subjects share, the database has what was loaded last
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
@@ -20,78 +19,68 @@ from include.lake.staging import read_table_file
 from include.lake.store import Store
 from include.lake.table import load_version
 from include.subject_books.contract import SUBJECT_BOOKS
-from include.subject_books.database import POSTGRESQL, BooksDatabase
-from include.subject_books.model import (
+from include.subject_books.database import (
     AUTHORS,
     AUTHORS_BOOKS,
     BOOKS,
     MODEL,
+    POSTGRESQL,
     SUBJECTS,
     SUBJECTS_BOOKS,
+    BooksDatabase,
 )
 from include.subject_books.tables import tables_of
 
-log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 
 class Loaded(TypedDict):
-    """What the database holds after a load."""
+    """What the database holds after a load, of all subjects."""
 
     where: str
     version: int
-    outcome: str  # loaded, or skipped: the database has a later read
-    rows: dict[str, int]  # by table, of all subjects
+    rows: dict[str, int]  # by table
     rows_before: dict[str, int]
 
 
 def load(store: Store, database: BooksDatabase, subject: str) -> Loaded:
     """Bring the subject to the current version of the lake, or change nothing."""
-    current = load_version(store, Keys(SUBJECT_BOOKS.name).table)
-    part = current.parts.get(subject)
-    if part is None:
-        raise PermanentError(
-            f"the lake has no books of {subject} yet; run the DAG without `dry_run` first"
-        )
-    state: Row = {
-        "subject": subject,
-        "version": current.receipt_number,
-        "read_id": part["path"].partition("/")[0],
-        "publisher": current.receipt["source"]["publisher"],
-        "observed_at": part["moment"]["answered_at"],
-    }
-    tables = tables_of(read_table_file(store, SUBJECT_BOOKS, part["path"]))
-    rows = {name: table.to_pylist() for name, table in tables.items()}
-    outcome = "loaded"
     with database.load() as connection:
-        before = _sizes(connection)
+        # Looked up while no other load runs, so that an older version never follows a newer one.
+        current = load_version(store, Keys(SUBJECT_BOOKS.name).table)
+        part = current.parts.get(subject)
+        if part is None:
+            raise PermanentError(
+                f"the lake has no books of {subject} yet; run the DAG without `dry_run` first"
+            )
+        state: Row = {
+            "subject": subject,
+            "version": current.receipt_number,
+            "read_id": part["path"].partition("/")[0],
+            "publisher": current.receipt["source"]["publisher"],
+            "observed_at": part["moment"]["answered_at"],
+        }
         _refuse_other_publisher(connection, database, state["publisher"])
-        if _has_later_read(connection, state):
-            outcome = "skipped"
-            log.warning("%s has a later read of %s; nothing was loaded", database.where, subject)
-        else:
-            write_subject(connection, state, rows)
+        tables = tables_of(read_table_file(store, SUBJECT_BOOKS, part["path"]))
+        before = _sizes(connection)
+        rows = {name: table.to_pylist() for name, table in tables.items()}
+        write_subject(connection, state, rows)
         after = _sizes(connection)
-    return Loaded(
-        where=database.where,
-        version=state["version"],
-        outcome=outcome,
-        rows=after,
-        rows_before=before,
-    )
+    return Loaded(where=database.where, version=state["version"], rows=after, rows_before=before)
 
 
 def write_subject(connection: Connection, state: Row, rows: dict[str, list[Row]]) -> None:
     _upsert(connection, SUBJECTS, [state])
     _upsert(connection, AUTHORS, rows["authors"])
     _upsert(connection, BOOKS, rows["books"])
-    works = [book["work_key"] for book in rows["books"]]
+    subject, works = state["subject"], [book["work_key"] for book in rows["books"]]
     # Not by key: two authors of a book may swap positions, which are unique.
     connection.execute(delete(AUTHORS_BOOKS).where(AUTHORS_BOOKS.c.work_key.in_(works)))
-    _insert(connection, AUTHORS_BOOKS, rows["authors_books"])
-    subject = state["subject"]
     connection.execute(delete(SUBJECTS_BOOKS).where(SUBJECTS_BOOKS.c.subject == subject))
-    _insert(connection, SUBJECTS_BOOKS, [{"subject": subject, "work_key": key} for key in works])
+    links = [{"subject": subject, "work_key": key} for key in works]
+    for table, new in ((AUTHORS_BOOKS, rows["authors_books"]), (SUBJECTS_BOOKS, links)):
+        if new:
+            connection.execute(insert(table), new)
     _remove_unused(connection)
 
 
@@ -112,11 +101,6 @@ def _upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         connection.execute(statement, rows)
 
 
-def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
 def _refuse_other_publisher(
     connection: Connection, database: BooksDatabase, publisher: str
 ) -> None:
@@ -126,11 +110,6 @@ def _refuse_other_publisher(
             f"{database.where} holds books of another source ({other}), these are {publisher}; "
             "nothing was loaded. Use another database for another source"
         )
-
-
-def _has_later_read(connection: Connection, state: Row) -> bool:
-    there = select(SUBJECTS.c.observed_at).where(SUBJECTS.c.subject == state["subject"])
-    return bool((connection.scalar(there) or "") > state["observed_at"])
 
 
 def _sizes(connection: Connection) -> dict[str, int]:

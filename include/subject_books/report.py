@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from include.data.formatting import count
-from include.lake.publish import DRY_RUN, Receipt
+from include.lake.publish import Receipt
 from include.lake.report import MAX_ROWS, Preview, render
 from include.lake.staging import read_table_file
 from include.lake.store import Store
@@ -20,14 +20,13 @@ from include.subject_books.tables import file_names, tables_of
 def report(store: Store, receipt: Receipt, loaded: Loaded | None = None) -> str:
     facts = receipt["facts"]["all"]
     subject = facts["subject"]
-    is_dry_run = loaded is None and receipt["outcome"] == DRY_RUN
     rows = read_table_file(store, SUBJECT_BOOKS, receipt["parts"][subject]["path"])
     return render(
         store,
         SUBJECT_BOOKS,
         receipt,
         noun="book",
-        files=[] if is_dry_run else file_names(subject),
+        files=file_names(subject),
         facts=[*_subject(receipt, rows), *_database(loaded)],
         previews=[Preview(f"The first books of {subject} by number of editions", _first(rows))],
     )
@@ -48,8 +47,7 @@ def _subject(receipt: Receipt, rows: pa.Table) -> Iterator[str]:
 def _database(loaded: Loaded | None) -> Iterator[str]:
     if loaded is None:
         return
-    state = "" if loaded["outcome"] == "loaded" else ", it has a later read"
-    yield f"database: {loaded['where']}: {loaded['outcome']}, version {loaded['version']}{state}"
+    yield f"database: {loaded['where']}: loaded, version {loaded['version']}"
     changes = {name: after - loaded["rows_before"][name] for name, after in loaded["rows"].items()}
     sizes = (f"{name} {after:,} ({changes[name]:+,})" for name, after in loaded["rows"].items())
     yield f"rows in the database: {', '.join(sizes)}"

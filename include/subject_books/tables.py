@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from include.data.tables import to_csv, to_parquet
 from include.lake.copies import PlainFile
+from include.lake.keys import RESERVED_FOLDERS
 from include.lake.staging import read_table_file
 from include.lake.store import Store
 from include.lake.table import Version
@@ -21,7 +22,6 @@ from include.subject_books.contract import (
     IN_FILES,
     SUBJECT_BOOKS,
 )
-from include.subject_books.subjects import folder_of
 
 RENDER = {"csv": to_csv, "parquet": to_parquet}
 
@@ -30,13 +30,11 @@ def tables_of(rows: pa.Table) -> dict[str, pa.Table]:
     """Each table by name, sorted by its key; they agree because they have one origin."""
     authors: dict[str, dict[str, Any]] = {}
     links = []
-    for work_key, of_book in zip(
-        rows["work_key"].to_pylist(), map(json.loads, rows["authors"].to_pylist()), strict=True
-    ):
-        for position, author in enumerate(of_book, start=1):
+    for row in rows.select(["work_key", "authors"]).to_pylist():
+        for position, author in enumerate(json.loads(row["authors"]), start=1):
             key = author["author_key"]
             authors[key] = author
-            links.append({"work_key": work_key, "author_key": key, "position": position})
+            links.append({"work_key": row["work_key"], "author_key": key, "position": position})
     found = {
         AUTHORS: pa.Table.from_pylist(list(authors.values()), schema=AUTHORS.schema),
         BOOKS: rows.select(BOOKS.schema.names).cast(BOOKS.schema),
@@ -46,10 +44,6 @@ def tables_of(rows: pa.Table) -> dict[str, pa.Table]:
         table.name: rows.sort_by([(name, "ascending") for name in table.key]).combine_chunks()
         for table, rows in found.items()
     }
-
-
-def file_names(subject: str) -> list[str]:
-    return [f"{folder_of(subject)}/{table.name}.{kind}" for table in IN_FILES for kind in RENDER]
 
 
 def plain_files(store: Store, version: Version) -> Iterator[PlainFile]:
@@ -63,3 +57,20 @@ def plain_files(store: Store, version: Version) -> Iterator[PlainFile]:
     for subject, part in version.parts.items():
         for name in file_names(subject):
             yield PlainFile(name, part["path"], partial(render, part["path"], name))
+
+
+def file_names(subject: str) -> list[str]:
+    return [f"{folder_of(subject)}/{table.name}.{kind}" for table in IN_FILES for kind in RENDER]
+
+
+def folder_of(subject: str) -> str:
+    """A folder for one subject alone, safe and readable.
+
+    Letters, digits, _ and - stay; any other character is a dot and two hex digits for each byte.
+    """
+    folder = "".join(c if c.isalnum() or c in "_-" else _escape(c) for c in subject)
+    return folder[:-1] + _escape(folder[-1]) if folder in RESERVED_FOLDERS else folder
+
+
+def _escape(character: str) -> str:
+    return "".join(f".{byte:02x}" for byte in character.encode())

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, cast
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from include.data.contract import TEXT
-from include.subject_books.authors import follow
-from include.subject_books.client import AUTHOR_KEY, Record
+from include.data.contract import TEXT, Column
+from include.subject_books.client import AUTHOR_KEY, MAX_AUTHORS, Record
 from include.subject_books.contract import BOOK_COLUMNS, SUBJECT_BOOKS
 
+MAX_HOPS = 10
+REDIRECT, AUTHOR, UNKNOWN = "/type/redirect", "/type/author", ""
+PROBLEMS = {UNKNOWN: "not known", "/type/delete": "deleted"}
 Row = dict[str, Any]
-ODD_NUMBERS = {"first_publish_year": "impossible year", "cover_id": "impossible cover"}
-
-
-class Oddities:
-    """What is odd, and the keys of the books and authors that have it."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, list[str]] = {}
-
-    def note(self, what: str, key: str) -> None:
-        keys = self.found.setdefault(what, [])
-        if key not in keys[-1:]:
-            keys.append(key)
+Oddities = defaultdict[str, set[str]]  # the keys of the books and authors that have each
 
 
 class Books(NamedTuple):
@@ -36,53 +27,100 @@ class Books(NamedTuple):
     authors_with_record: int
 
 
+class Person(NamedTuple):
+    """Where an author's key leads. Without a record the key stays, and `problem` says why."""
+
+    key: str
+    record: Record
+    problem: str | None
+
+
 def author_keys(works: Iterable[Record]) -> list[str]:
     """Every author's key that the books name."""
-    return sorted({key for work in works for key, _ in _credits(work, Oddities())})
+    return sorted({key for work in works for key, _ in _credits(work) if key})
+
+
+def read_records(
+    keys: Iterable[str], ask: Callable[[Sequence[str]], Mapping[str, Record]]
+) -> dict[str, Record]:
+    """The records of these authors and of those that they were merged into, batch by batch."""
+    records: dict[str, Record] = {}
+    asked: set[str] = set()
+    wanted = sorted(keys)
+    for _ in range(MAX_HOPS):
+        for start in range(0, len(wanted), MAX_AUTHORS):
+            records |= ask(wanted[start : start + MAX_AUTHORS])
+        asked.update(wanted)
+        targets = {_target(records[key]) for key in wanted if key in records}
+        wanted = sorted(target for target in targets - asked if AUTHOR_KEY.fullmatch(target))
+    return records
+
+
+def follow(key: str, records: Mapping[str, Record]) -> Person:
+    """The author at the end of the chain of merges that starts at this key."""
+    last = key
+    for _ in range(MAX_HOPS):
+        record = records.get(last, {"type": {"key": UNKNOWN}})
+        kind = _kind(record)
+        if kind == AUTHOR:
+            return Person(last, record, None)
+        if kind != REDIRECT:
+            what = PROBLEMS.get(kind, "not an author")
+            merged = f"merged into {last or 'nothing'}, which is {what}"
+            return Person(key, {}, what if last == key else merged)
+        last = _target(record)
+    return Person(key, {}, "merged in a circle")
+
+
+def _kind(record: Record) -> str:
+    kind = record.get("type")
+    return str(kind.get("key")) if isinstance(kind, dict) else AUTHOR
+
+
+def _target(record: Record) -> str:
+    target = record.get("location")
+    return target if isinstance(target, str) and _kind(record) == REDIRECT else ""
 
 
 def books_of(subject: str, works: Iterable[Record], records: Mapping[str, Record]) -> Books:
     """`works` are different books; `records` the authors that they name, merged ones too."""
-    odd = Oddities()
+    odd: Oddities = defaultdict(set)
     authors: dict[str, Row] = {}
     rows = [
         {
             "subject_book": f"{subject}{work['key']}",
             "subject": subject,
-            **_book(work, odd),
-            "authors": _as_json(_authors_of(work, records, authors, odd)),
+            "work_key": work["key"],
+            **{column.name: _value(column, work, odd) for column in BOOK_COLUMNS[1:]},
+            "authors": json.dumps(
+                _authors_of(work, records, authors, odd), ensure_ascii=False, separators=(",", ":")
+            ),
         }
         for work in sorted(works, key=lambda work: work["key"])
     ]
     return Books(
         rows=pa.Table.from_pylist(rows, schema=SUBJECT_BOOKS.schema),
-        oddities=dict(sorted(odd.found.items())),
+        oddities={what: sorted(keys) for what, keys in sorted(odd.items())},
         authors=len(authors),
         authors_with_record=sum(author["problem"] is None for author in authors.values()),
     )
 
 
-def _as_json(authors: list[Row]) -> str:
-    return json.dumps(authors, ensure_ascii=False, separators=(",", ":"))
-
-
-def _book(work: Record, odd: Oddities) -> Row:
-    row: Row = {"work_key": work["key"]}
-    for column in BOOK_COLUMNS[1:]:
-        value = work.get(column.name)
-        if column.type == TEXT:
-            row[column.name] = _text(value, work["key"], odd)
-        elif column.type == pa.bool_():
-            row[column.name] = value if isinstance(value, bool) else None
-        else:
-            limits = cast("tuple[int, int]", (column.minimum, column.maximum))
-            is_valid = type(value) is int and limits[0] <= value <= limits[1]
-            row[column.name] = value if is_valid else None
-            if value is not None and not is_valid and column.name in ODD_NUMBERS:
-                odd.note(ODD_NUMBERS[column.name], work["key"])
-    if row["title"] is None:
-        odd.note("book without a title", work["key"])
-    return row
+def _value(column: Column, work: Record, odd: Oddities) -> Any:
+    """A value that is missing or impossible is null, and its book stays."""
+    value = work.get(column.name)
+    if column.type == TEXT:
+        value = _text(value, work["key"], odd)
+        if value is None and column.name == "title":
+            odd["book without a title"].add(work["key"])
+        return value
+    if column.type == pa.bool_():
+        return value if isinstance(value, bool) else None
+    if type(value) is int and column.minimum <= value <= column.maximum:  # type: ignore[operator]
+        return value
+    if value is not None:
+        odd[f"impossible {column.name}"].add(work["key"])
+    return None
 
 
 def _authors_of(
@@ -90,48 +128,49 @@ def _authors_of(
 ) -> list[Row]:
     """The book's authors in its order, each once; `known` are those of the books before."""
     found: dict[str, Row] = {}
-    for key, credited_name in _credits(work, odd):
+    for key, credited_name in _credits(work):
+        if key is None:
+            odd["author without a key"].add(work["key"])
+            continue
         person = follow(key, records)
         if person.key != key:
-            odd.note("merged author, followed", key)
+            odd["merged author, followed"].add(key)
         if person.key in found:
-            odd.note("author twice on a book", work["key"])
-            continue
+            odd["author twice on a book"].add(work["key"])
         if person.key not in known:
-            author = _author(person.key, person.record or {}, credited_name, odd)
-            known[person.key] = author | {"problem": person.problem}
-            if person.problem:
-                odd.note("author without a record", f"{key} ({person.problem})")
+            known[person.key] = _author(person, credited_name, odd)
         found[person.key] = known[person.key]
     if not found:
-        odd.note("book without an author", work["key"])
+        odd["book without an author"].add(work["key"])
     return list(found.values())
 
 
-def _credits(work: Record, odd: Oddities) -> list[tuple[str, Any]]:
+def _credits(work: Record) -> list[tuple[str | None, Any]]:
     """Key and name of each author as the book has them, in its order."""
     named = work.get("authors")
-    credited = []
-    for author in named if isinstance(named, list) else []:
-        key = author.get("key") if isinstance(author, dict) else None
-        if isinstance(key, str) and AUTHOR_KEY.fullmatch(key):
-            credited.append((key, author.get("name")))
-        else:
-            odd.note("author without a key", work["key"])
-    return credited
+    authors = [a if isinstance(a, dict) else {} for a in named] if isinstance(named, list) else []
+    keys = [str(author.get("key")) for author in authors]
+    return [
+        (key if AUTHOR_KEY.fullmatch(key) else None, author.get("name"))
+        for key, author in zip(keys, authors, strict=True)
+    ]
 
 
-def _author(key: str, record: Record, credited_name: Any, odd: Oddities) -> Row:
-    bio = record.get("bio")
+def _author(person: Person, credited_name: Any, odd: Oddities) -> Row:
+    key, record, problem = person
+    if problem:
+        odd["author without a record"].add(f"{key} ({problem})")
     name = _text(record.get("name"), key, odd) or _text(credited_name, key, odd)
     if name is None:
-        odd.note("author without a name", key)
+        odd["author without a name"].add(key)
+    bio = record.get("bio")
     return {
         "author_key": key,
         "name": name,
         "birth_date": _text(record.get("birth_date"), key, odd),
         "death_date": _text(record.get("death_date"), key, odd),
         "bio": _text(bio.get("value") if isinstance(bio, dict) else bio, key, odd),
+        "problem": problem,
     }
 
 
@@ -141,5 +180,5 @@ def _text(value: Any, key: str, odd: Oddities) -> str | None:
         return None
     kept = value.replace("\0", "").encode("utf-8", "replace").decode()
     if kept != value:
-        odd.note("text with characters that cannot be stored", key)
+        odd["text with characters that cannot be stored"].add(key)
     return kept or None

@@ -9,8 +9,6 @@ from sqlalchemy import URL
 from include.errors import PermanentError
 from include.subject_books.database import BooksDatabase, DatabaseError
 
-DRIVERS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
-
 
 class BooksDbHook(BaseHook):
     """PostgreSQL: host, port, login, password, `schema` the database; extra `sslmode`.
@@ -26,17 +24,14 @@ class BooksDbHook(BaseHook):
     def __init__(self, conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.conn_id = conn_id
-        self._database: BooksDatabase | None = None
 
     def get_conn(self) -> BooksDatabase:
-        if self._database is None:
-            self._database = BooksDatabase(self._url())
-        return self._database
+        return BooksDatabase(self._url())
 
     def test_connection(self) -> tuple[bool, str]:
         """Begin a load and undo it, which needs the right to make tables."""
         try:
-            database = BooksDatabase(self._url())
+            database = self.get_conn()
             database.check_access()
         except (DatabaseError, PermanentError, AirflowNotFoundException) as error:
             return False, str(error)
@@ -46,27 +41,19 @@ class BooksDbHook(BaseHook):
         connection = self.get_connection(self.conn_id)
         if connection.conn_type == "sqlite":
             # As a URI, a path without a host ends up in the schema.
-            path = connection.host or connection.schema
-            if not path:
-                raise PermanentError(
-                    f"the connection `{self.conn_id}` has no file; set its host to a path"
-                )
-            return URL.create("sqlite", database=path)
-        if connection.conn_type not in DRIVERS:
-            raise PermanentError(
-                f"the connection `{self.conn_id}` has the type {connection.conn_type}; "
-                "choose postgres or sqlite"
-            )
+            if path := connection.host or connection.schema:
+                return URL.create("sqlite", database=path)
+            raise self._refuse("has no file; set its host to a path")
+        if connection.conn_type not in {"postgres", "postgresql"}:
+            raise self._refuse(f"has the type {connection.conn_type}; choose postgres or sqlite")
         missing = [part for part in ("host", "schema") if not getattr(connection, part)]
         if missing:
-            raise PermanentError(
-                f"the connection `{self.conn_id}` has no {' and no '.join(missing)}; "
-                "`schema` is the name of the database"
+            raise self._refuse(
+                f"has no {' and no '.join(missing)}; `schema` is the name of the database"
             )
-        extra = connection.extra_dejson
-        sslmode = extra.get("sslmode")
+        sslmode = connection.extra_dejson.get("sslmode")
         return URL.create(
-            DRIVERS[connection.conn_type],
+            "postgresql+psycopg2",
             username=connection.login or None,
             password=connection.password or None,
             host=connection.host,
@@ -74,3 +61,6 @@ class BooksDbHook(BaseHook):
             database=connection.schema,
             query={"sslmode": str(sslmode)} if sslmode else {},
         )
+
+    def _refuse(self, problem: str) -> PermanentError:
+        return PermanentError(f"the connection `{self.conn_id}` {problem}")

@@ -16,13 +16,10 @@ from fakes.control import Control
 from include.cli.prune import prune
 from include.lake.store import Store
 from include.shoe_prices.ecb import Ecb, asked_days
-from include.shoe_prices.pipeline import run as run_prices
 from include.shoe_prices.shop import Shop
 from include.site_outages.client import KrakenFlex
-from include.site_outages.pipeline import run as run_outages
 from include.subject_books.client import OpenLibrary
 from include.subject_books.database import BooksDatabase
-from include.subject_books.pipeline import run as run_books
 from include.vehicle_recalls.client import RecallsApi
 from include.vehicle_recalls.contract import RECALLS
 from include.vehicle_recalls.pipeline import RAW
@@ -32,6 +29,9 @@ from include.vin_service.lake_facts import LakeFacts
 from include.vin_snapshots.client import VinService
 from include.vin_snapshots.pipeline import run as run_vehicles
 from tests.pipelines.shoe_prices.conftest import ACCOUNT, Memory
+from tests.pipelines.shoe_prices.conftest import run as run_prices
+from tests.pipelines.site_outages.conftest import run as run_outages
+from tests.pipelines.subject_books.conftest import run as run_books
 from tests.pipelines.vehicle_recalls import recalls
 from tests.pipelines.vin_snapshots.stub import Stub, vehicle
 

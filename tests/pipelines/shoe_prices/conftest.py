@@ -11,8 +11,8 @@ import pytest
 
 from fakes.control import Control
 from include.lake.store import Store
-from include.shoe_prices.ecb import Ecb, asked_days
-from include.shoe_prices.pipeline import run
+from include.shoe_prices.ecb import Days, Ecb, asked_days
+from include.shoe_prices.pipeline import extract, publish, transform
 from include.shoe_prices.shop import Shop
 from include.shoe_prices.sign_in import Account, Tokens
 
@@ -34,6 +34,15 @@ class Memory:
     def save(self, tokens: Tokens) -> None:
         self.tokens = tokens
         self.saved.append(tokens)
+
+
+def run(
+    shop: Shop, ecb: Ecb, store: Store, days: Days, category: str = "Shoes", **options: Any
+) -> dict[str, Any]:
+    """A run as the DAG makes it."""
+    raw = extract(shop, ecb, store, "run 1", days, category)
+    batches = {table: transform(store, raw[table]) for table in raw}
+    return publish(store, raw, batches, **options)
 
 
 @pytest.fixture

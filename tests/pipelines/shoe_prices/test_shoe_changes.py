@@ -20,7 +20,6 @@ from include.lake.table import load_version
 from include.shoe_prices.contract import SHOE_PRODUCTS
 from tests.pipelines.shoe_prices.conftest import RunOn
 from tests.pipelines.shoe_prices.lake import (
-    FRIDAY,
     PRODUCTS,
     events,
     published,
@@ -42,17 +41,6 @@ def leave_out(monkeypatch: pytest.MonkeyPatch, world: Control, count: int) -> No
 def products_at(store: Store, number: int) -> pa.Table:
     version = load_version(store, PRODUCTS.table, number)
     return read_table_file(store, SHOE_PRODUCTS, version.parts[""]["path"])
-
-
-def test_changed_prices_rewrite_the_day(run_on: RunOn, store: Store, world: Control) -> None:
-    run_on(20)
-    before = {row["id"]: row for row in rows_of(store)}
-    world.day = 2
-    assert run_on(20)["prices"]["version"] == 2
-    after = {row["id"]: row for row in rows_of(store, f"{FRIDAY}.parquet")}
-    assert len(after) == len(rows_of(store, f"{FRIDAY}.parquet")) == 14
-    both = after.keys() & before.keys()
-    assert len([k for k in both if after[k]["price_usd"] != before[k]["price_usd"]]) == 2
 
 
 def test_ledger_has_what_the_shop_changed_and_not_what_the_rate_did(
@@ -109,7 +97,9 @@ def test_lost_products_over_the_limit_are_refused_until_waived(
 ) -> None:
     run_on(20)
     before = published(store)
-    leave_out(monkeypatch, world, 8)
+    leave_out(monkeypatch, world, 7)
+    assert run_on(20, dry_run=True)["products"]["counts"]["retracted"] == 7
+    leave_out(monkeypatch, world, 1)
     with pytest.raises(ChecksFailed, match=r"products that stayed: 8 of 14 are gone .*`waive`"):
         run_on(20)
     assert published(store) == before
@@ -117,16 +107,6 @@ def test_lost_products_over_the_limit_are_refused_until_waived(
     assert (versions(store), len(rows_of(store))) == ((2, 2), 6)
     with pytest.raises(CannotWaive, match="`products that stay` is not a check"):
         run_on(20, waive={"products that stay": "why not"})
-
-
-def test_lost_products_up_to_the_limit_are_retracted(
-    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_on(20)
-    leave_out(monkeypatch, world, 7)
-    run_on(20)
-    assert len(rows_of(store)) == 7
-    assert {event for _, event, *_ in events(store)} == {RETRACTED}
 
 
 def test_category_that_the_shop_made_anew_replaces_the_old_one(
@@ -156,7 +136,7 @@ def test_category_that_the_shop_made_anew_replaces_the_old_one(
     assert {event for _, event, *_ in events(store)} == {PUBLISHED, RETRACTED}
 
 
-@pytest.mark.parametrize("price", ["missing", "null", "zero", "negative", "text", "fractional"])
+@pytest.mark.parametrize("price", ["missing", "fractional"])
 def test_quarantined_product_keeps_its_published_state_at_the_new_rate(
     run_on: RunOn, store: Store, world: Control, price: Any
 ) -> None:
@@ -170,14 +150,6 @@ def test_quarantined_product_keeps_its_published_state_at_the_new_rate(
     assert {row["id"]: row["price_usd"] for row in rows_of(store)} == before
     assert {str(row["rate_date"]) for row in rows_of(store)} == {"2026-11-23"}
     assert events(store) == []
-
-
-def test_quarantined_product_without_earlier_state_is_not_published(
-    run_on: RunOn, store: Store, world: Control
-) -> None:
-    world.shop.dials.price = "missing"
-    assert run_on(20)["products"]["counts"]["carried_over"] == 0
-    assert len(rows_of(store)) == 13
 
 
 def test_quarantined_product_without_id_retracts_nothing(

@@ -18,7 +18,7 @@ from include.shoe_prices import pipeline
 from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
 from include.shoe_prices.ecb import Ecb, asked_days
 from include.shoe_prices.shop import Shop
-from tests.pipelines.shoe_prices.conftest import RunOn
+from tests.pipelines.shoe_prices.conftest import RunOn, run
 from tests.pipelines.shoe_prices.lake import (
     FRIDAY,
     MONDAY,
@@ -35,39 +35,21 @@ def die(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
 
-def test_crash_between_the_commits_is_mended_by_the_next_run(
-    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by", ["the next run", "the same task"])
+def test_crash_between_the_commits_is_mended(
+    shop: Shop,
+    ecb: Ecb,
+    store: Store,
+    world: Control,
+    monkeypatch: pytest.MonkeyPatch,
+    by: str,
 ) -> None:
-    """The products are the new ones; every price is the old one, until the next run."""
-    run_on(20)
+    """The products are the new ones; every price is the old one, until then."""
+    days = asked_days(FRIDAY)
+    run(shop, ecb, store, days)
     files = {key: body for key, body in published(store).items() if key.startswith(PRICES.folder)}
     world.day = 2
-    original = core.publish
-    with monkeypatch.context() as killed:
-        killed.setattr(
-            core,
-            "publish",
-            lambda store, dataset, *rest, **named: (
-                die if dataset.name == "shoe_prices" else original
-            )(store, dataset, *rest, **named),
-        )
-        with pytest.raises(KeyboardInterrupt):
-            run_on(20)
-    assert versions(store) == (2, 1)
-    left = {key: body for key, body in published(store).items() if key.startswith(PRICES.folder)}
-    assert left == files
-    receipts = run_on(20)
-    assert (receipts["products"]["outcome"], receipts["prices"]["version"]) == ("unchanged", 2)
-    assert {row["price_usd"] for row in rows_of(store)} == {
-        p["price"] for p in world.shop.products(7, 2) if p["category"]["id"] == 4
-    }
-    assert {row[0] for row in events(store)} == {2}
-
-
-def test_task_repeated_after_a_crash_between_the_commits_finishes_it(
-    shop: Shop, ecb: Ecb, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    raw = pipeline.extract(shop, ecb, store, "test", asked_days(FRIDAY))
+    raw = pipeline.extract(shop, ecb, store, "test", days, "Shoes")
     batches = {table: pipeline.transform(store, raw[table]) for table in raw}
     original = core.publish
     with monkeypatch.context() as killed:
@@ -80,9 +62,19 @@ def test_task_repeated_after_a_crash_between_the_commits_finishes_it(
         )
         with pytest.raises(KeyboardInterrupt):
             pipeline.publish(store, raw, batches)
-    receipts = pipeline.publish(store, raw, batches)
-    assert [receipt["version"] for receipt in receipts.values()] == [1, 1]
-    assert len(rows_of(store)) == 14
+    assert versions(store) == (2, 1)
+    left = {key: body for key, body in published(store).items() if key.startswith(PRICES.folder)}
+    assert left == files
+    if by == "the next run":
+        receipts = run(shop, ecb, store, days)
+        assert receipts["products"]["outcome"] == "unchanged"
+    else:
+        receipts = pipeline.publish(store, raw, batches)
+    assert receipts["prices"]["version"] == 2
+    assert {row["price_usd"] for row in rows_of(store)} == {
+        p["price"] for p in world.shop.products(7, 2) if p["category"]["id"] == 4
+    }
+    assert {row[0] for row in events(store)} == {2}
 
 
 @pytest.mark.parametrize("step", ["refresh_copies", "record"])
@@ -116,15 +108,6 @@ def test_read_that_overlaps_a_later_one_is_outdated(
     world.day = 1
     receipts = run_on(19)
     assert {receipt["outcome"] for receipt in receipts.values()} == {"outdated"}
-    assert published(store) == before
-
-
-def test_plain_files_that_were_changed_by_hand_are_rewritten(run_on: RunOn, store: Store) -> None:
-    run_on(20)
-    before = published(store)
-    store.delete([PRICES.plain(f"{FRIDAY}.csv")])
-    store.replace(PRICES.plain("latest.parquet"), b"x")
-    run_on(20)
     assert published(store) == before
 
 

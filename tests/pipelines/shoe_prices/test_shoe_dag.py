@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 
 from include.errors import PermanentError
 from include.shoe_prices import pipeline
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.pipelines.dag_runs import load_dag, upstream
 
 
 @pytest.fixture(scope="module")
 def dag() -> DAG:
-    bag = DagBag(str(ROOT / "dags" / "shoe_prices.py"))
-    assert bag.import_errors == {}
-    return bag.dags["shoe_prices"]
+    return load_dag("shoe_prices")
 
 
 def extract_with(
@@ -47,16 +42,13 @@ def extract_with(
     return given
 
 
-def test_dag_tasks_are_a_chain(dag: DAG) -> None:
-    assert {task.task_id: set(task.upstream_task_ids) for task in dag.tasks} == {
+def test_dag_is_a_chain_and_its_form_starts_with_a_usual_run(dag: DAG) -> None:
+    assert upstream(dag) == {
         "extract": set(),
         "transform": {"extract"},
         "publish": {"extract", "transform"},
         "report": {"publish"},
     }
-
-
-def test_dag_form_starts_with_a_usual_run(dag: DAG) -> None:
     days = dict.fromkeys(("rate_date", "start_date", "end_date"))
     assert dag.params.dump() == {"category": "Shoes", **days, "dry_run": False, "waive": {}}
 

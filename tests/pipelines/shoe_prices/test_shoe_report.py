@@ -80,7 +80,7 @@ def test_report_has_the_price_changes(run_on: RunOn, store: Store, world: Contro
     assert changed
     for key in changed:
         by = new[key] - old[key]
-        assert f"  - product {key}: {old[key]} -> {new[key]} US dollars ({by:+})" in screen
+        assert f"- product {key}: {old[key]} -> {new[key]} US dollars ({by:+})" in screen
     assert "`make lake ARGS='changes --dataset shoe_products --version 2'`" in screen
 
 

@@ -12,7 +12,26 @@ from fakes.control import Control
 from include.data.tables import from_parquet
 from include.lake.store import Store
 from include.site_outages.client import KrakenFlex
+from include.site_outages.deliver import deliver
+from include.site_outages.pipeline import extract, publish, transform
 from tests.http.raw_server import Api
+
+SITE, SINCE = "norwich-pear-tree", "2022-01-01T00:00:00.000Z"  # as the form has them
+
+
+def run(
+    api: KrakenFlex,
+    store: Store,
+    site_id: str = SITE,
+    since: str = SINCE,
+    *,
+    dry_run: bool = False,
+    run_id: str = "run 1",
+) -> Any:
+    """A run as the DAG makes it."""
+    raw = extract(api, store, site_id, since, run_id)
+    batch = deliver(api, store, raw, transform(store, raw), dry_run=dry_run)
+    return publish(store, raw, batch, dry_run=dry_run)
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,9 @@ from fakes.control import Control
 from include.http.errors import BadRequest
 from include.lake.store import Store
 from include.site_outages.client import PATH
-from include.site_outages.pipeline import SINCE, SITE
 from plugins.hooks.krakenflex_hook import KrakenFlexHook
 from tests.pipelines.dag_runs import connect, connect_lake, load_dag, run_dag, upstream
+from tests.pipelines.site_outages.conftest import SINCE, SITE
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def run(
     return lambda **conf: run_dag(dag, conf, tmp_path / "screen.txt")
 
 
-def test_tasks_are_one_chain(dag: DAG) -> None:
+def test_dag_is_a_chain_and_its_form_starts_with_the_usual_run(dag: DAG) -> None:
     assert upstream(dag) == {
         "extract": set(),
         "transform": {"extract"},
@@ -49,15 +49,8 @@ def test_tasks_are_one_chain(dag: DAG) -> None:
         "publish": {"extract", "deliver"},
         "report": {"publish"},
     }
-
-
-def test_form_starts_with_the_usual_run(dag: DAG) -> None:
-    assert dag.params.dump() == {
-        "site_id": SITE,
-        "since": SINCE,
-        "dry_run": False,
-        "force": False,
-    }
+    usual = {"site_id": SITE, "since": SINCE, "dry_run": False, "force": False}
+    assert dag.params.dump() == usual
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from include.http.errors import BadRequest, SourceUnavailable
 from include.lake.landing import RawPages
 from include.lake.reads import SourceMismatch
 from include.lake.staging import StagedBatch
-from include.lake.store import Store, StoreError
+from include.lake.store import Store
 from include.lake.table import load_version
 from include.site_outages.client import KrakenFlex
-from include.site_outages.deliver import deliver, newest_delivery
-from include.site_outages.pipeline import SINCE, extract, run, transform
+from include.site_outages.deliver import deliver
+from include.site_outages.pipeline import extract, transform
+from tests.pipelines.site_outages.conftest import SINCE, run
 
 FIRST = ["00000001-accepted.json", "00000001-pending.json"]
 Read = tuple[RawPages, StagedBatch]
@@ -101,17 +102,6 @@ def test_force_posts_the_same_payload_once_more(read, post, accepted) -> None:
     assert len(accepted("kingfisher")) == 2
 
 
-def test_changed_payload_is_posted_and_so_is_one_that_comes_back(
-    read, post, replica, accepted
-) -> None:
-    """The newest delivery decides: KrakenFlex has the second list now."""
-    for day in (1, 2, 1):
-        replica.day = day
-        post(read(USUAL))
-    first, second, third = accepted(USUAL)
-    assert first == third != second
-
-
 def test_crash_between_post_and_record_posts_the_same_again(
     read, post, api, accepted, records, caplog
 ) -> None:
@@ -144,13 +134,6 @@ def test_after_a_crash_the_list_accepted_before_it_is_posted_again(
     replica.day = 1
     assert post(read(USUAL)) == (3, "posted")
     assert accepted(USUAL)[0] == accepted(USUAL)[2]
-
-
-@pytest.mark.parametrize("kind", ["500", "cut", "429"])
-def test_lost_answer_repeats_the_same_post(read, post, replica, accepted, kind) -> None:
-    replica.fault(kind, times=2, only="/site-outages/")
-    assert post(read()) == (1, "posted")
-    assert len({json.dumps(payload) for payload in accepted("kingfisher")}) == 1
 
 
 def test_failed_post_publishes_nothing_and_the_next_run_repairs_it(
@@ -192,23 +175,3 @@ def test_records_of_another_source_are_refused(read, post, replica) -> None:
     replica.seed += 1
     with pytest.raises(SourceMismatch, match=r"made-up:7.+made-up:8.+Use another bucket"):
         post(read(), via=NoApi())
-
-
-def test_run_that_finds_its_number_taken_fails_before_it_posts(
-    read, store: Store, post, accepted, monkeypatch
-) -> None:
-    """Its retry takes the next number."""
-    other = read(USUAL, "2022-06-01T00:00:00Z")
-    post(read(USUAL))
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "list", lambda *_, **__: {})  # as it was before the other run wrote
-        with pytest.raises(StoreError, match="never overwritten"):
-            post(other, via=NoApi())
-    assert newest_delivery(store, USUAL).number == len(accepted(USUAL)) == 1
-
-
-def test_crash_after_the_post_is_published_by_the_next_run(read, post, api, store: Store) -> None:
-    post(read())
-    receipt = run(api, store, "kingfisher")
-    assert receipt["version"] == 1
-    assert receipt["facts"]["all"]["delivery"]["outcome"] == "posted before"

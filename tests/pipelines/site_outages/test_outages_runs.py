@@ -19,9 +19,8 @@ from include.lake.store import Store
 from include.lake.table import load_version
 from include.site_outages.client import KrakenFlex
 from include.site_outages.contract import SITE_OUTAGES
-from include.site_outages.deliver import deliver
-from include.site_outages.pipeline import SINCE, extract, run, transform
 from include.site_outages.report import report
+from tests.pipelines.site_outages.conftest import run
 
 KEYS = Keys("site_outages")
 POSTED = ["id", "name", "begin", "end"]
@@ -30,12 +29,6 @@ POSTED = ["id", "name", "begin", "end"]
 def table(store: Store) -> pa.Table:
     found = DeltaTable(store.url(KEYS.table), storage_options=store.options).to_pyarrow_table()
     return pa.table(found).sort_by([("site_id", "ascending"), ("position", "ascending")])
-
-
-def delivered(api: KrakenFlex, store: Store, site_id: str) -> Any:
-    """A read whose outages were posted, and which is not yet published."""
-    raw = extract(api, store, site_id, SINCE, "run 1")
-    return raw, deliver(api, store, raw, transform(store, raw))
 
 
 def test_plain_file_is_the_accepted_list_in_its_order(api, store, accepted, plain) -> None:
@@ -144,16 +137,6 @@ def test_dry_run_posts_and_commits_nothing(api, store, accepted) -> None:
     assert accepted(USUAL) == []
 
 
-def test_receipt_has_the_delivery_and_the_counts_of_the_list(api, store) -> None:
-    run(api, store, "kingfisher", run_id="scheduled__1")
-    receipt = load_version(store, KEYS.table).receipt
-    facts = receipt["facts"]["all"]
-    assert receipt["run_id"] == "scheduled__1"
-    assert facts["delivery"] == {"number": 1, "outcome": "posted"}
-    assert facts["listed"] == facts["of_other_sites"] + facts["too_early"] + facts["posted"]
-    assert {check["outcome"] for check in receipt["checks"]} == {"passed"}
-
-
 def test_another_source_is_refused_before_anything_is_written(api, store, replica) -> None:
     run(api, store)
     keys = store.list("")
@@ -161,19 +144,6 @@ def test_another_source_is_refused_before_anything_is_written(api, store, replic
     with pytest.raises(SourceMismatch, match=r"made-up:7.+made-up:8"):
         run(api, store, "kingfisher")
     assert store.list("") == keys
-
-
-def test_answers_of_two_sources_are_refused(api, store, replica, monkeypatch) -> None:
-    fake = KrakenFlex.site
-
-    def later(self: KrakenFlex, site_id: str) -> Any:
-        replica.seed += 1
-        return fake(self, site_id)
-
-    monkeypatch.setattr(KrakenFlex, "site", later)
-    with pytest.raises(SourceMismatch, match="made-up:7, the site is made-up:8"):
-        run(api, store, "kingfisher")
-    assert store.list("") == {}
 
 
 def test_since_that_is_not_a_point_in_time_is_refused_before_anything_is_asked(

@@ -12,13 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.made_up_outages import KINGFISHER
-from include.errors import PermanentError
-from include.site_outages.transform import (
-    SiteOutages,
-    instant,
-    instant_of_since,
-    site_outages,
-)
+from include.site_outages.transform import SiteOutages, instant, site_outages
 
 SINCE = datetime(2022, 1, 1, tzinfo=UTC)
 ONE, TWO = "002b28fc-283c-47ec-9af2-ea287336dc1b", "086b0d53-b311-4441-aaf3-935646f03d4d"
@@ -175,12 +169,6 @@ def test_outage_of_a_device_without_a_name_is_quarantined(name: Any) -> None:
     made = transform(outage(), devices=[{"id": ONE, "name": name}])
     assert made.payload == []
     assert "gives this device no name" in made.quarantined["reasons"][0].as_py()
-
-
-@pytest.mark.parametrize("since", ["", "2022-01-01", "2022-01-01T00:00:00", "now"])
-def test_since_that_is_not_a_point_in_time_is_refused(since: str) -> None:
-    with pytest.raises(PermanentError, match="not a point in time; write it as 2022-01-01T00"):
-        instant_of_since(since)
 
 
 TEXTS = st.sampled_from([BEGIN, END, "2021-01-01T00:00:00Z", "", "x", "2023-02-30T00:00:00Z"])

@@ -18,8 +18,9 @@ from include.lake.store import Store
 from include.subject_books.client import OpenLibrary
 from include.subject_books.contract import IN_FILES
 from include.subject_books.database import BooksDatabase
-from include.subject_books.pipeline import run
-from include.subject_books.subjects import folder_of
+from include.subject_books.load import load
+from include.subject_books.pipeline import extract, publish, transform
+from include.subject_books.tables import folder_of
 from tests.pipelines.subject_books.postgres import WHY_NOT, cluster, programs
 
 KEYS = Keys("subject_books")
@@ -85,10 +86,22 @@ def api(open_library: Callable[..., OpenLibrary]) -> OpenLibrary:
     return open_library()
 
 
+def run(
+    api: OpenLibrary,
+    store: Store,
+    database: BooksDatabase | None,
+    subject: str,
+    limit: int = 500,
+    **options: Any,
+) -> Any:
+    """A run as the DAG makes it; returns the receipt and what was loaded."""
+    raw = extract(api, store, "run 1", subject, limit)
+    receipt = publish(store, raw, transform(store, raw), **options)
+    return receipt, load(store, database, subject) if database else None
+
+
 @pytest.fixture
 def run_once(api: OpenLibrary, store: Store) -> Callable[..., Any]:
-    """Run a subject as the DAG does; returns the receipt and what was loaded."""
-
     def once(subject: str = "curiosities", limit: int = 500, **more: Any) -> Any:
         return run(api, store, more.pop("database", None), subject, limit, **more)
 

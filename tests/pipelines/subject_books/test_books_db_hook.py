@@ -30,19 +30,14 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     return connect
 
 
-def test_get_conn_postgresql_has_every_part(connect: Connect) -> None:
-    url = connect(**POSTGRES).get_conn().url
+def test_get_conn_postgresql_has_every_part_in_json_and_as_a_uri(connect: Connect) -> None:
+    url = connect(**POSTGRES, extra={"sslmode": "require"}).get_conn().url
     assert url.get_backend_name() == "postgresql"
     assert (url.username, url.password) == ("me", "a/b@c:d")
     assert (url.host, url.port, url.database) == ("db.example.org", 5433, "books")
-    assert dict(url.query) == {}
-
-
-def test_get_conn_uri_means_the_same(connect: Connect) -> None:
-    written = "postgres://me:a%2Fb%40c%3Ad@db.example.org:5433/books?sslmode=require"
-    url = connect(written).get_conn().url
-    assert url == connect(**POSTGRES, extra={"sslmode": "require"}).get_conn().url
     assert dict(url.query) == {"sslmode": "require"}
+    written = "postgres://me:a%2Fb%40c%3Ad@db.example.org:5433/books?sslmode=require"
+    assert connect(written).get_conn().url == url
 
 
 @pytest.mark.parametrize("written", ["sqlite:///{}", ""])
@@ -51,14 +46,6 @@ def test_get_conn_sqlite_host_is_the_path(connect: Connect, tmp_path: Path, writ
     hook = connect(written.format(path), conn_type="sqlite", host=path)
     assert hook.get_conn().url.database == path
     assert hook.test_connection() == (True, f"the SQLite file {path} can be loaded into")
-
-
-def test_get_conn_opens_on_first_use_and_once(connect: Connect) -> None:
-    hook = BooksDbHook("books_db_of_tomorrow")
-    with pytest.raises(Exception, match="books_db_of_tomorrow"):
-        hook.get_conn()
-    hook = connect(**POSTGRES)
-    assert hook.get_conn() is hook.get_conn()
 
 
 @pytest.mark.parametrize(

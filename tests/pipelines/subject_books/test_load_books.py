@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from threading import Barrier
 from typing import Any
 
@@ -17,16 +15,18 @@ from include.errors import PermanentError
 from include.lake.reads import SourceMismatch
 from include.lake.store import Store
 from include.subject_books import load as loading
-from include.subject_books.database import BooksDatabase, DatabaseError, DatabaseRefused
-from include.subject_books.load import load, write_subject
-from include.subject_books.model import (
+from include.subject_books.database import (
     AUTHORS,
     AUTHORS_BOOKS,
     BOOKS,
     MODEL,
     SUBJECTS,
     SUBJECTS_BOOKS,
+    BooksDatabase,
+    DatabaseError,
+    DatabaseRefused,
 )
+from include.subject_books.load import load, write_subject
 from include.subject_books.report import report
 from tests.pipelines.subject_books.conftest import plain_tables
 
@@ -59,10 +59,10 @@ def file_rows(store: Store, subject: str) -> dict[str, list[dict[str, Any]]]:
     return {name: table.to_pylist() for name, table in plain_tables(store, subject).items()}
 
 
-def test_load_gives_the_rows_of_the_files(
+def test_load_gives_the_rows_of_the_files_once(
     run_once: Run, store: Store, database: BooksDatabase
 ) -> None:
-    _, loaded = run_once("curiosities", database=database)
+    receipt, loaded = run_once("curiosities", database=database)
     for name, wanted in file_rows(store, "curiosities").items():
         assert rows(database, MODEL.tables[name]) == wanted
     assert loaded["rows"] == {
@@ -73,13 +73,12 @@ def test_load_gives_the_rows_of_the_files(
         "subjects_books": 32,
     }
     assert set(loaded["rows_before"].values()) == {0}
-
-
-def test_load_twice_changes_nothing(run_once: Run, store: Store, database: BooksDatabase) -> None:
-    run_once("love", database=database)
+    screen = report(store, receipt, loaded)
+    assert f"- database: {database.where}: loaded, version 1\n" in screen
+    assert "- rows in the database: authors 17 (+17), books 32 (+32), subjects 1 (+1), " in screen
     before = everything(database)
-    loaded = load(store, database, "love")
-    assert loaded["outcome"] == "loaded"
+    again = load(store, database, "curiosities")
+    assert again["rows"] == again["rows_before"] == loaded["rows"]
     assert everything(database) == before
 
 
@@ -153,13 +152,6 @@ def test_load_authors_swap_positions(run_once: Run, store: Store, database: Book
     )
 
 
-def test_report_shows_what_was_loaded(run_once: Run, store: Store, tmp_path: Any) -> None:
-    database = BooksDatabase(URL.create("sqlite", database=str(tmp_path / "books.db")))
-    screen = report(store, *run_once("love", database=database))
-    assert f"- database: the SQLite file {tmp_path / 'books.db'}: loaded, version 1" in screen
-    assert "- rows in the database: authors 8 (+8), books 7 (+7), subjects 1 (+1), " in screen
-
-
 def test_loads_at_the_same_time_leave_what_one_by_one_leaves(
     run_once: Run, store: Store, database: BooksDatabase
 ) -> None:
@@ -168,12 +160,12 @@ def test_loads_at_the_same_time_leave_what_one_by_one_leaves(
         run_once(subject)
     together = Barrier(len(subjects))
 
-    def load_it(subject: str) -> str:
+    def load_it(subject: str) -> int:
         together.wait()
-        return load(store, database, subject)["outcome"]
+        return load(store, database, subject)["version"]
 
     with ThreadPoolExecutor(len(subjects)) as pool:
-        assert set(pool.map(load_it, subjects)) == {"loaded"}
+        assert set(pool.map(load_it, subjects)) == {3}
     both = everything(database)
     for subject in subjects:
         load(store, database, subject)
@@ -193,41 +185,23 @@ def test_load_failing_in_its_last_step_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     replica: Control,
 ) -> None:
-    run_once("data_mining", database=database)
-    before = everything(database)
-    replica.day = 2
-    run_once("data_mining")
-
     def fail(_: Any) -> None:
         raise MemoryError
 
+    run_once("data_mining")
+    with monkeypatch.context() as failing:
+        failing.setattr(loading, "_remove_unused", fail)
+        with pytest.raises(MemoryError):
+            load(store, database, "data_mining")
+    assert table_names(database) == []
+    load(store, database, "data_mining")
+    before = everything(database)
+    replica.day = 2
+    run_once("data_mining")
     monkeypatch.setattr(loading, "_remove_unused", fail)
     with pytest.raises(MemoryError):
         load(store, database, "data_mining")
     assert everything(database) == before
-
-
-def test_first_load_failing_leaves_no_tables(
-    run_once: Run, store: Store, database: BooksDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_once("love")
-
-    def fail(*_: Any) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(loading, "write_subject", fail)
-    with pytest.raises(MemoryError):
-        load(store, database, "love")
-    assert table_names(database) == []
-
-
-def test_load_older_read_is_skipped(run_once: Run, store: Store, database: BooksDatabase) -> None:
-    run_once("love", database=database)
-    with database.load() as connection:
-        connection.execute(text("UPDATE subjects SET observed_at = '2999-01-01T00:00:00Z'"))
-        connection.execute(text("UPDATE books SET title = 'newer'"))
-    assert load(store, database, "love")["outcome"] == "skipped"
-    assert {row["title"] for row in rows(database, BOOKS)} == {"newer"}
 
 
 def test_load_other_source_is_refused(run_once: Run, database: BooksDatabase) -> None:
@@ -245,43 +219,10 @@ def test_load_unpublished_subject_is_refused(store: Store, database: BooksDataba
         load(store, database, "love")
 
 
-def test_load_makes_keys_and_indexes_of_the_model(run_once: Run, database: BooksDatabase) -> None:
-    run_once("love", database=database)
-    with database.load() as connection:
-        found = inspect(connection)
-        assert set(found.get_table_names()) == set(MODEL.tables)
-        for name, table in MODEL.tables.items():
-            assert found.get_pk_constraint(name)["constrained_columns"] == [
-                column.name for column in table.primary_key
-            ]
-            foreign = {
-                (tuple(key["constrained_columns"]), key["referred_table"])
-                for key in found.get_foreign_keys(name)
-            }
-            assert foreign == {
-                (tuple(key.column_keys), key.referred_table.name)
-                for key in table.foreign_key_constraints
-            }
-            indexes = {index["name"] for index in found.get_indexes(name)}
-            assert indexes >= {index.name for index in table.indexes}
-
-
 def test_database_refuses_a_link_without_a_book(run_once: Run, database: BooksDatabase) -> None:
     run_once("love", database=database)
     with pytest.raises(DatabaseRefused, match=r"(?i)foreign key"), database.load() as connection:
         connection.execute(text("INSERT INTO subjects_books VALUES ('love', '/works/none')"))
-
-
-def test_loads_into_a_file_take_turns(tmp_path: Any) -> None:
-    database = BooksDatabase(URL.create("sqlite", database=str(tmp_path / "books.db")))
-    with database.load():
-        pass  # the tables are there: what follows writes nothing
-    with (
-        database.load(),
-        closing(sqlite3.connect(tmp_path / "books.db", timeout=0, isolation_level=None)) as other,
-        pytest.raises(sqlite3.OperationalError, match="locked"),
-    ):
-        other.execute("BEGIN IMMEDIATE")
 
 
 def test_database_unreachable_is_one_line_without_password() -> None:
@@ -310,11 +251,6 @@ def test_database_files_of_other_kinds_are_refused(tmp_path: Any) -> None:
         with pytest.raises(DatabaseRefused):
             database.check_access()
     assert (tmp_path / "letter.txt").read_text().startswith("Dear Sir")
-
-
-def test_database_of_another_kind_is_refused() -> None:
-    with pytest.raises(PermanentError, match="not mysql"):
-        BooksDatabase(URL.create("mysql", host="127.0.0.1"))
 
 
 def test_check_access_leaves_nothing(database: BooksDatabase) -> None:

@@ -11,8 +11,9 @@ from fakes.open_library import MORE_SUBJECTS
 from include.errors import PermanentError
 from include.lake.keys import RESERVED_FOLDERS
 from include.lake.store import Store
-from include.subject_books.subjects import check_subject, folder_of
-from tests.pipelines.subject_books.conftest import KEYS, plain_tables
+from include.subject_books.client import check_subject
+from include.subject_books.tables import folder_of
+from tests.pipelines.subject_books.conftest import plain_tables
 
 Run = Callable[..., Any]
 SUBJECTS = [
@@ -37,12 +38,7 @@ def test_folder_of_subject_is_safe_and_reversible(subject: str) -> None:
     assert all(c.isalnum() or c in "_-." for c in folder)
     assert folder not in RESERVED_FOLDERS
     assert subject_of(folder) == subject
-
-
-def test_folder_of_subject_is_readable() -> None:
-    assert folder_of("data_mining") == "data_mining"
     assert folder_of("place:london") == "place.3alondon"
-    assert folder_of("quarantine") == "quarantin.65"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +53,6 @@ def test_folder_of_subject_is_readable() -> None:
         ("", "'' is not a subject; give one as in the address of its page"),
         (" / ", "is not a subject"),
         ("place:", "is not a subject"),
-        ("a" * 201, "is too long"),
     ],
 )
 def test_check_subject_wrong_one_gets_a_sentence(subject: str, says: str) -> None:
@@ -86,10 +81,3 @@ def test_run_of_wrong_subject_asks_and_writes_nothing(
         run_once("Love")
     assert replica.requests == []
     assert store.list("") == {}
-
-
-def test_subjects_with_similar_names_have_separate_files(run_once: Run, store: Store) -> None:
-    run_once("place:london")
-    run_once("love")
-    folders = {key.split("/")[1] for key in store.list(KEYS.folder[:-1]) if key.endswith(".csv")}
-    assert folders == {"place.3alondon", "love"}
