@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.data.checks import Check, examples
-from include.data.tables import concat, is_in
+from include.data.contract import Dataset
+from include.data.tables import concat, is_in, not_in
 from include.data.validate import QUARANTINE
 from include.errors import PermanentError
 from include.lake import publish as core
@@ -24,10 +27,14 @@ from include.lake.ledger import record
 from include.lake.plan import Plan, plan_for
 from include.lake.publish import OUTDATED, Receipt
 from include.lake.staging import StagedBatch, read_table_file, stage, write_candidates
-from include.lake.store import Store, parallel_map
+from include.lake.store import Store
 from include.lake.table import Version, load_version
-from include.shoe_prices.checks import euros_match, products_stayed, rate_is_recent
-from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
+from include.shoe_prices.contract import (
+    MAX_RATE_AGE_DAYS,
+    PRODUCTS_GONE,
+    SHOE_PRICES,
+    SHOE_PRODUCTS,
+)
 from include.shoe_prices.ecb import Days, Ecb, choose_rates, rates_in
 from include.shoe_prices.files import plain_files
 from include.shoe_prices.shop import Shop
@@ -119,44 +126,53 @@ def publish(
     run for the same days commits them.
     """
 
-    def check_products(plan: Plan) -> list[Check]:
-        before, after = (_of_category(store, raw[PRODUCTS], of) for of in (plan.current, plan))
-        return [products_stayed(before, after)]
+    def commit(dataset: Dataset, table: str, **options: Any) -> Receipt:
+        return core.publish(store, dataset, raw[table]["read"], [batches[table]], **options)
 
-    def check_prices(plan: Plan) -> list[Check]:
-        days = [day for day in plan.changed if day in plan.parts]
-        rows = parallel_map(
-            lambda day: read_table_file(store, SHOE_PRICES, plan.parts[day]["path"]), days
-        )
-        of_prices = raw[PRICES]
-        return [
-            euros_match(dict(zip(days, rows, strict=True))),
-            rate_is_recent(max(of_prices["partitions"]), of_prices["facts"]["last"]),
-        ]
-
-    products = core.publish(
-        store,
+    products = commit(
         SHOE_PRODUCTS,
-        raw[PRODUCTS]["read"],
-        [batches[PRODUCTS]],
+        PRODUCTS,
         dry_run=dry_run,
         waive=waive,
-        more_checks=check_products,
+        more_checks=lambda plan: [_products_stayed(store, raw[PRODUCTS], plan)],
     )
     is_outdated = products["outcome"] == OUTDATED
-    prices = core.publish(
-        store,
+    prices = commit(
         SHOE_PRICES,
-        raw[PRICES]["read"],
-        [batches[PRICES]],
+        PRICES,
         dry_run=dry_run or is_outdated,
-        more_checks=check_prices,
+        more_checks=lambda _: [_rate_is_recent(raw[PRICES])],
     )
     if is_outdated:
         prices |= {"outcome": OUTDATED}
     if not dry_run:
         refresh(store)
     return {PRODUCTS: products, PRICES: _for_report(prices, raw[PRICES]["partitions"])}
+
+
+def _products_stayed(store: Store, raw: RawPages, plan: Plan) -> Check:
+    """Of the category that was read: other products under new numbers do not make up for them."""
+    before, after = (_of_category(store, raw, products) for products in (plan.current, plan))
+    gone = pc.sum(not_in(before["id"], after["id"])).as_py() or 0
+    return Check(
+        "products that stayed",
+        passed=PRODUCTS_GONE.allows(gone, before.num_rows),
+        found=f"{gone:,} of {before.num_rows:,} are gone from the category",
+        hint=f"the limit is {PRODUCTS_GONE}; look at the shop, it may be in the middle of a reset",
+        can_waive=True,
+    )
+
+
+def _rate_is_recent(raw: RawPages) -> Check:
+    newest, asked = max(raw["partitions"]), raw["facts"]["last"]
+    age_days = (date.fromisoformat(asked) - date.fromisoformat(newest)).days
+    return Check(
+        "the rate is recent",
+        passed=age_days <= MAX_RATE_AGE_DAYS,
+        found=f"of {newest}, {age_days} days before {asked}",
+        hint="the ECB publishes on working days: look at its site",
+        warns=True,
+    )
 
 
 def refresh(store: Store) -> list[str]:
