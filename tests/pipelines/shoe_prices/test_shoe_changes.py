@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from fakes.control import Control
 from include.data.checks import CannotWaive, ChecksFailed
-from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
-from include.data.events import apply_events
-from include.data.tables import concat, from_parquet
+from include.data.diff import EDITED, PUBLISHED, RETRACTED
+from include.data.tables import from_parquet
 from include.errors import PermanentError
-from include.lake.ledger import read_events
-from include.lake.staging import read_table_file
 from include.lake.store import Store
-from include.lake.table import load_version
-from include.shoe_prices.contract import SHOE_PRODUCTS
 from tests.pipelines.shoe_prices.conftest import RunOn
 from tests.pipelines.shoe_prices.lake import (
     PRODUCTS,
@@ -36,11 +30,6 @@ def leave_out(monkeypatch: pytest.MonkeyPatch, world: Control, count: int) -> No
         return [p for p in products(*asked) if p["id"] not in shoes[:count]]
 
     monkeypatch.setattr(world.shop, "products", fewer)
-
-
-def products_at(store: Store, number: int) -> pa.Table:
-    version = load_version(store, PRODUCTS.table, number)
-    return read_table_file(store, SHOE_PRODUCTS, version.parts[""]["path"])
 
 
 def test_ledger_has_what_the_shop_changed_and_not_what_the_rate_did(
@@ -64,18 +53,6 @@ def test_ledger_has_what_the_shop_changed_and_not_what_the_rate_did(
     assert {r[2] for r in rows if r[1] == RETRACTED} == old.keys() - new.keys()
     assert {r[3] for r in rows if r[1] == EDITED} <= {"price_usd", "title", "slug"}
     assert {r[0] for r in rows} == {2}
-
-
-def test_ledger_replays_to_what_the_shop_sells(run_on: RunOn, store: Store, world: Control) -> None:
-    for day, november in zip((1, 2, 3, 1, 4), (16, 17, 18, 19, 20), strict=True):
-        world.day = day
-        run_on(november)
-    receipts = [load_version(store, PRODUCTS.table, number).receipt for number in range(2, 6)]
-    changes = concat(read_events(store, SHOE_PRODUCTS, receipt) for receipt in receipts)
-    replayed = apply_events(SHOE_PRODUCTS, products_at(store, 1), changes).sort_by("id")
-    expected = products_at(store, 5).select(SHOE_PRODUCTS.business_columns)
-    assert replayed.to_pylist() == expected.to_pylist()
-    assert REPUBLISHED in changes["event"].to_pylist()
 
 
 def test_shop_reset_that_renews_its_timestamps_is_no_change(
@@ -149,23 +126,6 @@ def test_quarantined_product_keeps_its_published_state_at_the_new_rate(
     assert "price_usd: " in bad["reasons"]
     assert {row["id"]: row["price_usd"] for row in rows_of(store)} == before
     assert {str(row["rate_date"]) for row in rows_of(store)} == {"2026-11-23"}
-    assert events(store) == []
-
-
-def test_quarantined_product_without_id_retracts_nothing(
-    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It may be any of those that are missing."""
-    run_on(20)
-    products = world.shop.products
-
-    def without_id(*asked: Any) -> Any:
-        first = next(p for p in products(*asked) if p["category"]["name"] == "Shoes")
-        return [p | {"id": None} if p["id"] == first["id"] else p for p in products(*asked)]
-
-    monkeypatch.setattr(world.shop, "products", without_id)
-    run_on(23)
-    assert len(rows_of(store)) == 14
     assert events(store) == []
 
 

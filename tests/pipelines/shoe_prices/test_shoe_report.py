@@ -55,7 +55,6 @@ def test_report_dry_run_says_so_and_what_would_change(
     assert "- rows: 14 read; would be 14 published, 0 edited" in screen
     assert "- would write: s3_bucket/shoe_prices/2026-11-20.parquet" in screen
     assert "- file:" not in screen
-    assert "The first prices:" in screen
     run_on(20)
     world.day = 2
     screen = report(store, run_on(20, dry_run=True))

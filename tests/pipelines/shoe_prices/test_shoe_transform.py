@@ -45,19 +45,12 @@ def test_read_products_valid_product_is_typed() -> None:
     ("product", "reason"),
     [
         (without("price"), "price_usd: is missing"),
-        (VALID | {"price": None}, "price_usd: is missing"),
         (VALID | {"price": ""}, "price_usd: is missing"),
         (VALID | {"price": 0}, "price_usd: '0' is below 1"),
         (VALID | {"price": -7}, "price_usd: '-7' is below 1"),
         (VALID | {"price": 39.999}, "price_usd: '39.999' is not a number with at most 2 decimals"),
-        (
-            VALID | {"price": "39 dollars"},
-            "price_usd: '39 dollars' is not a number with at most 2 decimals",
-        ),
-        (VALID | {"price": 1e30}, "price_usd: '1E+30' is not a number with at most 2 decimals"),
         (VALID | {"price": float("nan")}, "price_usd: NaN is neither text nor number"),
         (VALID | {"price": True}, "price_usd: true is neither text nor number"),
-        (VALID | {"price": [39]}, "price_usd: [39] is neither text nor number"),
         (without("id"), "id: is missing"),
         (VALID | {"id": "seven"}, "id: 'seven' is not a whole number of 64 bits"),
         (VALID | {"title": None}, "title: is missing"),
@@ -80,11 +73,6 @@ def test_read_products_broken_product_is_quarantined_with_its_reason(
     assert reason in bad["reasons"].split("; ")
     assert json.loads(bad["raw"]).keys() == product.keys()
     assert (found.listed, found.repeated) == (2, 0)
-
-
-def test_read_products_quarantined_product_keeps_its_key() -> None:
-    found = read_products(page(without("price"), without("id")))
-    assert found.quarantined["key"].to_pylist() == ["7", None]
 
 
 @pytest.mark.parametrize("name", ["slug", "description", "images", "creationAt", "updatedAt"])

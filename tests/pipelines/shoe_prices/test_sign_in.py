@@ -16,7 +16,7 @@ from fakes.shop_accounts import Accounts
 from include.errors import PermanentError
 from include.http.errors import HttpError
 from include.shoe_prices.shop import Shop
-from include.shoe_prices.sign_in import Account, Tokens, WrongPassword
+from include.shoe_prices.sign_in import Account, WrongPassword
 from tests.pipelines.shoe_prices.conftest import ACCOUNT, Memory
 
 LOGIN, REFRESH = "POST /auth/login", "POST /auth/refresh-token"
@@ -104,18 +104,6 @@ def test_sign_in_tokens_of_another_user_or_host_are_not_sent(
     assert tokens.tokens is not None
     tokens.tokens = replace(tokens.tokens, of=tokens.tokens.of.replace("127.0.0.1", "shop.example"))
     assert signs_in(another) == [LOGIN, PROFILE]
-
-
-def test_sign_in_stored_token_of_another_user_is_not_used(
-    signs_in: Callable[..., list[str]], tokens: Memory
-) -> None:
-    signs_in(replace(ACCOUNT, email="second@example.com"))
-    theirs = tokens.tokens
-    signs_in()
-    assert theirs is not None
-    assert tokens.tokens is not None
-    tokens.tokens = Tokens(tokens.tokens.of, theirs.access_token, "not.a.token")
-    assert signs_in() == [PROFILE, REFRESH, LOGIN, PROFILE]
 
 
 def test_sign_in_after_a_reset_never_uses_tokens_of_the_next_user_with_our_id(

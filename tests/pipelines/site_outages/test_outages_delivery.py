@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fakes.made_up_outages import USUAL
-from include.http.errors import BadRequest, SourceUnavailable
+from include.http.errors import SourceUnavailable
 from include.lake.landing import RawPages
 from include.lake.reads import SourceMismatch
 from include.lake.staging import StagedBatch
@@ -147,17 +147,6 @@ def test_failed_post_publishes_nothing_and_the_next_run_repairs_it(
     replica.faults.clear()
     receipt = run(api, store, "kingfisher")
     assert receipt["facts"]["all"]["delivery"] == {"number": 2, "outcome": "posted"}
-
-
-def test_refused_payload_stays_pending_until_a_new_read(api, read, post, replica, records) -> None:
-    """The data changed between read and post."""
-    made = read(USUAL)
-    replica.day = 2
-    api.outages()  # from now on the list of day 2 is right
-    with pytest.raises(BadRequest, match="Start a new run"):
-        post(made)
-    assert records(USUAL) == ["00000001-pending.json"]
-    assert post(read(USUAL)) == (2, "posted")
 
 
 @pytest.mark.parametrize("force", [False, True])

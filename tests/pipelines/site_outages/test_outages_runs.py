@@ -14,7 +14,6 @@ from fakes.made_up_outages import ODD, USUAL
 from include.data.tables import from_parquet
 from include.errors import PermanentError
 from include.lake.keys import Keys
-from include.lake.reads import SourceMismatch
 from include.lake.store import Store
 from include.lake.table import load_version
 from include.site_outages.client import KrakenFlex
@@ -57,15 +56,6 @@ def test_table_has_every_site_and_a_run_replaces_its_own(
     assert plain(USUAL).select(POSTED).to_pylist() == accepted(USUAL)[1]
 
 
-def test_unchanged_run_commits_nothing(api, store) -> None:
-    """The other sites of the list differ from call to call."""
-    run(api, store)
-    before = store.list(KEYS.table)
-    receipt = run(api, store)
-    assert (receipt["version"], receipt["outcome"]) == (None, "unchanged")
-    assert store.list(KEYS.table) == before
-
-
 def test_prolonged_outage_is_an_edit_in_the_ledger(api, store, replica) -> None:
     """The key is device and begin, so the outage stays the same one."""
     run(api, store)
@@ -78,14 +68,6 @@ def test_prolonged_outage_is_an_edit_in_the_ledger(api, store, replica) -> None:
     edited = {row["field"] for row in rows if row["event"] == "edited"}
     assert edited == {"end", "end_at"}
     assert {row["site_id"] for row in rows} == {USUAL}
-
-
-def test_copies_are_posted_and_published(api, store, replica, accepted, plain) -> None:
-    replica.krakenflex.dials.odd_sites = True
-    run(api, store, "outage-listed-twice")
-    rows = plain("outage-listed-twice")
-    assert rows.num_rows == len(accepted("outage-listed-twice")[0]) == 4
-    assert [key[-2:] for key in rows["outage_id"].to_pylist()].count("#2") == 1
 
 
 def test_site_without_outages_has_a_file_without_rows(api, store, plain) -> None:
@@ -137,23 +119,6 @@ def test_dry_run_posts_and_commits_nothing(api, store, accepted) -> None:
     assert accepted(USUAL) == []
 
 
-def test_another_source_is_refused_before_anything_is_written(api, store, replica) -> None:
-    run(api, store)
-    keys = store.list("")
-    replica.seed += 1
-    with pytest.raises(SourceMismatch, match=r"made-up:7.+made-up:8"):
-        run(api, store, "kingfisher")
-    assert store.list("") == keys
-
-
-def test_since_that_is_not_a_point_in_time_is_refused_before_anything_is_asked(
-    api, store, replica
-) -> None:
-    with pytest.raises(PermanentError, match="`since` is '2022-01-01'"):
-        run(api, store, since="2022-01-01")
-    assert replica.requests == []
-
-
 @pytest.mark.parametrize("site", ODD)
 def test_odd_site_is_posted_accepted_and_published(
     api, store, replica, accepted, plain, site
@@ -197,3 +162,11 @@ def test_report_shows_oddities_and_the_quarantine(api, store, replica) -> None:
     assert "- quarantine: 3 rows, with the reasons in s3://" in screen
     assert "warning: nothing is odd: malformed-timestamps/" in screen
     assert 'ends "2023-02-30T00:00:00.000Z"; it is posted as it came' in screen
+
+
+def test_since_that_is_not_a_point_in_time_is_refused_before_anything_is_asked(
+    api, store, replica
+) -> None:
+    with pytest.raises(PermanentError, match="`since` is '2022-01-01', not a point in time"):
+        run(api, store, since="2022-01-01")
+    assert replica.requests == []

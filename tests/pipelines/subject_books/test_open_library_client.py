@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from include.http.errors import (
     UnexpectedBody,
 )
 from include.subject_books.client import MAX_AUTHORS, SPARE, OpenLibrary
+from tests.http.raw_server import Api, message
 
 
 class Clock:
@@ -95,31 +94,15 @@ def test_fault_that_passes_is_repeated_and_one_that_stays_is_an_error(
 
 
 @pytest.fixture
-def answering() -> Any:
+def answering() -> Iterator[Callable[[int, str], OpenLibrary]]:
     """A server that gives every request the same status and body."""
-    servers = []
+    with Api() as server:
 
-    def answer(status: int, body: str) -> OpenLibrary:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response_only(status)
-                self.send_header("Date", self.date_time_string())
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body.encode())
+        def answer(status: int, body: str) -> OpenLibrary:
+            server.answers = [message(body.encode(), status)]
+            return OpenLibrary(server.url, wait_turn=lambda: None)
 
-            def log_message(self, *_: object) -> None:
-                """Nothing."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        servers.append(server)
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return OpenLibrary(f"http://127.0.0.1:{server.server_port}", wait_turn=lambda: None)
-
-    yield answer
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield answer
 
 
 def test_refusal_fails_at_once(answering: Any, waits: list[float]) -> None:
