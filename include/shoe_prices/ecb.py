@@ -38,11 +38,9 @@ def asked_days(
     start_date: str | None = None,
     end_date: str | None = None,
 ) -> Days:
-    if bool(start_date) != bool(end_date):
-        raise PermanentError("`start_date` and `end_date` belong together; set both, or neither")
-    if start_date and rate_date:
+    if bool(start_date) != bool(end_date) or (start_date and rate_date):
         raise PermanentError(
-            "`rate_date` is one day, `start_date` and `end_date` are a range; remove one of them"
+            "set `rate_date` alone for one day, or `start_date` and `end_date` together for a range"
         )
     last = date.fromisoformat(end_date or rate_date or run_day)
     first = date.fromisoformat(start_date) if start_date else None

@@ -121,12 +121,12 @@ def test_rates_in_skips_other_currencies_and_repeated_lines() -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"start_date": "2023-02-09"}, "belong together"),
-        ({"end_date": "2023-02-09"}, "belong together"),
+        ({"start_date": "2023-02-09"}, "together for a range"),
+        ({"end_date": "2023-02-09"}, "together for a range"),
         ({"start_date": "2023-02-10", "end_date": "2023-02-09"}, "swap them"),
         (
             {"rate_date": "2023-02-09", "start_date": "2023-02-09", "end_date": "2023-02-10"},
-            "remove one",
+            "`rate_date` alone",
         ),
     ],
     ids=["no end", "no start", "backwards", "both"],

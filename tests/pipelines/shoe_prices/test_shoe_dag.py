@@ -81,5 +81,5 @@ def test_extract_hands_on_what_the_form_says(dag: DAG, monkeypatch: pytest.Monke
 def test_extract_with_senseless_days_opens_no_connection(
     dag: DAG, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(PermanentError, match="belong together"):
+    with pytest.raises(PermanentError, match="together for a range"):
         extract_with(dag, monkeypatch, None, start_date="2023-02-06")
