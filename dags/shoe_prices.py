@@ -86,7 +86,7 @@ def transform(raw: Any) -> Any:
     """Validate the products, quarantine those that break the contract, and price the others."""
     from include.shoe_prices import pipeline
 
-    return {table: pipeline.transform(store(), raw[table]) for table in ("products", "prices")}
+    return {table: pipeline.transform(store(), raw[table]) for table in raw}
 
 
 @task

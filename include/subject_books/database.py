@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -118,9 +118,8 @@ class BooksDatabase:
 
     def _explained(self, error: SQLAlchemyError) -> DatabaseError:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
-        is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
         may_pass = isinstance(error, OperationalError | InterfaceError)
-        if is_lost or (may_pass and not REFUSALS.search(reason)):
+        if may_pass and not REFUSALS.search(reason):
             return DatabaseError(
                 f"{self.where} could not be used: {reason}; nothing was loaded. Check that it is "
                 "up, then run again"

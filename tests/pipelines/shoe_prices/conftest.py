@@ -19,6 +19,7 @@ from include.shoe_prices.sign_in import Account, Tokens
 ACCOUNT = Account("buyer@example.com", "secretword7", "Buyer", "https://example.com/a.png")
 EVENING = datetime(2026, 11, 20, 17, tzinfo=UTC)  # a Friday; its rate is there
 RunOn = Callable[..., dict[str, Any]]
+Sells = Callable[[Callable[[list[Any]], list[Any]]], None]
 
 
 @dataclass
@@ -90,3 +91,14 @@ def run_on(
         return run(Shop(recalls_url, ACCOUNT, tokens), ecb, store, days, **options)
 
     return run_on
+
+
+@pytest.fixture
+def shop_sells(world: Control, monkeypatch: pytest.MonkeyPatch) -> Sells:
+    """Change what the shop lists; the change gets all products and returns all products."""
+
+    def sell(change: Callable[[list[Any]], list[Any]]) -> None:
+        products = world.shop.products
+        monkeypatch.setattr(world.shop, "products", lambda *asked: change(products(*asked)))
+
+    return sell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -26,19 +27,9 @@ def rows_of(store: Store, name: str = "latest.parquet") -> list[dict[str, Any]]:
 
 
 def published(store: Store) -> dict[str, bytes]:
-    """Everything but what only one run needs, and candidate files that no version names."""
-    mine = {
-        keys.table_file(part["path"])
-        for keys in (PRODUCTS, PRICES)
-        for part in load_version(store, keys.table).parts.values()
-    }
-    found = [
-        key
-        for key in store.list("")
-        if not any(f"/{folder}/" in key for folder in ("raw", "staging", "quarantine"))
-        and (not key.endswith(".parquet") or "/table/" not in key or key in mine)
-    ]
-    return {key: store.get(key) for key in found}
+    """The plain files and the logs of the tables: what does not belong to one read alone."""
+    of_reads = re.compile(r"/(raw|staging|quarantine)/|/table/[^_]")
+    return {key: store.get(key) for key in store.list("") if not of_reads.search(key)}
 
 
 def versions(store: Store) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from include.data.diff import EDITED, PUBLISHED, RETRACTED
 from include.data.tables import from_parquet
 from include.errors import PermanentError
 from include.lake.store import Store
-from tests.pipelines.shoe_prices.conftest import RunOn
+from tests.pipelines.shoe_prices.conftest import RunOn, Sells
 from tests.pipelines.shoe_prices.lake import (
     PRODUCTS,
     events,
@@ -22,14 +22,9 @@ from tests.pipelines.shoe_prices.lake import (
 )
 
 
-def leave_out(monkeypatch: pytest.MonkeyPatch, world: Control, count: int) -> None:
-    products = world.shop.products
-
-    def fewer(*asked: Any) -> Any:
-        shoes = [p["id"] for p in products(*asked) if p["category"]["name"] == "Shoes"]
-        return [p for p in products(*asked) if p["id"] not in shoes[:count]]
-
-    monkeypatch.setattr(world.shop, "products", fewer)
+def without_shoes(products: list[Any], count: int) -> list[Any]:
+    shoes = [p["id"] for p in products if p["category"]["name"] == "Shoes"]
+    return [p for p in products if p["id"] not in shoes[:count]]
 
 
 def test_ledger_has_what_the_shop_changed_and_not_what_the_rate_did(
@@ -56,27 +51,25 @@ def test_ledger_has_what_the_shop_changed_and_not_what_the_rate_did(
 
 
 def test_shop_reset_that_renews_its_timestamps_is_no_change(
-    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+    run_on: RunOn, store: Store, shop_sells: Sells
 ) -> None:
     run_on(20)
-    before, products = published(store), world.shop.products
+    before = published(store)
     renewed = dict.fromkeys(("creationAt", "updatedAt"), "2026-11-23T00:00:00.000Z")
-    monkeypatch.setattr(
-        world.shop, "products", lambda *asked: [p | renewed for p in products(*asked)]
-    )
+    shop_sells(lambda products: [p | renewed for p in products])
     receipts = run_on(20)
     assert {receipt["outcome"] for receipt in receipts.values()} == {"unchanged"}
     assert published(store) == before
 
 
 def test_lost_products_over_the_limit_are_refused_until_waived(
-    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+    run_on: RunOn, store: Store, shop_sells: Sells
 ) -> None:
     run_on(20)
     before = published(store)
-    leave_out(monkeypatch, world, 7)
+    shop_sells(lambda products: without_shoes(products, 7))
     assert run_on(20, dry_run=True)["products"]["counts"]["retracted"] == 7
-    leave_out(monkeypatch, world, 1)
+    shop_sells(lambda products: without_shoes(products, 1))
     with pytest.raises(ChecksFailed, match=r"products that stayed: 8 of 14 are gone .*`waive`"):
         run_on(20)
     assert published(store) == before
@@ -87,24 +80,25 @@ def test_lost_products_over_the_limit_are_refused_until_waived(
 
 
 def test_category_that_the_shop_made_anew_replaces_the_old_one(
-    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+    run_on: RunOn,
+    store: Store,
+    world: Control,
+    shop_sells: Sells,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its number is another one; by its name, the old products are compared and do not stay."""
     run_on(20)
-    shop = world.shop
-    products, categories = shop.products(7, 1), shop.categories()
+    categories = world.shop.categories()
 
     def renumbered(category: Any) -> Any:
         return category | {"id": 44} if category["name"] == "Shoes" else category
 
-    def reset(*_: Any) -> Any:
-        found = [p | {"category": renumbered(p["category"])} for p in products]
-        shoes = [p["id"] for p in found if p["category"]["id"] == 44]
-        new = [p | {"id": 9000 + p["id"]} for p in found if p["id"] in shoes]
-        return [p for p in found if p["id"] not in shoes] + new
-
-    monkeypatch.setattr(shop, "categories", lambda: [renumbered(c) for c in categories])
-    monkeypatch.setattr(shop, "products", reset)
+    anew = [
+        p | {"id": 9000 + p["id"], "category": renumbered(p["category"])}
+        for p in world.shop.products(7, 1)
+    ]
+    monkeypatch.setattr(world.shop, "categories", lambda: [renumbered(c) for c in categories])
+    shop_sells(lambda _: anew)
     with pytest.raises(ChecksFailed, match="14 of 14 are gone"):
         run_on(20)
     run_on(20, waive={"products that stayed": "the shop was reset"})
@@ -144,11 +138,11 @@ def test_other_category_lives_beside_the_shoes(run_on: RunOn, store: Store) -> N
 
 
 def test_category_without_a_valid_product_publishes_nothing(
-    run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch
+    run_on: RunOn, store: Store, shop_sells: Sells
 ) -> None:
     run_on(20)
     before = published(store)
-    monkeypatch.setattr(world.shop, "products", lambda *_: [])
+    shop_sells(lambda _: [])
     with pytest.raises(PermanentError, match="no valid one"):
         run_on(23)
     assert published(store) == before

@@ -10,7 +10,6 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 
-from include.errors import PermanentError
 from include.shoe_prices import pipeline
 from tests.pipelines.dag_runs import load_dag, upstream
 
@@ -76,10 +75,3 @@ def test_extract_hands_on_what_the_form_says(dag: DAG, monkeypatch: pytest.Monke
     params = {"start_date": "2023-02-06", "end_date": "2023-02-10", "category": "Clothes"}
     given = extract_with(dag, monkeypatch, None, **params)
     assert given[4:] == [(date(2023, 2, 6), date(2023, 2, 10)), "Clothes"]
-
-
-def test_extract_with_senseless_days_opens_no_connection(
-    dag: DAG, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(PermanentError, match="together for a range"):
-        extract_with(dag, monkeypatch, None, start_date="2023-02-06")

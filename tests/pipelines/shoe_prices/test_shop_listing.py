@@ -8,7 +8,6 @@ from fakes.control import Control
 from include.errors import PermanentError
 from include.http.errors import UnexpectedBody
 from include.shoe_prices.shop import Shop
-from include.shoe_prices.transform import read_products
 
 SHOES = 14  # on the first day
 
@@ -72,10 +71,3 @@ def test_listing_products_of_another_category_are_refused(
     )
     with pytest.raises(UnexpectedBody, match="instead of 4"):
         shop.listing("Shoes")
-
-
-def test_listing_has_broken_image_lists_that_the_transform_repairs(shop: Shop) -> None:
-    _, page = shop.listing("Shoes")
-    assert any(image.startswith("[") for row in page.json() for image in row["images"])
-    for images in read_products(page.content).rows["images"].to_pylist():
-        assert images.startswith('["https://images.example/')

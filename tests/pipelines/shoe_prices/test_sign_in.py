@@ -19,12 +19,13 @@ from include.shoe_prices.shop import Shop
 from include.shoe_prices.sign_in import Account, WrongPassword
 from tests.pipelines.shoe_prices.conftest import ACCOUNT, Memory
 
+SignsIn = Callable[..., list[str]]
 LOGIN, REFRESH = "POST /auth/login", "POST /auth/refresh-token"
 PROFILE, USERS, CREATE = "GET /auth/profile", "GET /users", "POST /users"
 
 
 @pytest.fixture
-def signs_in(recalls_url: str, world: Control, tokens: Memory) -> Callable[..., list[str]]:
+def signs_in(recalls_url: str, world: Control, tokens: Memory) -> SignsIn:
     """The requests of a new run before it asks for categories and products."""
 
     def signs_in(account: Account = ACCOUNT) -> list[str]:
@@ -36,44 +37,23 @@ def signs_in(recalls_url: str, world: Control, tokens: Memory) -> Callable[..., 
     return signs_in
 
 
-def test_sign_in_unknown_user_is_created_once(
-    signs_in: Callable[..., list[str]], world: Control, tokens: Memory
+def test_sign_in_asks_for_the_next_way_only_after_a_refusal(
+    signs_in: SignsIn, world: Control, tokens: Memory
 ) -> None:
     assert signs_in() == [LOGIN, USERS, CREATE, LOGIN, PROFILE]
     (user,) = world.shop.accounts.users
-    assert (user["email"], user["name"], user["avatar"]) == (
-        *(ACCOUNT.email, ACCOUNT.name, ACCOUNT.avatar),
-    )
-    assert len(tokens.saved) == 1
-
-
-def test_sign_in_expired_token_is_refreshed(
-    signs_in: Callable[..., list[str]], tokens: Memory
-) -> None:
-    signs_in()
+    made = (user["email"], user["name"], user["avatar"])
+    assert made == (ACCOUNT.email, ACCOUNT.name, ACCOUNT.avatar)
+    world.date = world.now + timedelta(days=19)
+    assert signs_in() == [PROFILE]
+    world.date = world.now + timedelta(days=2)
+    assert signs_in() == [PROFILE, REFRESH, LOGIN, PROFILE]
     known = tokens.tokens
     assert known is not None
     tokens.tokens = replace(known, access_token="not.a.token")
     assert signs_in() == [PROFILE, REFRESH, PROFILE]
     assert tokens.tokens.access_token not in ("not.a.token", known.access_token)
-    assert signs_in() == [PROFILE]
-
-
-def test_sign_in_expired_tokens_lead_to_a_login(
-    signs_in: Callable[..., list[str]], world: Control
-) -> None:
-    signs_in()
-    world.date = world.now + timedelta(days=19)
-    assert signs_in() == [PROFILE]
-    world.date = world.now + timedelta(days=2)
-    assert signs_in() == [PROFILE, REFRESH, LOGIN, PROFILE]
     assert len(world.shop.accounts.users) == 1
-
-
-def test_sign_in_after_a_reset_creates_the_user_again(
-    signs_in: Callable[..., list[str]], world: Control
-) -> None:
-    signs_in()
     world.shop.accounts.users.clear()
     assert signs_in() == [PROFILE, REFRESH, LOGIN, USERS, CREATE, LOGIN, PROFILE]
     assert len(world.shop.accounts.users) == 1
@@ -81,7 +61,7 @@ def test_sign_in_after_a_reset_creates_the_user_again(
 
 @pytest.mark.parametrize("email", [ACCOUNT.email, ACCOUNT.email.upper()])
 def test_sign_in_wrong_password_creates_no_second_user(
-    signs_in: Callable[..., list[str]], world: Control, tokens: Memory, email: str
+    signs_in: SignsIn, world: Control, tokens: Memory, email: str
 ) -> None:
     """The shop answers alike for an unknown user; the list of users tells them apart."""
     signs_in()
@@ -96,7 +76,7 @@ def test_sign_in_wrong_password_creates_no_second_user(
 
 
 def test_sign_in_tokens_of_another_user_or_host_are_not_sent(
-    signs_in: Callable[..., list[str]], tokens: Memory
+    signs_in: SignsIn, tokens: Memory
 ) -> None:
     signs_in()
     another = replace(ACCOUNT, email="second@example.com")
@@ -107,7 +87,7 @@ def test_sign_in_tokens_of_another_user_or_host_are_not_sent(
 
 
 def test_sign_in_after_a_reset_never_uses_tokens_of_the_next_user_with_our_id(
-    signs_in: Callable[..., list[str]], world: Control, tokens: Memory
+    signs_in: SignsIn, world: Control, tokens: Memory
 ) -> None:
     """Our stored tokens are then valid, and refresh, for that person."""
     signs_in()
@@ -122,7 +102,7 @@ def test_sign_in_after_a_reset_never_uses_tokens_of_the_next_user_with_our_id(
 
 
 def test_sign_in_login_that_gives_another_users_tokens_is_refused(
-    signs_in: Callable[..., list[str]],
+    signs_in: SignsIn,
     world: Control,
     tokens: Memory,
     monkeypatch: pytest.MonkeyPatch,
@@ -137,7 +117,7 @@ def test_sign_in_login_that_gives_another_users_tokens_is_refused(
 
 @pytest.mark.parametrize("fault", ["500", "cut"])
 def test_sign_in_creation_without_an_answer_is_not_repeated(
-    signs_in: Callable[..., list[str]], world: Control, fault: str
+    signs_in: SignsIn, world: Control, fault: str
 ) -> None:
     """The next attempt begins with a login, which finds the user if it was created."""
     world.fault(fault, times=1, after=1, only="/api/v1/users")
@@ -151,7 +131,7 @@ def test_sign_in_creation_without_an_answer_is_not_repeated(
 @pytest.mark.parametrize("fault", ["500", "html", "429", "refused"])
 @pytest.mark.parametrize("path", ["login", "profile", "refresh-token"])
 def test_sign_in_passing_fault_creates_no_second_user(
-    signs_in: Callable[..., list[str]], world: Control, tokens: Memory, fault: str, path: str
+    signs_in: SignsIn, world: Control, tokens: Memory, fault: str, path: str
 ) -> None:
     signs_in()
     assert tokens.tokens is not None
@@ -164,7 +144,7 @@ def test_sign_in_passing_fault_creates_no_second_user(
 
 
 def test_sign_in_logs_no_secret(
-    signs_in: Callable[..., list[str]],
+    signs_in: SignsIn,
     world: Control,
     tokens: Memory,
     caplog: pytest.LogCaptureFixture,

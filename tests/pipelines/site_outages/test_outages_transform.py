@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fakes.made_up_outages import KINGFISHER
 from include.site_outages.transform import SiteOutages, instant, site_outages
@@ -155,32 +152,3 @@ def test_device_has_its_first_name(devices: list[Any], name: str, oddities: int)
     made = transform(outage(), outage(begin=END), devices=devices)
     assert [row["name"] for row in made.payload] == [name, name]
     assert len(made.oddities) == oddities
-
-
-TEXTS = st.sampled_from([BEGIN, END, "2021-01-01T00:00:00Z", "", "x", "2023-02-30T00:00:00Z"])
-ANYTHING = st.one_of(TEXTS, st.none(), st.integers(), st.lists(st.integers(), max_size=1))
-OUTAGES = st.fixed_dictionaries(
-    {"id": st.one_of(st.sampled_from([ONE, TWO, "another"]), ANYTHING)},
-    optional={"begin": ANYTHING, "end": ANYTHING, "more": ANYTHING},
-)
-DEVICES = st.fixed_dictionaries(
-    {"id": st.one_of(st.sampled_from([ONE, TWO]), ANYTHING)}, optional={"name": ANYTHING}
-)
-
-
-@given(st.lists(st.one_of(OUTAGES, ANYTHING)), st.lists(st.one_of(DEVICES, ANYTHING)))
-def test_every_listed_outage_has_one_place_and_order_stays(
-    listed: list[Any], devices: list[Any]
-) -> None:
-    before = copy.deepcopy((listed, devices))
-    made = transform(*listed, devices=devices)
-    assert (listed, devices) == before
-    left_out = sum(made.counts.values()) + made.quarantined.num_rows
-    assert len(listed) == left_out + len(made.payload)
-    posted = [{k: v for k, v in row.items() if k != "name"} for row in made.payload]
-    rest = iter([{k: v for k, v in e.items() if k != "more"} for e in listed if type(e) is dict])
-    assert all(row in rest for row in posted)
-    assert made.rows["position"].to_pylist() == list(range(1, len(posted) + 1))
-    assert len(set(made.rows["outage_id"].to_pylist())) == len(posted)
-    assert all(row["name"] for row in made.payload)
-    assert transform(*listed, devices=devices).payload == made.payload
