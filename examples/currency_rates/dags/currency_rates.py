@@ -8,13 +8,12 @@ Makes `currency_rates/rates.parquet` from the Delta table `currency_rates/table`
 published. Clear the task or trigger the DAG again.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import dag, get_current_context, task
 
 from plugins.dag_defaults import (
-    DEFAULTS,
+    dag_options,
     dry_run_param,
     measure,
     refuse_unknown_conf,
@@ -22,7 +21,6 @@ from plugins.dag_defaults import (
     store,
     waive_param,
 )
-from plugins.notifications import send_alert
 
 PARAMS = {
     "dry_run": dry_run_param(),
@@ -64,18 +62,8 @@ def report(receipt: Any) -> None:
     measure("currency_rates", receipt)
 
 
-@dag(
-    schedule="30 15 * * 1-5",  # the ECB publishes at about 16:00 in Frankfurt
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=DEFAULTS,
-    on_failure_callback=send_alert,
-    description=(__doc__ or "").partition("\n")[0],
-    doc_md=__doc__,
-    tags=["currencies"],
-)
+# The ECB publishes at about 16:00 in Frankfurt.
+@dag(schedule="30 15 * * 1-5", tags=["currencies"], params=PARAMS, **dag_options(__doc__))
 def currency_rates() -> None:
     raw = extract()
     report(publish(raw, transform(raw)))

@@ -107,7 +107,7 @@ def test_category_that_the_shop_made_anew_replaces_the_old_one(
     assert {event for _, event, *_ in events(store)} == {PUBLISHED, RETRACTED}
 
 
-@pytest.mark.parametrize("price", ["missing", "fractional"])
+@pytest.mark.parametrize("price", ["missing", "text"])
 def test_quarantined_product_keeps_its_published_state_at_the_new_rate(
     run_on: RunOn, store: Store, world: Control, price: Any
 ) -> None:

@@ -1,7 +1,8 @@
 """The European Central Bank's reference rates, the last one of every currency."""
 
+from typing import Any
+
 from include.http.client import HttpClient, Response
-from include.http.errors import UnexpectedBody
 
 OFFICIAL_HOST = "data-api.ecb.europa.eu"
 PATH = "/service/data/EXR/D..EUR.SP00.A"
@@ -12,17 +13,14 @@ COLUMNS = (b"CURRENCY", b"TIME_PERIOD", b"OBS_VALUE")
 class CurrencyRates:
     """Needs no key."""
 
-    def __init__(self, host: str, *, attempts: int = 5, total_s: float = 600) -> None:
-        self._client = HttpClient(host, attempts=attempts, total_s=total_s)
+    def __init__(self, host: str, **limits: Any) -> None:
+        self._client = HttpClient(host, **limits)
 
     def last_rates(self) -> Response:
         return self._client.get(PATH, params=LAST_RATES, check=_check)
 
 
 def _check(response: Response) -> None:
-    _ = response.date  # raises when it is missing or wrong
     header, _, rows = response.content.partition(b"\n")
     if not rows or not set(COLUMNS) <= set(header.strip().split(b",")):
-        raise UnexpectedBody(
-            f"{response.where} sent no exchange rates; check that the host is {OFFICIAL_HOST}"
-        )
+        raise response.unexpected("sent no exchange rates")

@@ -7,23 +7,16 @@ from include.currency_rates.contract import CURRENCY_RATES
 from include.currency_rates.transform import rates
 from include.lake import publish as core
 from include.lake.copies import copy_of, refresh_copies
-from include.lake.landing import RawPages, finish_landing, land_page, read_page
+from include.lake.landing import RawPages, land_answers, read_page
 from include.lake.ledger import record
 from include.lake.publish import Receipt
-from include.lake.reads import Moment, Source, start_read
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
 
 
 def extract(api: CurrencyRates, store: Store, run_id: str) -> RawPages:
     """Land the answer byte for byte."""
-    answer = api.last_rates()
-    source = Source(dataset="ecb", publisher=answer.publisher)
-    read, _ = start_read(store, CURRENCY_RATES, source, run_id, covers={})
-    at = f"{answer.date:%Y-%m-%dT%H:%M:%SZ}"
-    page = land_page(store, CURRENCY_RATES, read, "all", 0, answer.gzipped)
-    moment = Moment(began_at=at, answered_at=at, modified_at="")
-    return finish_landing(store, CURRENCY_RATES, read, [page], moment)
+    return land_answers(store, CURRENCY_RATES, "ecb", run_id, [api.last_rates()], covers={})
 
 
 def transform(store: Store, raw: RawPages) -> StagedBatch:
