@@ -75,10 +75,3 @@ def test_test_connection_unreachable_shows_no_password(connect: Connect) -> None
     assert not good
     assert "PostgreSQL at 127.0.0.1:1/books" in told
     assert "a/b@c:d" not in told
-
-
-def test_test_connection_unknown_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AIRFLOW_CONN_BOOKS_DB", raising=False)
-    good, told = BooksDbHook().test_connection()
-    assert not good
-    assert "books_db" in told

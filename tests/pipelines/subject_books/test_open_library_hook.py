@@ -33,11 +33,9 @@ def connect(monkeypatch: pytest.MonkeyPatch, recalls_url: str, replica: Control)
 @pytest.mark.parametrize(
     ("extra", "variable", "contact"),
     [
-        ({"contact": " me@example.org "}, "", "me@example.org"),
-        ({"contact": "me@example.org"}, "you@example.org", "me@example.org"),
+        ({"contact": " me@example.org "}, "you@example.org", "me@example.org"),
         ({}, "you@example.org", "you@example.org"),
         ({"contact": ""}, "", None),
-        ({}, "", None),
     ],
     ids=str,
 )

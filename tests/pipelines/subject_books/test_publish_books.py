@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ from include.lake.keys import Keys
 from include.lake.ledger import read_events
 from include.lake.reads import SourceMismatch
 from include.lake.staging import read_table_file
-from include.lake.store import Store, StoreError
+from include.lake.store import Store
 from include.lake.table import load_version
 from include.subject_books import pipeline
 from include.subject_books.client import OpenLibrary
@@ -180,32 +179,6 @@ def test_hardly_any_author_record_is_refused(
     raw = extract(api, store, "r", "love", 500)
     with pytest.raises(ChecksFailed, match="authors with a record: 0 of 8 authors"):
         publish(store, raw, transform(store, raw))
-
-
-@pytest.mark.parametrize("writes", [0, 3])
-def test_crash_between_plain_files_is_mended_by_an_unchanged_run(
-    run_once: Run, store: Store, replica: Control, monkeypatch: pytest.MonkeyPatch, writes: int
-) -> None:
-    run_once("data_mining")
-    replica.day = 2
-    left = iter([True] * writes)
-    replace = store.replace
-
-    def dying(key: str, body: bytes) -> str:
-        if not next(left, False):
-            raise StoreError("the worker died")
-        return replace(key, body)
-
-    monkeypatch.setattr(store, "replace", dying)
-    with pytest.raises(StoreError, match="died"):
-        run_once("data_mining")
-    monkeypatch.undo()
-    receipt, _ = run_once("data_mining")
-    assert receipt["outcome"] == "unchanged"
-    assert_files_are_current(store, "data_mining")
-    manifest = json.loads(store.get(KEYS.plain("_plain_files.json")))
-    path = current(store).parts["data_mining"]["path"]
-    assert {entry["made_from"] for entry in manifest.values()} == {path}
 
 
 def test_report_shows_rows_files_oddities_and_first_books(

@@ -63,7 +63,7 @@ def test_check_subject_wrong_one_gets_a_sentence(subject: str, says: str) -> Non
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("subject", MORE_SUBJECTS)
+@pytest.mark.parametrize("subject", ["place:london", "français"])
 def test_run_of_subject_with_odd_name_is_published(
     run_once: Run, store: Store, replica: Control, subject: str
 ) -> None:
