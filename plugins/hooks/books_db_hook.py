@@ -51,7 +51,8 @@ class BooksDbHook(BaseHook):
             raise self._refuse(
                 f"has no {' and no '.join(missing)}; `schema` is the name of the database"
             )
-        sslmode = connection.extra_dejson.get("sslmode")
+        extra = connection.extra_dejson
+        sslmode = extra.get("sslmode")
         return URL.create(
             "postgresql+psycopg2",
             username=connection.login or None,
