@@ -22,8 +22,8 @@ from include.subject_books.client import OpenLibrary
 from include.subject_books.database import BooksDatabase
 from include.vehicle_recalls.client import RecallsApi
 from include.vehicle_recalls.contract import RECALLS
-from include.vehicle_recalls.pipeline import RAW
 from include.vehicle_recalls.pipeline import run as run_recalls
+from include.vehicle_recalls.replay import RAW
 from include.vehicle_recalls.report import write_reports
 from include.vin_service.lake_facts import LakeFacts
 from include.vin_snapshots.client import VinService
