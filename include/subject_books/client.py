@@ -16,7 +16,6 @@ from include.http.client import HttpClient, Response
 OFFICIAL_HOST = "openlibrary.org"
 PAGE_SIZE = 1_000  # books; the API answers 422 to more
 MAX_AUTHORS = 150  # a key has at most 25 characters, so the address stays far below 8,000
-REQUESTS_PER_S, REQUESTS_PER_S_WITH_CONTACT = 1, 3
 SPARE = 1.1  # on their way some requests catch up with the one before
 WORK_KEY = re.compile(r"/works/OL\d{1,14}W", re.ASCII)
 AUTHOR_KEY = re.compile(r"/authors/OL\d{1,14}A", re.ASCII)
@@ -44,7 +43,7 @@ class OpenLibrary:
         wait_turn: Callable[[], None] | None = None,
         **limits: Any,
     ) -> None:
-        pace = keep_pace(REQUESTS_PER_S_WITH_CONTACT if contact else REQUESTS_PER_S)
+        pace = keep_pace(per_second=3 if contact else 1)
         self._client = HttpClient(host, contact=contact, wait_turn=wait_turn or pace, **limits)
 
     def page(self, subject: str, offset: int = 0, limit: int = PAGE_SIZE) -> Page:

@@ -35,21 +35,19 @@ BOOK_COLUMNS = (
     Column("cover_edition_key", TEXT, "The key of the edition whose cover it is."),
     Column("has_fulltext", pa.bool_(), "Whether the Internet Archive holds a scan."),
 )
-AUTHOR_COLUMNS = (
-    AUTHOR_KEY,
-    Column("name", TEXT, "The name in the author's record; without one, as a book has it."),
-    Column("birth_date", TEXT, "The birth, in free text: a year, a date, a guess."),
-    Column("death_date", TEXT, "The death, in free text."),
-    Column("bio", TEXT, "The author's life in Open Library's words."),
-    Column("problem", TEXT, "Why the author has no record, such as: not known, deleted."),
-)
-
 AUTHORS = DerivedTable(
     "authors",
     "One row is one author key that a book names. One person may have several keys until Open "
     "Library merges them, so do not count persons by it.",
     ("author_key",),
-    AUTHOR_COLUMNS,
+    (
+        AUTHOR_KEY,
+        Column("name", TEXT, "The name in the author's record; without one, as a book has it."),
+        Column("birth_date", TEXT, "The birth, in free text: a year, a date, a guess."),
+        Column("death_date", TEXT, "The death, in free text."),
+        Column("bio", TEXT, "The author's life in Open Library's words."),
+        Column("problem", TEXT, "Why the author has no record, such as: not known, deleted."),
+    ),
 )
 BOOKS = DerivedTable(
     "books",

@@ -20,7 +20,7 @@ from include.data.contract import DerivedTable
 from include.errors import PermanentError
 from include.subject_books import contract
 
-POSTGRESQL, SQLITE = "postgresql", "sqlite"
+POSTGRESQL = "postgresql"
 CONNECT_TIMEOUT_S = 10
 LOCK_TIMEOUT_S = 120  # another load takes seconds
 LOAD_LOCK = 0x5B_B00C5  # any number, the same for every load

@@ -60,7 +60,12 @@ def load(store: Store, database: BooksDatabase, subject: str) -> Loaded:
             "publisher": current.receipt["source"]["publisher"],
             "observed_at": part["moment"]["answered_at"],
         }
-        _refuse_other_publisher(connection, database, state["publisher"])
+        others = select(SUBJECTS.c.publisher).where(SUBJECTS.c.publisher != state["publisher"])
+        if other := connection.scalars(others).first():
+            raise SourceMismatch(
+                f"{database.where} holds books of another source ({other}), these are "
+                f"{state['publisher']}; nothing was loaded. Use another database for another source"
+            )
         tables = tables_of(read_table_file(store, SUBJECT_BOOKS, part["path"]))
         before = _sizes(connection)
         rows = {name: table.to_pylist() for name, table in tables.items()}
@@ -99,17 +104,6 @@ def _upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     if rows:
         statement = new.on_conflict_do_update(index_elements=table.primary_key, set_=values)
         connection.execute(statement, rows)
-
-
-def _refuse_other_publisher(
-    connection: Connection, database: BooksDatabase, publisher: str
-) -> None:
-    others = select(SUBJECTS.c.publisher).where(SUBJECTS.c.publisher != publisher)
-    if other := connection.scalars(others).first():
-        raise SourceMismatch(
-            f"{database.where} holds books of another source ({other}), these are {publisher}; "
-            "nothing was loaded. Use another database for another source"
-        )
 
 
 def _sizes(connection: Connection) -> dict[str, int]:
