@@ -33,7 +33,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowSkipException
 
 from plugins.dag_defaults import (
-    DEFAULTS,
+    dag_options,
     dry_run_param,
     measure,
     refuse_unknown_conf,
@@ -41,7 +41,7 @@ from plugins.dag_defaults import (
     store,
     waive_param,
 )
-from plugins.notifications import send_alert, send_news
+from plugins.notifications import send_news
 
 RECALLS = Asset("vehicle_recalls")
 THIS_YEAR = datetime.now(UTC).year
@@ -194,33 +194,17 @@ def pipeline(*, one_year: bool) -> None:
     announce(aggregated)
 
 
-SHARED: dict[str, Any] = {
-    "catchup": False,
-    "default_args": DEFAULTS,
-    "on_failure_callback": send_alert,
-    "description": (__doc__ or "").partition("\n")[0],
-    "doc_md": __doc__,
-    "tags": ["recalls"],
-}
-
-
-@dag(
-    schedule="@daily",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    max_active_runs=1,
-    params=ALL_YEARS,
-    **SHARED,
-)
+@dag(schedule="@daily", tags=["recalls"], params=ALL_YEARS, **dag_options(__doc__))
 def vehicle_recalls() -> None:
     pipeline(one_year=False)
 
 
 @dag(
     schedule=CronPartitionTimetable("0 0 1 1 *", timezone="UTC", key_format="%Y"),
-    start_date=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC),
-    max_active_runs=4,
+    tags=["recalls"],
     params=PARAMS,
-    **SHARED,
+    **dag_options(__doc__)
+    | {"start_date": datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), "max_active_runs": 4},
 )
 def vehicle_recalls_by_year() -> None:
     pipeline(one_year=True)

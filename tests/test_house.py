@@ -221,7 +221,7 @@ def test_no_two_test_files_have_one_name() -> None:
 
 def project_files() -> list[Path]:
     """Every text file of the project; hidden folders belong to tools."""
-    found = [path for path in ROOT.iterdir() if path.is_file() and path.name != ".env"]
+    found = [p for p in ROOT.iterdir() if p.is_file() and p.name not in {".env", ".git"}]
     for folder in ROOT.iterdir():
         if folder.is_dir() and (folder.name == ".ci" or folder.name[0] != "."):
             found += [path for path in folder.rglob("*") if path.is_file()]
