@@ -12,7 +12,7 @@ resource "aws_s3_bucket_versioning" "lake" {
   }
 }
 
-# What S3 deletes by itself, and why nothing else: docs/decisions/0017-what-s3-deletes-by-itself.md.
+# What S3 deletes by itself, and why nothing else: docs/decisions/0017-s3-lifecycle-rules.md.
 locals {
   expires = { for dataset in local.datasets : "${dataset}/staging/" => var.staging_days }
 }

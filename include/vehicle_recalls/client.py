@@ -1,6 +1,6 @@
 """NHTSA's recalls as their SODA API gives them: counts, and pages of rows as they traveled.
 
-The one module that changes for SODA 3 (docs/decisions/0002-soda-2-now-soda-3-when.md).
+The one module that changes for SODA 3 (docs/decisions/0002-soda-2-api.md).
 """
 
 from __future__ import annotations
