@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: how fast, and in how much memory; see docs/performance.md."""
+"""`python -m benchmarks`: how fast, and in how much memory; see docs/scaling.md."""
 
 from __future__ import annotations
 
