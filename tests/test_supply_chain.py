@@ -55,8 +55,8 @@ def ids_in(licence: str) -> set[str]:
     return set(re.findall(r"[\w.+-]+", licence)) - {"AND", "OR", "WITH"}
 
 
-PERMISSIVE = set(re.findall(r"`([^`]+)`", section("Licences").partition("\n\n")[0]))
-OTHERS = tables(section("Licences"))
+PERMISSIVE = set(re.findall(r"`([^`]+)`", section("Licenses").partition("\n\n")[0]))
+OTHERS = tables(section("Licenses"))
 
 
 def licence_of(package: Distribution) -> str:
@@ -105,7 +105,7 @@ def test_the_table_of_dependencies_has_each_licence(environment: str) -> None:
     packages = installed(environment)
     chosen = {
         name: row[0]
-        for name, row in tables(DOCUMENT.partition("\n## Licences\n")[0]).items()
+        for name, row in tables(DOCUMENT.partition("\n## Licenses\n")[0]).items()
         if name in packages
         if environment == ".venv" or f"`{ENVIRONMENTS[environment][0]}`" in " ".join(row)
     }

@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "refresh": Command(
         "include.cli.refresh",
-        "bring ledger, plain files and reports up to the table",
+        "bring ledger and plain files up to the table",
         "refresh --dataset shoe_prices",
     ),
     "prune": Command(

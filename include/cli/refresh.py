@@ -1,4 +1,4 @@
-"""Bring the ledger, the plain files and the reports of a dataset up to its table.
+"""Bring the ledger and the plain files of a dataset up to its table.
 
 Every run does this at its end; the command is for after a run that was interrupted.
 """
