@@ -125,6 +125,7 @@ def test_texts_have_the_odd_spellings(rows):
     assert before.isascii()
     assert {"\u0092", "\u2019"} <= set(since)
     assert not re.search(r"[\n\r\t]", before + since)
+    assert not [row["subject"] for row in rows if "'S" in row["subject"]]
 
 
 def test_rows_are_as_long_as_the_real_ones(rows):
