@@ -9,7 +9,7 @@ import sys
 import threading
 
 from fakes.app import create_app
-from fakes.made_up_plan import LAST
+from fakes.made_up_days import LAST
 from fakes.recalls import source_of
 from fakes.serve import serving
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from fakes.ecb import EcbDials
 from fakes.faults import World
 from fakes.krakenflex import Krakenflex, KrakenflexDials
-from fakes.made_up_plan import LAST
+from fakes.made_up_days import LAST
 from fakes.model_recalls import sample_vins
 from fakes.open_library import OpenLibrary, OpenLibraryDials
 from fakes.shop import Shop, ShopDials

@@ -13,7 +13,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from fakes.made_up_plan import reported_on
+from fakes.made_up_days import reported_on
 from fakes.made_up_words import words_of
 
 Product = dict[str, Any]

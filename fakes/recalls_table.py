@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fakes.made_up_days import year_of_day
-from fakes.made_up_plan import plan
+from fakes.made_up_days import years_of_day
 from fakes.soql import quoted, typed
 
 FIRST_REFRESH = datetime(2026, 6, 28, 9, 30, 43, tzinfo=UTC)
@@ -41,20 +40,15 @@ TYPES = {
     "do_not_drive": "text",
     "completion_rate": "number",
 }
-DEEP = "[" * 1_000 + "]" * 1_000
 URL = "json_extract(CAST(recall_link AS TEXT), '$.url')"
 # What `dirty` puts in the place of a column's value, in SQL; a blob travels as the JSON it is.
 DIRT = {
     "bad_date": (REPORTED, "'sometime in spring'"),
     "missing_date": (REPORTED, "NULL"),
     "missing_key": ("nhtsa_id", "NULL"),
-    "empty_key": ("nhtsa_id", "''"),
-    "blank_key": ("nhtsa_id", "'  '"),
-    "lowercase_key": ("nhtsa_id", "lower(nhtsa_id)"),
     "wrong_type": ("potentially_affected", "'many'"),
     "negative_number": ("potentially_affected", "'-5'"),
     "completion_over_100": ("completion_rate", "'130.5'"),
-    "nested_field": ("component", f"CAST('{DEEP}' AS BLOB)"),
     "link_as_string": ("recall_link", f"CAST(json_quote({URL}) AS BLOB)"),
     "json_number": ("potentially_affected", "CAST(potentially_affected AS BLOB)"),
     "duplicate_key": (":id", ""),  # one more row
@@ -124,8 +118,7 @@ def _fill(table: sqlite3.Connection, source: Source) -> dict[int, range]:
     }
     insert = f"INSERT INTO recalls VALUES ({', '.join(written.values())})"
     where, first = {}, 1
-    for year in plan(source.rows, source.seed, source.day).counts:
-        made = year_of_day(source.rows, source.seed, source.day, year)
+    for year, made in years_of_day(source.rows, source.seed, source.day):
         system = system_columns(made["number"].to_numpy(), source)
         names = [name for name in TYPES if not name.startswith(":")]
         table.execute("BEGIN")
