@@ -54,16 +54,15 @@ def _day(rows: int, seed: int, day: int) -> Day:
     draw = _Draw(years, rows, np.random.default_rng([seed, day, rows]))
     retracted = draw.leave(RETRACTED)
     moved = Counter(
-        (year, year - 1 if year - 1 in years else year + 1)
-        for year in draw.leave(MOVED).elements()
+        (year, year - 1 if year - 1 in years else year + 1) for year in draw.leave(MOVED).elements()
     )
     edited = [(edit, draw.years(edit.often, edit.since)) for edit in EDITS]
 
     gone, moving = {}, {}
     for year in {*retracted, *(old for old, _ in moved)}:
         table = years[year]
-        order = np.random.default_rng([seed, day, year]).random(table.num_rows).argsort(
-            kind="stable"
+        order = (
+            np.random.default_rng([seed, day, year]).random(table.num_rows).argsort(kind="stable")
         )
         at = retracted[year]
         if at:
@@ -96,9 +95,7 @@ def _day(rows: int, seed: int, day: int) -> Day:
 class _Draw:
     """Lets what happens fall on years by their size."""
 
-    def __init__(
-        self, years: dict[int, pa.Table], rows: int, chance: np.random.Generator
-    ) -> None:
+    def __init__(self, years: dict[int, pa.Table], rows: int, chance: np.random.Generator) -> None:
         self.sizes = Counter({year: table.num_rows for year, table in years.items()})
         self.rows = rows
         self.chance = chance

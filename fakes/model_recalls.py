@@ -11,12 +11,11 @@ from functools import lru_cache
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from fakes.faults import MODEL_RECALLS
 from fakes.made_up_vins import NAMED, how_many_stand_in, number_of, vin_of
 from fakes.made_up_words import NAMES
 from fakes.recalls import source_of
-from fakes.recalls_table import TYPES, Source
-from fakes.soql import quoted
+from fakes.recalls_table import Source
+from fakes.soql import TYPES, quoted
 
 NEEDED = ("make", "model", "modelYear")
 RECENT_YEARS = range(2000, 2027)
@@ -26,7 +25,7 @@ Row = dict[str, str | None]
 router = APIRouter()
 
 
-@router.get(MODEL_RECALLS)
+@router.get("/recalls/recallsByVehicle")
 def recalls_by_vehicle(request: Request) -> JSONResponse:
     given = {name.lower(): value.strip() for name, value in request.query_params.items()}
     asked = {name: given.get(name.lower(), "") for name in NEEDED}
