@@ -6,12 +6,15 @@ LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*; Airflow's connection `lake` is made fr
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from dotenv.parser import parse_stream
 
 from local.processes import LocalError, Misuse
 
@@ -32,9 +35,6 @@ OF_ANOTHER_AIRFLOW = re.compile(r"AIRFLOW_HOME|AIRFLOW_CONFIG|AIRFLOW__.*|PYTHON
 OF_ANOTHER_LAKE = re.compile(r"(AWS_(?!CA_BUNDLE)|LAKE_).*")
 # Set to nothing, these are not set: that is how one line of `.env` is switched off.
 OURS = re.compile(r"(AIRFLOW_CONN|LAKE|RECALLS|VIN|VPIC)_.*")
-ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-QUOTED = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")\s*(?:#.*)?""")
-COMMENT = re.compile(r"(^|\s+)#.*")
 
 
 def read_environment(root: Path, real: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -150,19 +150,14 @@ def lake_connection(variables: Mapping[str, str]) -> str:
 def read_dotenv(path: Path) -> dict[str, str]:
     """NAME=VALUE a line, as docker compose reads it: quotes and comments, but no expansion."""
     values = {}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    for number, line in enumerate(map(str.strip, lines), 1):
-        if not line or line.startswith("#"):
-            continue
-        if not (match := ASSIGNMENT.fullmatch(line)):
-            # The line is not shown: it may hold a secret.
-            raise LocalError(f"line {number} of {path} is not NAME=VALUE; correct it")
-        name, value = match.groups()
-        if quoted := QUOTED.fullmatch(value):
-            single, double = quoted.groups()
-            values[name] = single if double is None else re.sub(r"\\(.)", r"\1", double)
-        else:
-            values[name] = COMMENT.sub("", value)
+    with path.open(encoding="utf-8") if path.exists() else io.StringIO() as lines:
+        for found in parse_stream(lines):
+            if found.error or (found.key and found.value is None):
+                # The line is not shown: it may hold a secret.
+                number = found.original.line
+                raise LocalError(f"line {number} of {path} is not NAME=VALUE; correct it")
+            if found.key and found.value is not None:
+                values[found.key] = found.value
     return values
 
 
