@@ -168,12 +168,6 @@ def test_the_vin_service_is_shared_and_replaced_when_it_knew_other_servers(root:
     assert (root / ".local" / "vin" / "made-up.db").exists()
 
 
-def test_servers_that_are_not_needed_are_not_started(root: Path):
-    with Stack(root, quiet).used() as stack:
-        assert stack.urls == {}
-        assert not state_file(root).exists()
-
-
 def test_stop_ends_what_was_left_and_nothing_in_use(root: Path):
     left = subprocess.Popen(["sleep", "600"], start_new_session=True)
     State({"Airflow's scheduler": Server(left.pid, born(left.pid) or "")}).write(root)
