@@ -18,19 +18,20 @@ from include.vehicle_recalls.report import report, write_reports
 
 
 def run(task: str, url: str, store: Store, given: Any) -> Any:
+    made = given
     match task:
         case "plan":
-            return pipeline.plan(lambda: RecallsApi(url), store)
+            made = pipeline.plan(lambda: RecallsApi(url), store)
         case "warm":
-            return sum(len(page.row_ids) for page in RecallsApi(url).pages(given["years"]))
+            made = sum(len(page.row_ids) for page in RecallsApi(url).pages(given["years"]))
         case "extract":
-            return pipeline.extract(lambda: RecallsApi(url), store, given)
+            made = pipeline.extract(lambda: RecallsApi(url), store, given)
         case "partition":
-            return pipeline.partition(store, given)
+            made = pipeline.partition(store, given)
         case "write_parquet":
-            return pipeline.write_parquet(store, given["raw"], given["staged"])
+            made = pipeline.write_parquet(store, given["raw"], given["staged"])
         case "publish":
-            return pipeline.publish(store, given["plans"], given["batches"])
+            made = pipeline.publish(store, given["plans"], given["batches"])
         case "aggregate":
             pipeline.aggregate(store)
         case "ledger":
@@ -38,8 +39,8 @@ def run(task: str, url: str, store: Store, given: Any) -> Any:
         case "report":
             report(store, given)
             write_reports(store)
-            return outcome(store, given["counts"]["rows"])
-    return given
+            made = outcome(store, given["counts"]["rows"])
+    return made
 
 
 if __name__ == "__main__":
