@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-from fakes.faults import World
+from fakes.faults import Dials, World
 from fakes.made_up_rates import CURRENCIES, rates
 
 FRANKFURT, PUBLISHED_AT = ZoneInfo("Europe/Berlin"), time(16)
@@ -25,17 +25,13 @@ MEDIA_TYPE = "application/vnd.sdmx.data+csv;version=1.0.0"
 router = APIRouter()
 
 
-class EcbDials(BaseModel):
-    """How the rates differ from their usual selves; made anew by a reset."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
+class EcbDials(Dials):
     # How a range without observations is answered: 404, 200 without a body, 200 with a header.
     nothing_found: Literal["404", "empty", "header"] = "404"
     # What stands in the place of the rates of a day: "" or "NaN", or anything.
-    instead: dict[date, str] = {}
+    instead: dict[date, str] = Field(default={})
     # Working days on which nothing was published.
-    unpublished: set[date] = set()
+    unpublished: set[date] = Field(default=set())
 
 
 @router.get("/service/data/{flow}/{key}")

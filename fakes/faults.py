@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from pydantic import BaseModel, ConfigDict
+
 from fakes.recalls_table import DIRT
 
 # An answer that replaces the API's own, with its options; a request gets at most one of these.
@@ -31,6 +33,12 @@ KINDS = {
     "stale": set(),
 }
 T = TypeVar("T")
+
+
+class Dials(BaseModel):
+    """How an API differs from its usual self; made anew by a reset."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
 
 class Asked(NamedTuple):
@@ -71,8 +79,9 @@ class Fault:
 
 
 class World:
-    """Set `rows`, `seed`, `day`, `date` and `valid_tokens` at any time; they count from the next
-    request on. `date` is what the Date header says; None means the real time.
+    """Set `rows`, `seed`, `day` and `date` at any time; they count from the next request on.
+
+    `date` is what the Date header says; None means the real time.
     """
 
     def __init__(self, *, rows: int, seed: int, day: int) -> None:
@@ -84,7 +93,6 @@ class World:
         """Back to how the application was created: no faults, no memory of requests."""
         self.rows, self.seed, self.day = self._initial
         self.date: datetime | None = None
-        self.valid_tokens: set[str] = {"local-token"}
         self.faults: list[Fault] = []
         self.requests: list[Asked] = []
 

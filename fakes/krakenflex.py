@@ -10,20 +10,16 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 
-from fakes.faults import World
+from fakes.faults import Dials, World
 from fakes.made_up_outages import SINCE, Outage, Site, outages, sites
 
 _SINCE = datetime.fromisoformat(SINCE)
 KEY = "local-key"
 
 
-class KrakenflexDials(BaseModel):
-    """How it differs from its usual self; made anew by a reset."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
+class KrakenflexDials(Dials):
     # Every so many calls, of any kind, one is answered with 500.
     fails_every: PositiveInt | None = None
     # Whether there are also the sites that show an oddity each.

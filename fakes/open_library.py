@@ -13,8 +13,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict
 
+from fakes.faults import Dials
 from fakes.made_up_books import SMALL, complete_author, complete_work, library
 
 DEFAULT_LIMIT, MAX_LIMIT = 12, 1000
@@ -25,11 +25,7 @@ MORE_SUBJECTS = ("children's_fiction", "person:harry_potter", "place:london", "f
 CONTACT = re.compile(r"\S@\S|https?://")
 
 
-class OpenLibraryDials(BaseModel):
-    """How it differs from its usual self; made anew by a reset."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
+class OpenLibraryDials(Dials):
     # Whether asking too fast is refused.
     limited: bool = False
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict
 
 from fakes import made_up_products as made_up
+from fakes.faults import Dials
 from fakes.made_up_products import Category, Product
 from fakes.shop_accounts import Accounts, complaints
 
@@ -20,11 +20,7 @@ SECOND_SHOES = 31  # a category's id
 router = APIRouter(prefix="/api/v1")
 
 
-class ShopDials(BaseModel):
-    """How the shop differs from its usual self; it is a public server that anybody writes to."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
+class ShopDials(Dials):
     # What the category of shoes is called; None: it is gone, and its products with it.
     shoes: str | None = "Shoes"
     # A stranger's empty category of the same name.
