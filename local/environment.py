@@ -48,14 +48,14 @@ def read_environment(root: Path, real: Mapping[str, str] = os.environ) -> dict[s
             f"{LAKE} is set; name the lake with LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*, "
             "from which make's targets make that connection (.env.example has a recipe)"
         )
-    if "LAKE_ENDPOINT_URL" in settings and not has_own_lake(settings):
+    if "LAKE_ENDPOINT_URL" in settings and "LAKE_BUCKET" not in settings:
         raise Misuse("LAKE_ENDPOINT_URL is set without LAKE_BUCKET; set both, or neither")
     return settings
 
 
-def has_own_lake(settings: Mapping[str, str]) -> bool:
-    """Whether the user names a lake, so that LocalStack is not needed."""
-    return "LAKE_BUCKET" in settings
+def local_bucket(settings: Mapping[str, str], *, live: bool = False) -> str:
+    """The bucket of LocalStack to use; none where the user names a lake."""
+    return "" if "LAKE_BUCKET" in settings else LIVE_BUCKET if live else BUCKET
 
 
 def connect(
@@ -104,7 +104,7 @@ def connect_lake(
     """The settings, with the lake as a connection too; LocalStack's where they name none."""
     connected = dict(settings)
     connected.pop(LOCAL_FOLDER, None)
-    if not has_own_lake(settings):
+    if "LAKE_BUCKET" not in settings:
         connected = {n: value for n, value in connected.items() if not OF_ANOTHER_LAKE.fullmatch(n)}
         connected |= local_lake(bucket, localstack_url)
         if bucket in FOLDERS:

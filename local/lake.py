@@ -11,13 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.environment import (
-    BUCKET,
-    LIVE_BUCKET,
-    connect_lake,
-    has_own_lake,
-    read_environment,
-)
+from local.environment import connect_lake, local_bucket, read_environment
 from local.processes import LocalError, Misuse, stopwatch, tell
 from local.stack import LOCALSTACK, Stack
 
@@ -36,7 +30,7 @@ def use_lake(root: Path, arguments: str, *, live: bool) -> int:
     if not command and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("there is no terminal for a shell; name a command: make lake ARGS='changes'")
     settings = read_environment(root)
-    bucket = "" if has_own_lake(settings) else LIVE_BUCKET if live else BUCKET
+    bucket = local_bucket(settings, live=live)
     with Stack(root, stopwatch()).used(bucket=bucket) as stack:
         connected = connect_lake(
             settings, bucket=bucket, localstack_url=stack.urls.get(LOCALSTACK, "")

@@ -86,10 +86,3 @@ def test_the_program_says_when_it_is_ready_and_ends_on_sigterm():
         finally:
             program.send_signal(signal.SIGTERM)
         assert program.wait(timeout=30) == 0
-
-
-def test_the_program_refuses_a_wrong_day():
-    command = [sys.executable, "-m", "fakes", "--day", "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert ended.returncode == 2
-    assert "the day is 1 to 366" in ended.stderr

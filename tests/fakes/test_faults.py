@@ -8,7 +8,6 @@ from collections import Counter
 import pytest
 import requests
 
-from fakes.recalls_table import DIRT
 from tests.fakes.conftest import PAGE
 from tests.fakes.test_recalls import CENSUS
 
@@ -133,14 +132,6 @@ def test_rows_without_a_year_are_counted_and_found_apart(ask, page, count, repli
     assert count("report_received_date IS NULL") == 2
     both = f"({IN_2019}) OR report_received_date IS NULL"
     assert len(page(both)) == count(both) == count(IN_2019) + 2
-
-
-def test_several_kinds_of_dirt_hit_rows_of_their_own(page, replica):
-    for which in DIRT:
-        replica.fault("dirty", which=which, rows=1)
-    rows = page()
-    assert {which: sum(map(DIRTY[which], rows)) for which in DIRTY} == dict.fromkeys(DIRTY, 1)
-    assert len(rows) == 1201
 
 
 def test_a_fault_waits_and_ends(ask, replica):

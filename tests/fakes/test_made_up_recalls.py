@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from fakes.made_up_edits import EDITS
-from fakes.made_up_ids import rows_by_year
 from fakes.made_up_recalls import recalls_of
 from fakes.made_up_words import same_name
 from fakes.recalls_table import Source
@@ -56,14 +55,6 @@ def second():
 @pytest.fixture(scope="module")
 def rows(first):
     return list(first.values())
-
-
-def test_years_have_the_real_sizes():
-    counts = rows_by_year(30_000)
-    assert list(counts) == list(range(1966, 2027))
-    assert (sum(counts.values()), min(counts.values()), max(counts.values())) == (30_000, 58, 1100)
-    assert rows_by_year(300_000) == {year: n * 10 for year, n in counts.items()}
-    assert rows_by_year(0) == {}
 
 
 def test_ids_are_of_the_real_form_and_some_stray(rows):

@@ -87,14 +87,6 @@ def test_pages_overlap(books, replica):
     assert counts == sorted(counts, reverse=True)
 
 
-def test_an_unknown_author_is_absent(records):
-    found = records("/authors/OL7000013A", "/authors/OL7000017A")
-    assert list(found) == ["/authors/OL7000017A"]
-    record = found["/authors/OL7000017A"]
-    assert record["type"] == {"key": "/type/author"}
-    assert (record["name"], record["birth_date"]) == ("Old Master", "ca. 384 BC")
-
-
 def test_every_author_of_the_big_subject_is_known(books, records):
     """Nine hundred, of whom some share a name and some were merged into others."""
     keys = sorted({a["key"] for work in books(BIG) for a in work["authors"]})
