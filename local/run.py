@@ -69,17 +69,16 @@ def run(
                 "of recalls; leave DAYS out, or remove AIRFLOW_CONN_RECALLS_API"
             )
         with turn(root, say) as held:
-            day, heading = laptop.days.go_on(1) if laptop.days else 0, ""
-            for n in range(days or 1):
+            today = laptop.days.go_on(1) if laptop.days else 0
+            for day in range(today, today + max(days, 1)):
                 if days and laptop.days:
-                    day = laptop.days.go_on(day + 1) if n else day
-                    heading = f"--- day {day} ---\n"
-                    say(heading.rstrip())
+                    laptop.days.go_on(day)
+                    say(f"--- day {day} ---")
                 report, failure = _run_once(
                     root, dag_id, conf, laptop.settings, log_name, say, held
                 )
                 if report:
-                    reports.append(f"\n{heading}{report}")
+                    reports.append(f"\n--- day {day} ---\n{report}" if days else f"\n{report}")
                 if failure:
                     break
     for report in reports:
