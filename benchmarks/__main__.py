@@ -31,7 +31,7 @@ MAX_MB = 500
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=int, action="append", help="compare at so many rows only")
+    parser.add_argument("--rows", type=int, action="append", help="compare at this many rows only")
     parser.add_argument("--runs", type=int, help="how often each runs; 5, at 300,000 rows 3")
     parser.add_argument("--without", choices=CONTENDERS, action="append", default=[])
     parser.add_argument(

@@ -26,7 +26,7 @@ def dlt_pipeline(url: str, _s3_url: str) -> Measured:
     if not DLT_PYTHON.exists():
         raise BenchError("dlt is not installed in .venv-bench; run `make bench`")
     with tempfile.TemporaryDirectory() as folder:
-        # dlt looks for settings in the user's home, and reports its use unless told not to.
+        # dlt looks for settings in the user's home, and reports its use by default.
         settings = {"DLT_DATA_DIR": folder, "HOME": folder, "RUNTIME__DLTHUB_TELEMETRY": "false"}
         return measure("benchmarks.dlt_pipeline", url, folder, python=DLT_PYTHON, more=settings)
 

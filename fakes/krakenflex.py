@@ -20,7 +20,7 @@ KEY = "local-key"
 
 
 class KrakenflexDials(Dials):
-    # Every so many calls, of any kind, one is answered with 500.
+    # 3: every third call, of any kind, is answered with 500.
     fails_every: PositiveInt | None = None
     # Whether there are also the sites that show an oddity each.
     odd_sites: bool = False

@@ -22,7 +22,7 @@ from fakes.made_up_ids import USUAL_ROWS, campaign_id, first_free_number, rows_b
 
 # How often each happens a day among 30,000 rows; never less than once, and two are added.
 ADDED, RETRACTED, MOVED = 12, 3, 1
-HELD_BACK = 6  # one in so many additions belongs to the year before
+HELD_BACK = 6  # every sixth addition belongs to the year before
 LAST = 366  # days are made from one another: a year of them is enough
 
 

@@ -63,7 +63,7 @@ def check_digit(vin: str) -> str:
 
 
 def vins(seed: int, count: int) -> list[str]:
-    """So many distinct VINs that decode clean; more of the same seed begin with the same."""
+    """Distinct VINs that decode clean; a longer list of the same seed begins with the same."""
     if count > MAX_VINS:
         raise ValueError(f"there are {MAX_VINS:,} made-up VINs of a seed, not {count:,}")
     chance = random.Random(f"vins {seed}")

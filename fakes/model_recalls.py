@@ -19,8 +19,19 @@ from fakes.soql import TYPES, quoted
 
 NEEDED = ("make", "model", "modelYear")
 RECENT_YEARS = range(2000, 2027)
-STAND_INS = (0, 0, 0, 1, 1, 1, 2, 3, 5, 8)  # recalls of one of so many models of a year
-NO_ONE_SAYS, OVER_THE_AIR = 5, 9  # one campaign in so many
+STAND_INS = (
+    0,
+    0,
+    0,
+    1,
+    1,
+    1,
+    2,
+    3,
+    5,
+    8,
+)  # how many recalls a model of a year has; each is as likely
+NO_FLAGS, OVER_THE_AIR = 5, 9  # every fifth campaign, every ninth
 RECALLED = re.compile(r"(.+) is recalling certain (\d{4})-(\d{4}) (.+?) vehicles", re.IGNORECASE)
 Row = dict[str, str | None]
 router = APIRouter()
@@ -100,7 +111,7 @@ def _written(row: Row, make: str, model: str, year: str) -> dict[str, object]:
         "parkIt": row["do_not_drive"] == "Yes",
         "parkOutSide": row["fire_risk_when_parked"] == "Yes",
     }
-    if number % NO_ONE_SAYS == 0 and not any(flags.values()):
+    if number % NO_FLAGS == 0 and not any(flags.values()):
         flags = dict.fromkeys(flags)
     return {
         "Manufacturer": row["manufacturer"],

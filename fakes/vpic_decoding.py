@@ -74,7 +74,7 @@ def _digit_is_wrong(vin: str, make: Make | None) -> bool:
 
 
 def _verdict(vin: str, codes: list[int], places: list[int]) -> dict[str, str]:
-    # Some lists are written with spaces: nobody knows which, so here is one.
+    # The real one writes some lists with spaces; which is not known, so here it is this one.
     separator = ", " if codes == [WRONG_DIGIT, CORRECTED] else ","
     texts = TEXTS
     if codes == [CLEAN] and vin[NUMBER] == EXEMPT and vin[CHECK_DIGIT_AT] != check_digit(vin):
