@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass, field
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -12,55 +12,32 @@ from benchmarks.measure import BenchError, Measured, measure
 from benchmarks.servers import fresh_bucket, local_api
 
 
-@dataclass
-class Steps:
+def by_task(rows: int, s3_url: str) -> dict[str, list[Measured]]:
     """Every process that was measured, by the task's name."""
-
-    batches: int = 0
-    of: dict[str, list[Measured]] = field(default_factory=dict)
-
-    @property
-    def one_after_the_other_s(self) -> float:
-        return sum(run.wall_s for runs in self.of.values() for run in runs)
-
-    @property
-    def all_at_once_s(self) -> float:
-        """With a worker for each batch: the slowest of each kind, one kind after the other."""
-        return sum(max(run.wall_s for run in runs) for runs in self.of.values())
-
-    @property
-    def peak_mb(self) -> float:
-        return max(run.peak_mb for runs in self.of.values() for run in runs)
-
-
-def by_task(rows: int, s3_url: str) -> Steps:
-    steps = Steps()
+    measured = defaultdict[str, list[Measured]](list)
     with (
         local_api(rows) as url,
         fresh_bucket(s3_url) as bucket,
         tempfile.TemporaryDirectory() as folder,
     ):
-        given, handed_on = Path(folder) / "given.json", Path(folder) / "handed_on.json"
+        given, result = Path(folder) / "given.json", Path(folder) / "result.json"
 
-        def step(name: str, what: Any, *, counts: bool = True) -> Any:
+        def task(name: str, what: Any) -> Any:
             given.write_text(json.dumps(what))
-            found = measure(
-                "benchmarks.tasks", name, url, s3_url, bucket, str(given), str(handed_on)
-            )
-            if counts:
-                steps.of.setdefault(name, []).append(found)
-            return json.loads(handed_on.read_text())
+            files = str(given), str(result)
+            measured[name].append(measure("benchmarks.tasks", name, url, s3_url, bucket, *files))
+            return json.loads(result.read_text())
 
-        plans = step("plan", None)
-        steps.batches = len(plans)
+        plans = task("plan", None)
         batches = []
         for plan in plans:
-            step("warm", plan, counts=False)
-            raw = step("extract", plan)
-            staged = step("partition", raw)
-            batches.append(step("write_parquet", {"raw": raw, "staged": staged}))
-        receipt = step("publish", {"plans": plans, "batches": batches})
-        said = step("report", step("ledger", step("aggregate", receipt)))
+            task("warm", plan)
+            raw = task("extract", plan)
+            staged = task("partition", raw)
+            batches.append(task("write_parquet", {"raw": raw, "staged": staged}))
+        receipt = task("publish", {"plans": plans, "batches": batches})
+        said = task("report", task("ledger", task("aggregate", receipt)))
     if said["rows"] != rows:
         raise BenchError(f"{said['rows']:,} rows were published of {rows:,}")
-    return steps
+    del measured["warm"]  # the local API made up its first answers
+    return measured

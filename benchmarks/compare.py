@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
 
 from benchmarks.measure import ROOT, BenchError, Measured, measure
 from benchmarks.servers import fresh_bucket, local_api
 
 DLT_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
-Contender = Callable[[str, str], Measured]  # of the API's address and LocalStack's
 
 
 def headwaters(url: str, s3_url: str) -> Measured:
@@ -29,31 +26,19 @@ def dlt_pipeline(url: str, _s3_url: str) -> Measured:
     if not DLT_PYTHON.exists():
         raise BenchError("dlt is not installed in .venv-bench; run `make bench`")
     with tempfile.TemporaryDirectory() as folder:
-        # dlt looks for settings in the user's home, and reports its use unless told not to.
+        # dlt looks for settings in the user's home, and reports its use by default.
         settings = {"DLT_DATA_DIR": folder, "HOME": folder, "RUNTIME__DLTHUB_TELEMETRY": "false"}
         return measure("benchmarks.dlt_pipeline", url, folder, python=DLT_PYTHON, more=settings)
 
 
-CONTENDERS: dict[str, Contender] = {
+CONTENDERS: dict[str, Callable[[str, str], Measured]] = {
     "headwaters": headwaters,
     "plain script": plain_script,
     "dlt": dlt_pipeline,
 }
 
 
-@dataclass(frozen=True)
-class Result:
-    """The medians of a contender's runs."""
-
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
-    rows: int
-    slowest_s: float
-    fastest_s: float
-
-
-def compare(names: Sequence[str], rows: int, runs: int, s3_url: str) -> dict[str, Result]:
+def compare(names: Sequence[str], rows: int, runs: int, s3_url: str) -> dict[str, list[Measured]]:
     """Each contender `runs` times, taking turns, so that a busy moment falls on all of them.
 
     Each has a local API of its own with the same data, whose first answers, which take time to
@@ -68,7 +53,7 @@ def compare(names: Sequence[str], rows: int, runs: int, s3_url: str) -> dict[str
                 if turn:
                     measured[name].append(found)
     must_agree(measured, rows)
-    return {name: _result(found) for name, found in measured.items()}
+    return measured
 
 
 def must_agree(measured: Mapping[str, Sequence[Measured]], rows: int) -> None:
@@ -80,14 +65,3 @@ def must_agree(measured: Mapping[str, Sequence[Measured]], rows: int) -> None:
         for aggregation, fingerprint in said["aggregations"].items():
             if fingerprint != first["aggregations"][aggregation]:
                 raise BenchError(f"{name} and {first_name} differ in {aggregation}")
-
-
-def _result(runs: Sequence[Measured]) -> Result:
-    return Result(
-        wall_s=median(run.wall_s for run in runs),
-        cpu_s=median(run.cpu_s for run in runs),
-        peak_mb=median(run.peak_mb for run in runs),
-        rows=runs[0].said["rows"],
-        slowest_s=max(run.wall_s for run in runs),
-        fastest_s=min(run.wall_s for run in runs),
-    )

@@ -1,15 +1,16 @@
-"""A load of GET requests over kept connections: `python -m benchmarks.load HOST PORT FILE`.
+"""A load of GET requests over kept connections.
 
-FILE has a path a line; they are asked one after the other, for so many seconds. The last line
-that is printed is JSON. It parses as little of HTTP as it can: the load must cost less than what
-it measures.
+    python -m benchmarks.load HOST PORT FILE CONNECTIONS SECONDS
+
+FILE has a path a line; they are asked one after the other. The last line that is printed is JSON.
+It parses as little of HTTP as it can: the load must cost less than what it measures.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -69,14 +70,9 @@ async def load(host: str, port: int, paths: list[str], connections: int, for_s: 
     took_s: list[float] = []
     begun = perf_counter()
     loop = asyncio.get_running_loop()
-    made = [
-        (
-            await loop.create_connection(
-                lambda: Connection(requests, begun + for_s, took_s), host, port
-            )
-        )[1]
-        for _ in range(connections)
-    ]
+    made = [Connection(requests, begun + for_s, took_s) for _ in range(connections)]
+    for connection in made:
+        await loop.create_connection(lambda made=connection: made, host, port)
     await asyncio.gather(*(connection.ended for connection in made))
     lasted_s = perf_counter() - begun
     took_s.sort()
@@ -90,17 +86,7 @@ async def load(host: str, port: int, paths: list[str], connections: int, for_s: 
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
-    parser.add_argument("host")
-    parser.add_argument("port", type=int)
-    parser.add_argument("paths", type=Path)
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=5)
-    asked = parser.parse_args()
-    paths = asked.paths.read_text().split()
-    print(uvloop.run(load(asked.host, asked.port, paths, asked.connections, asked.seconds)))
-
-
 if __name__ == "__main__":
-    main()
+    host, port, paths, connections, seconds = sys.argv[1:]
+    asked = Path(paths).read_text().split()
+    print(uvloop.run(load(host, int(port), asked, int(connections), float(seconds))))

@@ -1,4 +1,4 @@
-"""What the contenders talk to and nobody measures: the local API, and LocalStack."""
+"""What the contenders talk to, and what is not measured: the local API and LocalStack."""
 
 from __future__ import annotations
 

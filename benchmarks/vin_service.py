@@ -179,7 +179,7 @@ def serving(command: list[str], more: dict[str, str]) -> Iterator[tuple[str, int
 
 def load(address: str, paths: Path) -> Load:
     target = urlsplit(address)
-    options = ["--seconds", str(SECONDS), "--connections", str(CONNECTIONS)]
+    options = [str(CONNECTIONS), str(SECONDS)]
     arguments = [str(target.hostname), str(target.port), str(paths), *options]
     said = measure("benchmarks.load", *arguments).said
     if said.pop("bad"):

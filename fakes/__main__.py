@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import signal
 import sys
 import threading
 
 from fakes.app import create_app
-from fakes.made_up_plan import LAST
+from fakes.made_up_days import LAST
 from fakes.recalls import source_of
 from fakes.serve import serving
 
@@ -25,20 +24,14 @@ def main() -> None:
     if asked.rows < 0 or asked.seed < 0 or not 1 <= asked.day <= LAST:
         parser.error(f"rows and seed are 0 or more, and the day is 1 to {LAST}")
 
-    done = threading.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: done.set())
+        signal.signal(ending, lambda *_: sys.exit())
+    app = create_app(rows=asked.rows, seed=asked.seed, day=asked.day)
     try:
-        with contextlib.ExitStack() as stack:
-            app = create_app(rows=asked.rows, seed=asked.seed, day=asked.day)
-            url = stack.enter_context(serving(app, asked.port, host=asked.host))
-            # 3,000,000 rows take minutes to make; the line comes when they are there.
-            making = threading.Thread(target=source_of(app.state.control).table, daemon=True)
-            making.start()
-            while making.is_alive() and not done.wait(0.05):
-                pass
+        with serving(app, asked.port, host=asked.host) as url:
+            source_of(app.state.control).table()  # 3,000,000 rows take minutes
             print(f"ready {url}", flush=True)
-            done.wait()
+            threading.Event().wait()
     except OSError as error:
         sys.exit(str(error))
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from fakes.ecb import EcbDials
 from fakes.faults import World
 from fakes.krakenflex import Krakenflex, KrakenflexDials
-from fakes.made_up_plan import LAST
+from fakes.made_up_days import LAST
 from fakes.model_recalls import sample_vins
 from fakes.open_library import OpenLibrary, OpenLibraryDials
 from fakes.shop import Shop, ShopDials
@@ -30,6 +30,14 @@ class Control(World):
         self.krakenflex = Krakenflex()
         self.open_library = OpenLibrary()
 
+    def dials(self) -> dict[str, BaseModel]:
+        return {
+            "shop": self.shop.dials,
+            "ecb": self.ecb,
+            "krakenflex": self.krakenflex.dials,
+            "open_library": self.open_library.dials,
+        }
+
 
 class Setting(BaseModel):
     """What to change; what is left out stays. `reset` comes first, `fault` last."""
@@ -41,7 +49,6 @@ class Setting(BaseModel):
     seed: int = Field(0, ge=0)
     day: int = Field(1, ge=1, le=LAST)
     date: datetime | None = None
-    valid_tokens: set[str] = set()
     shop: ShopDials = ShopDials()
     ecb: EcbDials = EcbDials()
     krakenflex: KrakenflexDials = KrakenflexDials()
@@ -52,18 +59,11 @@ class Setting(BaseModel):
 @router.get("")
 def show(request: Request) -> dict[str, Any]:
     control: Control = request.app.state.control
+    shown = ("rows", "seed", "day", "date", "faults")
     return {
-        "rows": control.rows,
-        "seed": control.seed,
-        "day": control.day,
-        "date": control.date,
-        "valid_tokens": sorted(control.valid_tokens),
-        "faults": control.faults,
+        **{name: getattr(control, name) for name in shown},
+        **control.dials(),
         "requests": [asked._asdict() for asked in control.requests],
-        "shop": control.shop.dials,
-        "ecb": control.ecb,
-        "krakenflex": control.krakenflex.dials,
-        "open_library": control.open_library.dials,
         "outages_accepted": control.krakenflex.accepted,
         "outages_refused": control.krakenflex.refused,
     }
@@ -81,12 +81,14 @@ def change(request: Request, setting: Setting) -> JSONResponse:
     control: Control = request.app.state.control
     if setting.reset:
         control.reset()
-    for name in setting.model_fields_set & {"rows", "seed", "day", "date", "valid_tokens"}:
-        setattr(control, name, getattr(setting, name))
-    for name in setting.model_fields_set & {"shop", "ecb", "krakenflex", "open_library"}:
-        dials = control.ecb if name == "ecb" else getattr(control, name).dials
-        for dial in getattr(setting, name).model_fields_set:
-            setattr(dials, dial, getattr(getattr(setting, name), dial))
+    dials = control.dials()
+    for name in setting.model_fields_set - {"reset", "fault"}:
+        given = getattr(setting, name)
+        if name not in dials:
+            setattr(control, name, given)
+            continue
+        for dial in given.model_fields_set:
+            setattr(dials[name], dial, getattr(given, dial))
     if setting.fault is not None:
         try:
             control.fault(**setting.fault)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import Response
+from pydantic import Field
 
+from fakes.faults import Dials, World
 from fakes.made_up_rates import CURRENCIES, rates
 
 FRANKFURT, PUBLISHED_AT = ZoneInfo("Europe/Berlin"), time(16)
@@ -20,21 +22,16 @@ COLUMNS = (
     "OBS_VALUE",
 )
 MEDIA_TYPE = "application/vnd.sdmx.data+csv;version=1.0.0"
-TITLES = {400: "Bad Request", 404: "Not Found", 406: "Not Acceptable", 501: "Not Implemented"}
 router = APIRouter()
 
 
-class EcbDials(BaseModel):
-    """How the rates differ from their usual selves; made anew by a reset."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
+class EcbDials(Dials):
     # How a range without observations is answered: 404, 200 without a body, 200 with a header.
     nothing_found: Literal["404", "empty", "header"] = "404"
     # What stands in the place of the rates of a day: "" or "NaN", or anything.
-    instead: dict[date, str] = {}
+    instead: dict[date, str] = Field(default={})
     # Working days on which nothing was published.
-    unpublished: set[date] = set()
+    unpublished: set[date] = Field(default=set())
 
 
 @router.get("/service/data/{flow}/{key}")
@@ -42,22 +39,22 @@ def rates_of(request: Request, flow: str, key: str) -> Response:
     """All currencies, or those that the key names; in `csvdata` with `detail=dataonly` alone."""
     dials: EcbDials = request.app.state.control.ecb
     params = request.query_params
-    if params.get("format") != "csvdata":
-        return _problem(request, 406, "This fake speaks csvdata only: ask with format=csvdata.")
-    if params.get("detail") != "dataonly":
-        return _problem(request, 501, "This fake knows the data only: ask with detail=dataonly.")
+    if params.get("format") != "csvdata" or params.get("detail") != "dataonly":
+        raise _problem(406, "This fake speaks csvdata only: add format=csvdata&detail=dataonly.")
     try:
         frequency, codes, *others = key.split(".")
         first = date.fromisoformat(params.get("startPeriod", "1999-01-01"))
         last = date.fromisoformat(params.get("endPeriod", "9999-12-31"))
         newest = int(params.get("lastNObservations", 0))
     except ValueError:
-        return _problem(request, 400, "The key has five parts, a period is such as 2023-02-09.")
+        raise _problem(400, "The key has five parts; a period is like 2023-02-09.") from None
     known = flow == "EXR" and [frequency, *others] == ["D", "EUR", "SP00", "A"]
     asked = sorted({*codes.split("+")} & CURRENCIES.keys() if codes else CURRENCIES)
-    found = [row for code in asked if known for row in _rows(request, code, first, last)[-newest:]]
+    found = []
+    for code in asked if known else ():
+        found += list(_rows(request.app.state.control, dials, code, first, last))[-newest:]
     if not found and (not known or not asked or dials.nothing_found == "404"):
-        return _problem(request, 404, "No results found.")
+        raise _problem(404, "No results found.")
     text = io.StringIO()
     if found or dials.nothing_found == "header":
         csv.writer(text, lineterminator="\r\n").writerows([COLUMNS, *found])
@@ -65,15 +62,14 @@ def rates_of(request: Request, flow: str, key: str) -> Response:
     return Response(text.getvalue().encode(), headers=headers, media_type=MEDIA_TYPE)
 
 
-def _rows(request: Request, code: str, first: date, last: date) -> list[tuple[str, ...]]:
-    control, dials = request.app.state.control, request.app.state.control.ecb
-    last = min(last, last_published(control.now.astimezone(FRANKFURT)))
-    series = (f"EXR.D.{code}.EUR.SP00.A", "D", code, "EUR", "SP00", "A")
-    return [
-        (*series, f"{day}", dials.instead.get(day, value))
-        for day, value in rates(control.seed, code).items()
-        if first <= day <= last and day not in dials.unpublished
-    ]
+def _rows(
+    world: World, dials: EcbDials, code: str, first: date, last: date
+) -> Iterator[tuple[str, ...]]:
+    last = min(last, last_published(world.now.astimezone(FRANKFURT)))
+    for day, value in rates(world.seed, code).items():
+        if first <= day <= last and day not in dials.unpublished:
+            observed = f"{day}", dials.instead.get(day, value)
+            yield f"EXR.D.{code}.EUR.SP00.A", "D", code, "EUR", "SP00", "A", *observed
 
 
 def last_published(now: datetime) -> date:
@@ -82,7 +78,5 @@ def last_published(now: datetime) -> date:
     return today if now.time() >= PUBLISHED_AT else today - timedelta(days=1)
 
 
-def _problem(request: Request, status: int, detail: str) -> Response:
-    where = request.url.path
-    body = {"type": where, "title": TITLES[status], "status": status, "detail": detail}
-    return JSONResponse(body | {"instance": where}, status)
+def _problem(status: int, detail: str) -> HTTPException:
+    return HTTPException(status, {"status": status, "detail": detail})

@@ -10,21 +10,17 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 
-from fakes.faults import World
+from fakes.faults import Dials, World
 from fakes.made_up_outages import SINCE, Outage, Site, outages, sites
 
 _SINCE = datetime.fromisoformat(SINCE)
+KEY = "local-key"
 
 
-class KrakenflexDials(BaseModel):
-    """How it differs from its usual self; made anew by a reset."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    keys: set[str] = {"local-key"}
-    # Every so many calls, of any kind, one is answered with 500.
+class KrakenflexDials(Dials):
+    # 3: every third call, of any kind, is answered with 500.
     fails_every: PositiveInt | None = None
     # Whether there are also the sites that show an oddity each.
     odd_sites: bool = False
@@ -49,7 +45,7 @@ async def _guard(request: Request) -> None:
     state.calls += 1
     if state.dials.fails_every and state.calls % state.dials.fails_every == 0:
         raise HTTPException(500, "Internal Server Error")
-    if request.headers.get("x-api-key") not in state.dials.keys:
+    if request.headers.get("x-api-key") != KEY:
         raise HTTPException(403, "Forbidden")
 
 

@@ -1,7 +1,7 @@
 """A made-up shop of about sixty products in five categories, and what each day changes in it.
 
-Ids jump, some slugs are missing, some lists of images are broken, as in the public shop that
-anybody may write to. From day 2 on prices change, and products are renamed, added and removed;
+Ids jump, some slugs are missing, some lists of images are broken, as in the public shop, to
+which anybody can write. From day 2 on prices change, and products are renamed, added and removed;
 the shoes have the most of it.
 """
 
@@ -13,7 +13,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from fakes.made_up_plan import reported_on
+from fakes.made_up_days import reported_on
 from fakes.made_up_words import words_of
 
 Product = dict[str, Any]
@@ -22,7 +22,7 @@ Category = dict[str, Any]
 CATEGORIES = {1: "Clothes", 2: "Electronics", 3: "Furniture", 4: "Shoes", 5: "Miscellaneous"}
 SHOES = 4
 SIZES = {1: 13, 2: 12, 3: 10, SHOES: 14, 5: 11}  # the shoes fill one page of ten, and not two
-NO_SLUG, BROKEN_IMAGES = 9, 7  # one in so many
+NO_SLUG, BROKEN_IMAGES = 9, 7  # every ninth product, every seventh
 _WORDS = words_of("products")
 
 

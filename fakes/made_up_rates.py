@@ -7,6 +7,7 @@ years) and two rates: the US dollar of 2023-02-09 and 2023-02-10, which many exa
 from __future__ import annotations
 
 import math
+from calendar import SATURDAY
 from datetime import date, timedelta
 from functools import cache, lru_cache
 from random import Random
@@ -17,27 +18,15 @@ FIRST_DAY, LAST_YEAR = date(1999, 1, 4), 2040
 PUBLISHED = {"USD": {date(2023, 2, 9): "1.0771", date(2023, 2, 10): "1.069"}}
 _STEP, _PULL = 0.005, 0.004  # of a day: how far a rate goes, and how much of it comes back
 CURRENCIES = words_of("rates")["currencies"]
-
-
-@cache
-def easter(year: int) -> date:
-    """Easter Sunday, by the Gregorian computus of Meeus."""
-    century, of_century = divmod(year, 100)
-    golden = year % 19
-    moon = (
-        19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15
-    ) % 30
-    to_sunday = (32 + 2 * (century % 4) + 2 * (of_century // 4) - moon - of_century % 4) % 7
-    late = (golden + 11 * moon + 22 * to_sunday) // 451
-    month, day = divmod(moon + to_sunday - 7 * late + 114, 31)
-    return date(year, month, day + 1)
+CLOSED = {"01-01", "05-01", "12-25", "12-26"}
+EASTER = {
+    sunday + timedelta(days=n) for sunday in words_of("rates")["easter"] for n in (-2, 1)
+}  # Good Fridays and Easter Mondays
 
 
 def has_rates(day: date) -> bool:
     """Not on weekends, and not when the payment system TARGET is closed."""
-    if day.weekday() >= 5 or (day.month, day.day) in {(1, 1), (5, 1), (12, 25), (12, 26)}:  # noqa: PLR2004
-        return False
-    return (day - easter(day.year)).days not in (-2, 1)
+    return day.weekday() < SATURDAY and f"{day:%m-%d}" not in CLOSED and day not in EASTER
 
 
 @lru_cache(maxsize=400)
@@ -54,12 +43,12 @@ def rates(seed: int, code: str) -> dict[date, str]:
     if published:
         day = min(published)
         shift = math.log(float(published[day]) / currency["center"]) - walked[day]
-    return {
-        day: published.get(day)
-        or _written(currency["center"] * math.exp(away + shift), currency["decimals"])
-        for day, away in walked.items()
-        if currency.get("first", FIRST_DAY) <= day <= currency.get("last", date.max)
-    }
+    found = {}
+    for day, away in walked.items():
+        if currency.get("first", FIRST_DAY) <= day <= currency.get("last", date.max):
+            rate = f"{currency['center'] * math.exp(away + shift):.{currency['decimals']}f}"
+            found[day] = published.get(day) or rate.rstrip("0").rstrip(".")
+    return found
 
 
 @cache
@@ -67,8 +56,3 @@ def _days() -> tuple[date, ...]:
     every = (date(LAST_YEAR, 12, 31) - FIRST_DAY).days + 1
     days = (FIRST_DAY + timedelta(days=n) for n in range(every))
     return tuple(day for day in days if has_rates(day))
-
-
-def _written(rate: float, decimals: int) -> str:
-    """Without the zeros at its end."""
-    return f"{rate:.{decimals}f}".rstrip("0").rstrip(".")

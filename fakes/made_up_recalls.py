@@ -69,7 +69,9 @@ def make_rows(
         "nhtsa_id": pa.array(ids, pa.string()),
         "recall_link": _join("https://www.nhtsa.gov/recalls?nhtsaId=", pa.array(ids, pa.string())),
         "manufacturer": names,
-        "subject": _join(pc.utf8_title(part), " ", pc.utf8_title(failing)),
+        "subject": pc.replace_substring(
+            _join(pc.utf8_title(part), " ", pc.utf8_title(failing)), "'S ", "'s "
+        ),
         "component": _without(_pick(chance, "components", n, falling=1.5), chance, 0.01),
         "mfr_campaign_number": own_number,
         "recall_type": pa.array([TYPE_OF_LETTER[letter] for letter in letters], pa.string()),

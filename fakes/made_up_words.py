@@ -18,7 +18,6 @@ def words_of(subject: str) -> dict[str, Any]:
 
 RECALLS = words_of("recalls")
 COMPONENTS: list[str] = RECALLS["components"]
-MODELS: list[str] = RECALLS["models"]
 NAME_LIMIT = 40  # where the publisher cuts a manufacturer's name
 NAMES = 3_000
 SPELLED_TWICE = 19  # groups of names that differ only by case or punctuation

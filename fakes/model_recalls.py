@@ -11,22 +11,33 @@ from functools import lru_cache
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from fakes.faults import MODEL_RECALLS
-from fakes.made_up_vins import NAMED, how_many_stand_in, number_of, vin_of
+from fakes.made_up_vins import NAMED, number_of, vin_of
 from fakes.made_up_words import NAMES
 from fakes.recalls import source_of
-from fakes.recalls_table import TYPES, Source
-from fakes.soql import quoted
+from fakes.recalls_table import Source
+from fakes.soql import TYPES, quoted
 
 NEEDED = ("make", "model", "modelYear")
 RECENT_YEARS = range(2000, 2027)
-NO_ONE_SAYS, OVER_THE_AIR = 5, 9  # one campaign in so many
+STAND_INS = (
+    0,
+    0,
+    0,
+    1,
+    1,
+    1,
+    2,
+    3,
+    5,
+    8,
+)  # how many recalls a model of a year has; each is as likely
+NO_FLAGS, OVER_THE_AIR = 5, 9  # every fifth campaign, every ninth
 RECALLED = re.compile(r"(.+) is recalling certain (\d{4})-(\d{4}) (.+?) vehicles", re.IGNORECASE)
 Row = dict[str, str | None]
 router = APIRouter()
 
 
-@router.get(MODEL_RECALLS)
+@router.get("/recalls/recallsByVehicle")
 def recalls_by_vehicle(request: Request) -> JSONResponse:
     given = {name.lower(): value.strip() for name, value in request.query_params.items()}
     asked = {name: given.get(name.lower(), "") for name in NEEDED}
@@ -52,7 +63,7 @@ def campaigns_of(source: Source, make: str, model: str, year: int) -> list[Row]:
         return []
     first = Source(source.rows, source.seed, 1)
     ids = [row["nhtsa_id"] for row in _rows(first, "recall_type = 'Vehicle'")]
-    wanted = how_many_stand_in(source.seed, make, model, year) if ids else 0
+    wanted = STAND_INS[number_of("/".join(map(str, key))) % len(STAND_INS)] if ids else 0
     start = number_of(f"{source.seed}/{key}")
     chosen = [ids[(start + 97 * n) % len(ids)] for n in range(wanted)]
     return list(_rows(source, f"nhtsa_id IN ({', '.join('?' * wanted)})", *chosen))
@@ -100,7 +111,7 @@ def _written(row: Row, make: str, model: str, year: str) -> dict[str, object]:
         "parkIt": row["do_not_drive"] == "Yes",
         "parkOutSide": row["fire_risk_when_parked"] == "Yes",
     }
-    if number % NO_ONE_SAYS == 0 and not any(flags.values()):
+    if number % NO_FLAGS == 0 and not any(flags.values()):
         flags = dict.fromkeys(flags)
     return {
         "Manufacturer": row["manufacturer"],

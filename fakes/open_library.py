@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict
 
+from fakes.faults import Dials
 from fakes.made_up_books import SMALL, complete_author, complete_work, library
 
 DEFAULT_LIMIT, MAX_LIMIT = 12, 1000
@@ -25,15 +25,9 @@ MORE_SUBJECTS = ("children's_fiction", "person:harry_potter", "place:london", "f
 CONTACT = re.compile(r"\S@\S|https?://")
 
 
-class OpenLibraryDials(BaseModel):
-    """How it differs from its usual self; made anew by a reset."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
+class OpenLibraryDials(Dials):
     # Whether asking too fast is refused.
     limited: bool = False
-    # Whether books of as many editions change places from page to page.
-    shuffles: bool = True
 
 
 @dataclass
@@ -90,18 +84,19 @@ async def books_of_subject(
     held = library(control.seed, control.day)
     known = held.subjects | dict.fromkeys(MORE_SUBJECTS, held.subjects[SMALL])
     keys = list(known.get(subject, ()))
-    if state.dials.shuffles:
-        random.Random(f"page {control.seed} {state.pages}").shuffle(keys)
+    # Books of as many editions change places from page to page.
+    random.Random(f"page {control.seed} {state.pages}").shuffle(keys)
     keys.sort(key=lambda key: -held.works[key]["edition_count"])
     kind, _, name = subject.rpartition(":")
-    answer: dict[str, Any] = {
-        "key": f"/subjects/{subject}",
-        "name": name.replace("_", " "),
-        "subject_type": kind or "subject",
-        "work_count": len(keys),
-        "works": [complete_work(held, key) for key in keys[offset : offset + limit]],
-    }
-    return JSONResponse(answer)
+    return JSONResponse(
+        {
+            "key": f"/subjects/{subject}",
+            "name": name.replace("_", " "),
+            "subject_type": kind or "subject",
+            "work_count": len(keys),
+            "works": [complete_work(held, key) for key in keys[offset : offset + limit]],
+        }
+    )
 
 
 @router.get("/api/get_many")

@@ -21,21 +21,6 @@ class ClosableConnection(H11Protocol):
         self.app_state = {**self.app_state, "transport": transport}
 
 
-def server_of(app: FastAPI) -> uvicorn.Server:
-    # The application writes the Date header itself, so that a test can set it.
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=ClosableConnection,
-            log_level="warning",
-            access_log=False,
-            date_header=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
-    )
-
-
 def bind(port: int, host: str = "127.0.0.1") -> socket.socket:
     """A socket that already queues connections: a client that knows its port can connect."""
     bound = socket.socket()
@@ -52,7 +37,16 @@ def bind(port: int, host: str = "127.0.0.1") -> socket.socket:
 @contextlib.contextmanager
 def serving(app: FastAPI, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve until the block ends; yields the address. Port 0 means any that is free."""
-    server, bound = server_of(app), bind(port, host)
+    settings = uvicorn.Config(
+        app,
+        http=ClosableConnection,
+        log_level="warning",
+        access_log=False,
+        date_header=False,  # the application writes it, so that a test can set it
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    server, bound = uvicorn.Server(settings), bind(port, host)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     try:

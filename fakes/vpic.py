@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from fakes.faults import spoil
 from fakes.vpic_decoding import decode
 
 MAX_VINS = 50
@@ -34,14 +33,12 @@ async def batch(request: Request) -> Response:
         said = f"Error: DATA has {len(entries)} VINs; a batch has 1 to {MAX_VINS}."
         body = {"Count": 0, "Message": said, "SearchCriteria": None, "Results": []}
         return JSONResponse(body, 400)
-    results = spoil([decode(vin) for vin in entries], request.state.faults)
-    return _answer(given, given["data"], results, count=len(entries))
+    return _answer(given, given["data"], [decode(vin) for vin in entries])
 
 
-def _answer(
-    given: dict[str, str], searched: str, results: list[dict[str, str]], count: int = 1
-) -> Response:
-    """`count` is what was asked for, whatever the results are; without a format it is XML."""
+def _answer(given: dict[str, str], searched: str, results: list[dict[str, str]]) -> Response:
+    """Without a format it is XML."""
+    count = len(results)
     if given.get("format", "").lower() != "json":
         return Response(f"<Response><Count>{count}</Count></Response>", media_type="text/xml")
     body = {"Count": count, "Message": MESSAGE, "SearchCriteria": f"VIN(s): {searched}"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from string import ascii_uppercase
-from typing import NamedTuple
 
 from fakes.made_up_vins import (
     ALPHABET,
@@ -30,50 +29,42 @@ MODEL, BODY, ENGINE, BEFORE_2010, SERIES, YEAR, NUMBER = 3, 4, 5, 6, 7, 9, 11
 NORTH_AMERICA = tuple("12345")
 
 
-class Found(NamedTuple):
-    """vPIC's codes, and at which places of the VIN it stumbled."""
-
-    codes: tuple[int, ...]
-    places: tuple[int, ...] = ()
-
-
 def decode(asked: str) -> dict[str, str]:
     """All keys of vPIC's answer."""
     vin = asked.strip().upper()
     make = MAKES.get(vin[:3])
-    found = _found(vin, make)
+    codes, places = _codes(vin, make)
     result = dict.fromkeys(KEYS, "") | {"VIN": vin, "VehicleDescriptor": _descriptor(vin)}
     if make is not None:
         result |= dict.fromkeys(WORDS["not_applicable"], "Not Applicable")
-        result |= _vehicle(vin, make, detailed=NO_DETAIL not in found.codes)
-    return result | _verdict(vin, found)
+        result |= _vehicle(vin, make, detailed=NO_DETAIL not in codes)
+    return result | _verdict(vin, codes, places)
 
 
-def _found(vin: str, make: Make | None) -> Found:
-    foreign = tuple(at for at, c in enumerate(vin) if c not in ALPHABET and c != "*")
-    codes = {INVALID} if foreign or len(vin) > LENGTH else set()
+def _codes(vin: str, make: Make | None) -> tuple[list[int], list[int]]:
+    """The codes of vPIC, and at which places of the VIN it stumbled."""
+    places = [at for at, c in enumerate(vin) if c not in ALPHABET and c != "*"]
+    codes = {INVALID} if places or len(vin) > LENGTH else set()
     if len(vin) < LENGTH or "*" in vin:
         codes.add(INCOMPLETE)
     elif codes or _digit_is_wrong(vin, make):
         codes.add(WRONG_DIGIT)
     if make is None:
-        return Found(tuple(sorted(codes | {UNREGISTERED})), foreign)
-    if INCOMPLETE in codes:
-        return Found(tuple(sorted(codes)), foreign)
-    if INVALID in codes:
-        return Found(tuple(sorted(codes | {CORRECTED, UNKNOWN})), foreign)
-    places: tuple[int, ...] = ()
-    if not make.name or not _listed(vin[MODEL], make.models):
-        codes.add(NO_DETAIL)
-    elif not _listed(vin[BODY], make.bodies):
-        codes |= {ERRORS, UNKNOWN}
-        places = (BODY,)
-    elif vin[ENGINE] not in ENGINES:
-        codes.add(CORRECTED if WRONG_DIGIT in codes else UNKNOWN)
-        places = (ENGINE,)
-    if vin[YEAR] not in YEARS:
-        codes.add(WRONG_YEAR)
-    return Found(tuple(sorted(codes)) or (CLEAN,), places)
+        codes.add(UNREGISTERED)
+    elif INVALID in codes and INCOMPLETE not in codes:
+        codes |= {CORRECTED, UNKNOWN}
+    elif INCOMPLETE not in codes:
+        if not make.name or not _listed(vin[MODEL], make.models):
+            codes.add(NO_DETAIL)
+        elif not _listed(vin[BODY], make.bodies):
+            codes |= {ERRORS, UNKNOWN}
+            places = [BODY]
+        elif vin[ENGINE] not in ENGINES:
+            codes.add(CORRECTED if WRONG_DIGIT in codes else UNKNOWN)
+            places = [ENGINE]
+        if vin[YEAR] not in YEARS:
+            codes.add(WRONG_YEAR)
+    return sorted(codes) or [CLEAN], places
 
 
 def _digit_is_wrong(vin: str, make: Make | None) -> bool:
@@ -82,20 +73,19 @@ def _digit_is_wrong(vin: str, make: Make | None) -> bool:
     return has_one and not exempt and vin[CHECK_DIGIT_AT] != check_digit(vin)
 
 
-def _verdict(vin: str, found: Found) -> dict[str, str]:
-    codes = found.codes
-    # Some lists are written with spaces: nobody knows which, so here is one.
-    separator = ", " if codes == (WRONG_DIGIT, CORRECTED) else ","
+def _verdict(vin: str, codes: list[int], places: list[int]) -> dict[str, str]:
+    # The real one writes some lists with spaces; which is not known, so here it is this one.
+    separator = ", " if codes == [WRONG_DIGIT, CORRECTED] else ","
     texts = TEXTS
-    if codes == (CLEAN,) and vin[NUMBER] == EXEMPT and vin[CHECK_DIGIT_AT] != check_digit(vin):
+    if codes == [CLEAN] and vin[NUMBER] == EXEMPT and vin[CHECK_DIGIT_AT] != check_digit(vin):
         texts = {CLEAN: WORDS["exception"]}
-    suggested = "".join("!" if at in found.places else c for at, c in enumerate(vin))
-    odd = ", ".join(f"{at + 1}:{vin[at]}" for at in found.places)
+    suggested = "".join("!" if at in places else c for at, c in enumerate(vin))
+    odd = ", ".join(f"{at + 1}:{vin[at]}" for at in places)
     return {
         "ErrorCode": separator.join(map(str, codes)),
         "ErrorText": "; ".join(f"{code} - {texts[code]}" for code in codes),
         "AdditionalErrorText": f"Invalid character(s): {odd}" if odd and INVALID in codes else "",
-        "SuggestedVIN": suggested if found.places and UNREGISTERED not in codes else "",
+        "SuggestedVIN": suggested if places and UNREGISTERED not in codes else "",
     }
 
 

@@ -6,12 +6,15 @@ LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*; Airflow's connection `lake` is made fr
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from dotenv.parser import parse_stream
 
 from local.processes import LocalError, Misuse
 
@@ -32,9 +35,6 @@ OF_ANOTHER_AIRFLOW = re.compile(r"AIRFLOW_HOME|AIRFLOW_CONFIG|AIRFLOW__.*|PYTHON
 OF_ANOTHER_LAKE = re.compile(r"(AWS_(?!CA_BUNDLE)|LAKE_).*")
 # Set to nothing, these are not set: that is how one line of `.env` is switched off.
 OURS = re.compile(r"(AIRFLOW_CONN|LAKE|RECALLS|VIN|VPIC)_.*")
-ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-QUOTED = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")\s*(?:#.*)?""")
-COMMENT = re.compile(r"(^|\s+)#.*")
 
 
 def read_environment(root: Path, real: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -48,14 +48,14 @@ def read_environment(root: Path, real: Mapping[str, str] = os.environ) -> dict[s
             f"{LAKE} is set; name the lake with LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*, "
             "from which make's targets make that connection (.env.example has a recipe)"
         )
-    if "LAKE_ENDPOINT_URL" in settings and not has_own_lake(settings):
+    if "LAKE_ENDPOINT_URL" in settings and "LAKE_BUCKET" not in settings:
         raise Misuse("LAKE_ENDPOINT_URL is set without LAKE_BUCKET; set both, or neither")
     return settings
 
 
-def has_own_lake(settings: Mapping[str, str]) -> bool:
-    """Whether the user names a lake, so that LocalStack is not needed."""
-    return "LAKE_BUCKET" in settings
+def local_bucket(settings: Mapping[str, str], *, live: bool = False) -> str:
+    """The bucket of LocalStack to use; none where the user names a lake."""
+    return "" if "LAKE_BUCKET" in settings else LIVE_BUCKET if live else BUCKET
 
 
 def connect(
@@ -104,7 +104,7 @@ def connect_lake(
     """The settings, with the lake as a connection too; LocalStack's where they name none."""
     connected = dict(settings)
     connected.pop(LOCAL_FOLDER, None)
-    if not has_own_lake(settings):
+    if "LAKE_BUCKET" not in settings:
         connected = {n: value for n, value in connected.items() if not OF_ANOTHER_LAKE.fullmatch(n)}
         connected |= local_lake(bucket, localstack_url)
         if bucket in FOLDERS:
@@ -150,19 +150,14 @@ def lake_connection(variables: Mapping[str, str]) -> str:
 def read_dotenv(path: Path) -> dict[str, str]:
     """NAME=VALUE a line, as docker compose reads it: quotes and comments, but no expansion."""
     values = {}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    for number, line in enumerate(map(str.strip, lines), 1):
-        if not line or line.startswith("#"):
-            continue
-        if not (match := ASSIGNMENT.fullmatch(line)):
-            # The line is not shown: it may hold a secret.
-            raise LocalError(f"line {number} of {path} is not NAME=VALUE; correct it")
-        name, value = match.groups()
-        if quoted := QUOTED.fullmatch(value):
-            single, double = quoted.groups()
-            values[name] = single if double is None else re.sub(r"\\(.)", r"\1", double)
-        else:
-            values[name] = COMMENT.sub("", value)
+    with path.open(encoding="utf-8") if path.exists() else io.StringIO() as lines:
+        for found in parse_stream(lines):
+            if found.error or (found.key and found.value is None):
+                # The line is not shown: it may hold a secret.
+                number = found.original.line
+                raise LocalError(f"line {number} of {path} is not NAME=VALUE; correct it")
+            if found.key and found.value is not None:
+                values[found.key] = found.value
     return values
 
 

@@ -11,19 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.environment import (
-    BUCKET,
-    LIVE_BUCKET,
-    connect_lake,
-    has_own_lake,
-    read_environment,
-)
+from local.environment import connect_lake, local_bucket, read_environment
 from local.processes import LocalError, Misuse, stopwatch, tell
 from local.stack import LOCALSTACK, Stack
 
 COMMANDS = "include.cli"  # the module behind `make lake ARGS=...`
 CHANGES = "changes --limit 20"  # the command that people are sent to
-PATIENCE_S = 5
 # What make says to its own children; a make that is called in the shell is none of them.
 OF_MAKE = re.compile(r"ARGS|LIVE|MFLAGS|MAKE(FLAGS|LEVEL|OVERRIDES|_TERM.*)")
 
@@ -37,15 +30,14 @@ def use_lake(root: Path, arguments: str, *, live: bool) -> int:
     if not command and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("there is no terminal for a shell; name a command: make lake ARGS='changes'")
     settings = read_environment(root)
-    bucket = "" if has_own_lake(settings) else LIVE_BUCKET if live else BUCKET
+    bucket = local_bucket(settings, live=live)
     with Stack(root, stopwatch()).used(bucket=bucket) as stack:
         connected = connect_lake(
             settings, bucket=bucket, localstack_url=stack.urls.get(LOCALSTACK, "")
         )
         environment = shell_environment(root, connected)
         if command:
-            program = [sys.executable, "-m", COMMANDS, *command]
-            return _run(program, environment, signal.SIGTERM)
+            return _run([sys.executable, "-m", COMMANDS, *command], environment)
         tell(
             f"\nThe lake is s3://{connected['LAKE_BUCKET']}. Ask it, for example:\n"
             f"  .venv/bin/python -m {COMMANDS} {CHANGES}\n"
@@ -55,7 +47,7 @@ def use_lake(root: Path, arguments: str, *, live: bool) -> int:
         # stays ignored in the shell and in all that it runs.
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
-            _run([environment.get("SHELL") or "/bin/sh"], environment, signal.SIGHUP)
+            _run([environment.get("SHELL") or "/bin/sh"], environment)
         finally:
             signal.signal(signal.SIGINT, before)
     return 0  # how the last command of a shell went is no failure of this one
@@ -76,20 +68,10 @@ def shell_environment(root: Path, settings: Mapping[str, str]) -> dict[str, str]
     return kept | {"PATH": path, "PYTHONPATH": str(root)}
 
 
-def _run(command: list[str], environment: Mapping[str, str], ending: signal.Signals) -> int:
+def _run(command: list[str], environment: Mapping[str, str]) -> int:
     """Run a program in this terminal; its exit code is as a shell has it. It does not outlive us."""
     try:
-        child = subprocess.Popen(command, env=dict(environment))
+        code = subprocess.call(command, env=dict(environment))
     except OSError as error:
         raise LocalError(f"could not start {command[0]} ({error.strerror}); set SHELL") from None
-    try:
-        code = child.wait()
-    except BaseException:
-        child.send_signal(ending)
-        try:
-            child.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        raise
     return code if code >= 0 else 128 - code

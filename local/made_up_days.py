@@ -15,7 +15,7 @@ from local.processes import LocalError, ask
 
 class MadeUpDays:
     def __init__(self, url: str, folder: Path) -> None:
-        self.url = url
+        self.url = f"{url}/_control"
         self.file = folder / ".day"
 
     def resume(self) -> int:
@@ -24,17 +24,9 @@ class MadeUpDays:
 
     def go_on(self, day: int) -> int:
         """Go on to this day, unless it is there or past; returns the day."""
-        today = self._control()
-        if today < day:
-            today = self._control(day)
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(str(today))
-        return today
-
-    def _control(self, day: int | None = None) -> int:
-        """Read the day, or set it."""
-        url = f"{self.url}/_control"
-        answer = ask(url, {"day": day}, "POST") if day else ask(url)
+        answer = ask(self.url)
+        if answer and json.loads(answer[1])["day"] < day:
+            answer = ask(self.url, {"day": day}, "POST")
         if answer is None:
             raise LocalError(f"the fake APIs on {self.url} do not answer; run again")
         status, body = answer
@@ -42,4 +34,7 @@ class MadeUpDays:
             raise LocalError(
                 f"the made-up data has no day {day}; `make clean` empties the lake and begins again"
             )
-        return int(json.loads(body)["day"])
+        today = int(json.loads(body)["day"])
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(str(today))
+        return today

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,6 @@ from local.processes import LocalError
 # Names that cannot leave the folder and are not hidden: hidden files are the desktop's and ours.
 SAFE_KEY = re.compile(r"(?!\.)[^/\0]+(/(?!\.)[^/\0]+)*")
 REFERRING = {1, 2, 4}  # of copy_order: manifests and the two logs
-UNFINISHED = ".unfinished-"
 
 
 class Saved(NamedTuple):
@@ -40,16 +38,14 @@ def save(store: Store, folder: Path) -> Saved:
                 f"{store.url(key)} cannot be a file of {folder}, so nothing was copied: "
                 "delete the object, or give it a key without empty parts and leading dots"
             )
-    if folder.is_dir():
-        for unfinished in folder.glob(f"{UNFINISHED}*"):
-            unfinished.unlink()
-    changed = [found for found in listed.values() if not _is_same(folder / found.key, found)]
+    changed = sorted(key for key, found in listed.items() if not _is_same(folder / key, found))
     copied = 0
-    for order in sorted({_order(found.key) for found in changed}):
-        keys = sorted(found.key for found in changed if _order(found.key) == order)
+    for order in sorted({copy_order(key) or 0 for key in changed}):
+        keys = [key for key in changed if copy_order(key) == order]
         copy = map if order in REFERRING else parallel_map
         copied += sum(copy(lambda key: _copy(store, key, folder), keys))
-    deleted = sorted(set(_files(folder)) - listed.keys(), key=_order, reverse=True)
+    gone = set(_files(folder)) - listed.keys()
+    deleted = sorted(gone, key=lambda key: copy_order(key) or 0, reverse=True)
     for key in deleted:
         _delete(folder, key)
     return Saved(copied, len(deleted), len(listed))
@@ -72,11 +68,6 @@ def _consistent_listing(store: Store) -> dict[str, StoredObject]:
     }
 
 
-def _order(key: str) -> int:
-    order = copy_order(key)
-    return -1 if order is None else order
-
-
 def _is_same(path: Path, found: StoredObject) -> bool:
     """LocalStack's ETag of an object that was put in one part is its MD5."""
     if not path.is_file() or path.stat().st_size != found.size:
@@ -93,11 +84,9 @@ def _copy(store: Store, key: str, folder: Path) -> bool:
         return False  # deleted since it was listed
     path = folder / key
     path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(dir=folder, prefix=UNFINISHED)
-    with os.fdopen(number, "wb") as file:
-        file.write(body)
-    Path(name).chmod(0o644)  # mkstemp's files are for their owner only
-    Path(name).replace(path)
+    unfinished = path.with_name(f".{path.name}")  # hidden, so it is none of the mirror's
+    unfinished.write_bytes(body)
+    unfinished.replace(path)
     return True
 
 

@@ -13,12 +13,10 @@ from local.airflow_home import RUNS, airflow_environment, migrate
 from local.dag_files import checked_conf, declared_dags
 from local.dag_run import Progress, TaskFailed, run_dag, turn
 from local.environment import (
-    BUCKET,
     FOLDERS,
-    LIVE_BUCKET,
     VIN_API,
     connect,
-    has_own_lake,
+    local_bucket,
     read_environment,
 )
 from local.lake import CHANGES
@@ -47,11 +45,6 @@ class Connected(NamedTuple):
     days: MadeUpDays | None = None
 
 
-class Outcome(NamedTuple):
-    report: str
-    failure: str  # empty when the run succeeded
-
-
 def run_flagship(root: Path, days: str) -> int:
     """Run it once, or for some days of the made-up data, and say what to do next."""
     if days and not (days.isdecimal() and 1 <= int(days) <= MAX_DAYS):
@@ -68,7 +61,7 @@ def run(
     """Run a DAG, a line a task, and print its report; the exit code is the run's."""
     conf = checked_conf(root, dag_id, conf)
     say = stopwatch()
-    outcomes: dict[int, Outcome] = {}
+    reports, failure = [], ""
     with connected(root, RUNS, say, dag_id=dag_id, official=official) as laptop:
         if days and not laptop.days:
             raise Misuse(
@@ -76,21 +69,23 @@ def run(
                 "of recalls; leave DAYS out, or remove AIRFLOW_CONN_RECALLS_API"
             )
         with turn(root, say) as held:
-            day = laptop.days.go_on(1) - 1 if laptop.days else 0
-            for _ in range(days or 1):
+            today = laptop.days.go_on(1) if laptop.days else 0
+            for day in range(today, today + max(days, 1)):
                 if days and laptop.days:
-                    day = laptop.days.go_on(day + 1)
+                    laptop.days.go_on(day)
                     say(f"--- day {day} ---")
-                outcome = _run_once(root, dag_id, conf, laptop.settings, log_name, say, held)
-                outcomes[day] = outcome
-                if outcome.failure:
+                report, failure = _run_once(
+                    root, dag_id, conf, laptop.settings, log_name, say, held
+                )
+                if report:
+                    reports.append(f"\n--- day {day} ---\n{report}" if days else f"\n{report}")
+                if failure:
                     break
-    for day, outcome in outcomes.items():
-        if outcome.report:
-            print(f"\n--- day {day} ---" if days else "", outcome.report, sep="\n", flush=True)
-        if outcome.failure:
-            say(outcome.failure)
-    return int(bool(outcome.failure))
+    for report in reports:
+        print(report, flush=True)
+    if failure:
+        say(failure)
+    return int(bool(failure))
 
 
 @contextmanager
@@ -99,7 +94,7 @@ def connected(
 ) -> Iterator[Connected]:
     """Start all that a DAG, or every DAG, needs and the user's settings do not name."""
     settings = read_environment(root)
-    bucket = "" if has_own_lake(settings) else LIVE_BUCKET if official else BUCKET
+    bucket = local_bucket(settings, live=official)
     if not bucket:
         say(OWN_LAKE)
     dags = [dag for name, dag in declared_dags(root).items() if name == dag_id or not dag_id]
@@ -138,7 +133,8 @@ def _run_once(
     log_name: str,
     say: Say,
     held: Lock,
-) -> Outcome:
+) -> tuple[str, str]:
+    """The report, and what failed."""
     screen = root / ".local" / "screen.txt"
     screen.unlink(missing_ok=True)
     log = root / ".local" / "logs" / f"{log_name}.log"
@@ -155,4 +151,4 @@ def _run_once(
         what = "the run failed" if progress.failed else "the run could not be made"
         failure = f"{what}: {progress.failure} (Airflow's log is {os.path.relpath(log)})"
     report = screen.read_text(encoding="utf-8").rstrip() if screen.exists() else ""
-    return Outcome(report, failure)
+    return report, failure

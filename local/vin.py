@@ -7,13 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from local.environment import (
-    BUCKET,
-    LIVE_BUCKET,
-    connect_lake,
-    has_own_lake,
-    read_environment,
-)
+from local.environment import connect_lake, local_bucket, read_environment
 from local.processes import LocalError, end_of, stopwatch
 from local.stack import FAKES, LOCALSTACK, Program, Stack, python_server
 from local.state import State
@@ -52,7 +46,7 @@ def vin_service(stack: Stack, settings: Mapping[str, str], bucket: str) -> Progr
 def run_vin(root: Path, *, live: bool) -> NoReturn:
     say = stopwatch()
     settings = read_environment(root)
-    bucket = "" if has_own_lake(settings) else LIVE_BUCKET if live else BUCKET
+    bucket = local_bucket(settings, live=live)
     fakes = not live and "VPIC_URL" not in settings
     with Stack(root, say).used(bucket=bucket, fakes=fakes) as stack:
         program = vin_service(stack, settings, bucket)

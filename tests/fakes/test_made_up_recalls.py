@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections import Counter
 
 import pyarrow as pa
 import pytest
 
-from fakes.made_up_ids import rows_by_year
-from fakes.made_up_plan import EDITS
+from fakes.made_up_edits import EDITS
 from fakes.made_up_recalls import recalls_of
 from fakes.made_up_words import same_name
-from fakes.recalls_table import TYPES, Source
+from fakes.recalls_table import Source
+from fakes.soql import TYPES
 
 NULLS = {
     "potentially_affected": 0.001,
@@ -58,14 +57,6 @@ def rows(first):
     return list(first.values())
 
 
-def test_years_have_the_real_sizes():
-    counts = rows_by_year(30_000)
-    assert list(counts) == list(range(1966, 2027))
-    assert (sum(counts.values()), min(counts.values()), max(counts.values())) == (30_000, 58, 1100)
-    assert rows_by_year(300_000) == {year: n * 10 for year, n in counts.items()}
-    assert rows_by_year(0) == {}
-
-
 def test_ids_are_of_the_real_form_and_some_stray(rows):
     ids = [row["nhtsa_id"] for row in rows]
     usual = [i for i in ids if re.fullmatch(r"\d\d[VETCI]\d{3}000", i)]
@@ -89,31 +80,11 @@ def test_manufacturers_are_3000_names_with_their_quirks(rows):
     assert names.most_common(1)[0][1] > 300
 
 
-def test_categories_are_the_real_ones(rows):
-    components = {row["component"] for row in rows} - {None}
-    assert len(components) == 40
-    assert all(name == name.upper() for name in components)
-    assert {r["recall_type"] for r in rows} == {"Vehicle", "Equipment", "Tire", "Child Seat"}
-    assert {row["do_not_drive"] for row in rows} == {"Yes", "No"}
-
-
 @pytest.mark.parametrize("column", COLUMNS)
 def test_nulls_are_as_frequent_as_measured(rows, column):
     nulls = sum(row[column] is None for row in rows) / len(rows)
     assert abs(nulls - NULLS.get(column, 0)) < 0.02
     assert (nulls > 0) == (column in NULLS)
-
-
-def test_numbers_are_in_the_real_ranges(rows):
-    units = [int(row["potentially_affected"]) for row in rows if row["potentially_affected"]]
-    assert (min(units) >= 1, max(units)) == (True, 32_000_000)
-    since = [row["completion_rate"] for row in rows if year(row) >= "2009"]
-    assert all(row["completion_rate"] is None for row in rows if year(row) < "2009")
-    assert 0.17 < since.count(None) / len(since) < 0.23
-    rates = [rate for rate in since if rate is not None]
-    assert all(re.fullmatch(r"\d{1,3}(\.\d{1,2})?", rate) for rate in rates)
-    assert {"0", "100"} <= set(rates)
-    assert max(map(float, rates)) == 100
 
 
 def test_texts_have_the_odd_spellings(rows):
@@ -125,18 +96,7 @@ def test_texts_have_the_odd_spellings(rows):
     assert before.isascii()
     assert {"\u0092", "\u2019"} <= set(since)
     assert not re.search(r"[\n\r\t]", before + since)
-
-
-def test_rows_are_as_long_as_the_real_ones(rows):
-    """1.1 kB of JSON on average and 3.3 kB at most."""
-    sizes = [len(json.dumps(row | {"recall_link": "x" * 90})) for row in rows]
-    assert 1_000 < sum(sizes) / len(sizes) < 1_250
-    assert 2_500 < max(sizes) <= 3_400
-
-
-def test_a_year_needs_no_other_and_a_seed_is_a_source():
-    assert recalls_of(30_000, 1, 2019) == recalls_of(30_000, 1, 2019)
-    assert recalls_of(30_000, 1, 2019) != recalls_of(30_000, 2, 2019)
+    assert not [row["subject"] for row in rows if "'S" in row["subject"]]
 
 
 def test_day_2_changes_history_in_real_proportions(first, second):
@@ -146,7 +106,7 @@ def test_day_2_changes_history_in_real_proportions(first, second):
     edits = edits_between(first, second)
     assert len({key for key, _ in edits}) == len(edits) == 40
     names = Counter(name for _, name in edits)
-    assert set(names) == {edit.column for edit in EDITS.values()} | {"report_received_date"}
+    assert set(names) == {edit.column for edit in EDITS} | {"report_received_date"}
     years = {year(first[key]) for key, _ in edits}
     assert (min(years) < "1990", max(years) > "2015") == (True, True)
     gone = [key for key, name in edits if name == "component" and first[key][name]]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.lake import CHANGES, COMMANDS, shell_environment, split
+from local.lake import CHANGES, COMMANDS, split
 from local.localstack import ROOT
 from local.processes import Misuse, clean_environment
 from local.state import State, state_file
@@ -88,15 +88,6 @@ def test_quotes_hold_words_together_and_nothing_else_has_a_meaning(
 def test_an_open_quote_is_refused():
     with pytest.raises(Misuse, match=r'No closing quotation.*: a "b'):
         split('a "b')
-
-
-def test_the_environment_has_our_python_first_and_nothing_of_make(tmp_path: Path):
-    settings = {"PATH": "/bin", "MAKEFLAGS": "s", "ARGS": "x", "LIVE": "1", "LAKE_BUCKET": "b"}
-    assert shell_environment(tmp_path, settings) == {
-        "PATH": f"{tmp_path}/.venv/bin:/bin",
-        "PYTHONPATH": str(tmp_path),
-        "LAKE_BUCKET": "b",
-    }
 
 
 @pytest.mark.parametrize(("flags", "folder"), [([], "s3_bucket"), (["--live"], "s3_bucket_live")])

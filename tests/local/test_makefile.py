@@ -33,13 +33,6 @@ def test_help_lists_every_target_with_a_sentence():
     assert make().stdout == make("help").stdout
 
 
-def test_every_target_is_phony():
-    """A file that happens to have a target's name does not switch the target off."""
-    phony = re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
-    assert phony
-    assert set(phony[1].split()) == targets()
-
-
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -63,18 +56,6 @@ def test_a_mistake_is_one_line_before_anything_is_started(arguments: tuple[str, 
     assert told.stderr.splitlines()[0].startswith(f"error: {error}")
     assert len(told.stderr.splitlines()) == 2  # make's own
     assert not told.stdout
-
-
-def test_test_leaves_the_slow_ones_to_test_all():
-    """Both name the ten slowest; only `test-all` runs what is marked, and the distributed run."""
-    test, everything = (
-        make("-n", name, "--assume-old=install").stdout for name in ("test", "test-all")
-    )
-    assert "-m 'not slow'" in test
-    assert "--durations=10" in test
-    assert "not slow" not in everything
-    assert "--durations=10" in everything
-    assert "test-distributed" in everything
 
 
 def test_tests_see_no_settings_of_the_user():

@@ -140,7 +140,7 @@ def test_a_run_shows_its_own_report_and_what_to_do_next(checkout: Path, airflow,
 
 def test_days_follow_one_another_with_their_tasks(checkout: Path, airflow, capsys):
     """From the day of the lake; each report is shown under its day."""
-    MadeUpDays(run.connected(checkout).__enter__().days.url, checkout / "s3_bucket").go_on(3)
+    run.connected(checkout).__enter__().days.go_on(3)
     airflow(f"print({TASK!r})\n{REPORTS}")
     assert run_flagship(checkout, "2") == 0
     shown = capsys.readouterr()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from fakes.made_up_vins import examples
+from fakes.made_up_vins import EXAMPLES
 from include.lake.connect import connect
 from include.lake.store import Store
 from local.environment import local_lake
@@ -144,7 +144,7 @@ def test_a_localstack_that_died_is_an_error_and_the_folder_stays(root: Path):
 
 def test_the_vin_service_is_shared_and_replaced_when_it_knew_other_servers(root: Path):
     """It asks the fake APIs, keeps its answers in its own file, and ends with the last user."""
-    vin = examples(seed=1)["found"]
+    vin = EXAMPLES["found"]
     settings = {"VIN_API_KEY": "k", "LAKE_BUCKET": "none"}
     with Stack(root, quiet).used(fakes=True) as first:
         first.use(vin_service(first, settings, ""))
@@ -166,12 +166,6 @@ def test_the_vin_service_is_shared_and_replaced_when_it_knew_other_servers(root:
             assert answer.status_code == 200
     assert ask(f"{url}/healthz") is None
     assert (root / ".local" / "vin" / "made-up.db").exists()
-
-
-def test_servers_that_are_not_needed_are_not_started(root: Path):
-    with Stack(root, quiet).used() as stack:
-        assert stack.urls == {}
-        assert not state_file(root).exists()
 
 
 def test_stop_ends_what_was_left_and_nothing_in_use(root: Path):

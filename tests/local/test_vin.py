@@ -55,13 +55,6 @@ def test_each_source_has_its_own_cache_and_a_setting_of_the_user_wins(tmp_path: 
     assert environment_with(tmp_path, {"VIN_DB": "x"})["VIN_DB"] == "x"
 
 
-def test_other_servers_make_another_service(tmp_path: Path):
-    first = program_with(tmp_path, {"LAKE_BUCKET": "b"}, **{FAKES: "http://f", LOCALSTACK: "l"})
-    same = program_with(tmp_path, {"LAKE_BUCKET": "b"}, **{FAKES: "http://f", LOCALSTACK: "l"})
-    other = program_with(tmp_path, {"LAKE_BUCKET": "b"}, **{FAKES: "http://g", LOCALSTACK: "l"})
-    assert first.knows == same.knows != other.knows
-
-
 def test_calls_to_try_show_no_key_and_a_real_vin_for_the_real_api():
     named = calls_to_try("u", made_up=True, key=True)
     assert all('"X-API-Key: $VIN_API_KEY"' in line for line in named)

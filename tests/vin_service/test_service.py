@@ -81,7 +81,7 @@ def test_what_is_no_vin_is_404_with_one_sentence(service: Service, path: str, vi
 
 def test_a_vin_that_vpic_does_not_know_is_404(service: Service) -> None:
     """What vPIC said is in the sentence; it is kept, but briefly."""
-    unknown = list(made_up_vins.examples(service.replica.seed).values())
+    unknown = list(made_up_vins.EXAMPLES.values())
     answers = {vin: service.get(f"/lookup/{vin}") for vin in unknown if len(vin) == 17}
     refused = {vin: answer for vin, answer in answers.items() if answer.status_code == 404}
     assert refused
@@ -149,7 +149,7 @@ def test_remove_says_whether_it_was_cached(service: Service, car: str) -> None:
 def test_export_has_all_vehicles_and_no_refusals(service: Service) -> None:
     """One valid Parquet file of what was found, each vehicle once, with a name to save it by."""
     vins = made_up_vins.vins(service.replica.seed, 20)
-    asked = [*vins, *made_up_vins.examples(service.replica.seed).values()]
+    asked = [*vins, *made_up_vins.EXAMPLES.values()]
     answers = service.post("/lookup", json={"vins": asked}).json()["results"]
     found = {one["vehicle"]["vin"]: one["vehicle"] for one in answers if one["status"] == 200}
     answer = service.get("/export")
