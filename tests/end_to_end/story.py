@@ -3,8 +3,7 @@
     python -m tests.end_to_end.story        # records tests/end_to_end/story_facts.json anew
 
 The rows are those of the local API on some days, and what the script does to them. The recorded
-facts are the contract with readers: a difference is a bug, or a decision with its reason in
-`DECISIONS`.
+facts are the contract with readers: a difference is a bug, or a decision in docs/decisions/.
 """
 
 from __future__ import annotations
@@ -39,16 +38,6 @@ ABSENT = "absent"
 ROW_IDS = {":id", ":version"}
 Rows = list[Row]
 SetDay = Callable[[int, Sequence[dict[str, Any]]], None]
-REWRITTEN = "a year that is written again because rows moved out of it counts as carried over"
-# Facts that are not the recorded ones on purpose, by step, with the reason.
-DECISIONS: dict[tuple[str, str], str] = {
-    ("years of the duplicates", "counts"): REWRITTEN,
-    ("where moved rows are now", "counts"): REWRITTEN,
-    ("years of the broken", "years"): (
-        "2013 loses a row that moved; its other rows have the ids of the read that says so, "
-        "as the contract has it, and not those of the read before"
-    ),
-}
 
 
 @dataclass(frozen=True)
