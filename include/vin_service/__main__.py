@@ -18,16 +18,14 @@ import uvicorn
 from include.errors import PermanentError
 from include.lake.connect import connect
 from include.vin_service.app import create_app
-from include.vin_service.cache import Cache
 from include.vin_service.settings import read_settings
 
 MAX_CONNECTIONS = 500
 MAX_HEAD_BYTES = 65_536
 LAST_ANSWERS_S = 5  # Docker kills after ten seconds, and vPIC may take longer
-MAX_PATH = 200
 ONE_PROCESS = (
     "the service is one process, which is enough: a cached lookup costs little, and lookups of one "
-    "VIN share a call; leave --workers out"
+    "VIN share a call; leave --workers out\n"
 )
 
 
@@ -39,7 +37,7 @@ class JsonLines(logging.Formatter):
         line: dict[str, object] = {"time": moment}
         if record.name == "uvicorn.access" and isinstance(record.args, tuple):
             _, method, target, _, status = record.args
-            path = str(target).partition("?")[0][:MAX_PATH]
+            path = str(target).partition("?")[0][:200]
             line |= {"method": method, "path": path, "status": status}
         else:
             line |= {"level": record.levelname, "message": record.getMessage().strip()}
@@ -55,20 +53,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="1: the service is one process")
     asked = parser.parse_args()
     if asked.workers != 1:
-        parser.exit(2, f"{ONE_PROCESS}\n")
+        parser.exit(2, ONE_PROCESS)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level="WARNING", handlers=[handler])
     logging.getLogger("uvicorn.access").setLevel("INFO")
     try:
         settings = read_settings()
-        lake = connect() if os.environ.get("LAKE_BUCKET") else None
         listener = listen(asked.host, asked.port, has_key=settings.vin_api_key is not None)
-        Cache(settings.vin_db).close()  # a wrong file is one line now, and a traceback later
+        app = create_app(settings, connect() if os.environ.get("LAKE_BUCKET") else None)
     except PermanentError as error:
         parser.exit(2, f"{error}\n")
     config = uvicorn.Config(
-        create_app(settings, lake),
+        app,
         http="h11",
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ws="none",
@@ -82,10 +79,9 @@ def main() -> None:
     # Uvicorn ends in good order and then raises the signal again: that is not a failure.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: None)
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where to ask it
+    host = f"[{asked.host}]" if ":" in asked.host else asked.host
     # The socket queues connections already.
-    print(f"ready http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+    print(f"ready http://{host}:{listener.getsockname()[1]}", flush=True)
     uvicorn.Server(config).run([listener])
     sys.stdout.flush()
     os._exit(0)  # all is closed; a thread that still waits for vPIC holds up nothing
@@ -100,8 +96,7 @@ def listen(host: str, port: int, *, has_key: bool) -> socket.socket:
         raise PermanentError(
             f"port {port} of {host} cannot be used: {reason}; give another --port or --host"
         ) from None
-    if not (ip_address(listener.getsockname()[0]).is_loopback or has_key):
-        listener.close()
+    if not (has_key or ip_address(listener.getsockname()[0]).is_loopback):
         raise PermanentError(
             f"{host} can be reached from other machines: set VIN_API_KEY, or use --host 127.0.0.1"
         )

@@ -18,11 +18,7 @@ SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in COLU
 WRITER: dict[str, Any] = {"compression": "zstd", "use_dictionary": list(COLUMNS[1:])}
 BATCH = 65_536  # vehicles in a row group, and in memory
 # SQLite joins a batch to one text and Arrow cuts it: far fewer objects than a row each. No value
-# has a control character (`vpic._value`).
-FIELD, ROW = "\x1f", "\n"
-CUT = pyarrow.csv.ParseOptions(delimiter=FIELD, quote_char=False, escape_char=False)
-NAMES = pyarrow.csv.ReadOptions(column_names=list(COLUMNS), block_size=1 << 24)
-AS_TEXT = pyarrow.csv.ConvertOptions(column_types=SCHEMA, strings_can_be_null=False)
+# has a control character (`vpic._text`).
 ROWS = f"""
     SELECT count(*), max(vin), group_concat({" || char(31) || ".join(COLUMNS)}, char(10))
     FROM (SELECT * FROM answers WHERE vin > ? AND detail = '' ORDER BY vin LIMIT {{}})
@@ -55,6 +51,9 @@ def export(cache: Cache) -> Generator[bytes]:
 
 
 def _table(text: str) -> pa.Table:
-    lines = pa.py_buffer((text + ROW).encode())
-    options = {"read_options": NAMES, "parse_options": CUT, "convert_options": AS_TEXT}
-    return pyarrow.csv.read_csv(pa.BufferReader(lines), **options).cast(SCHEMA)
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(f"{text}\n".encode()),
+        read_options=pyarrow.csv.ReadOptions(column_names=list(COLUMNS), block_size=1 << 24),
+        parse_options=pyarrow.csv.ParseOptions(delimiter="\x1f", quote_char=False),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=SCHEMA),
+    ).cast(SCHEMA)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from typing_extensions import TypedDict
 
 from include.data.diff import EDITED, PUBLISHED
-from include.data.tables import is_in
 from include.errors import PermanentError
 from include.lake.keys import Keys
 from include.lake.store import Store, StoreError
@@ -20,8 +19,8 @@ from include.lake.table import Version, load_version, read_receipt
 
 KEYS = Keys("vehicle_recalls")
 KEY = "nhtsa_id"
-NOW = [KEY, "completion_rate", "do_not_drive"]
-LEDGER = [KEY, "version", "observed_at", "event", "field", "old", "new"]
+# An edit, or the one event that says that a recall came or went as a whole.
+WANTED = (pc.field("event") == EDITED) | (pc.field("field") == KEY)
 REFRESH_S = 60.0
 
 
@@ -45,20 +44,11 @@ class RecallInLake(TypedDict):
     changes: list[Change]
 
 
-class Found(NamedTuple):
-    facts: dict[str, RecallInLake]  # of the recalls that the lake has, or had
+class RecallsInLake(NamedTuple):
+    read_ids: tuple[str | None, ...]  # of the ledger and the table
     version: int | None  # None: nothing was published yet
     source: str
-
-
-class _Known(NamedTuple):
-    """The lake as of one look: some 50 bytes a recall and 200 an event."""
-
-    table: Version
-    ledger: Version
-    rows: pa.Table
-    events: pa.Table
-    baseline: str | None  # when it was observed
+    recalls: dict[str, RecallInLake]  # those that the lake has, or had; about 1 kB each
 
 
 class LakeFacts:
@@ -67,84 +57,69 @@ class LakeFacts:
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
-        self._seen: _Known | StoreError | PermanentError | None = None
+        self._found: RecallsInLake | StoreError | PermanentError | None = None
         self._look_at = clock()
 
-    def of(self, ids: Sequence[str]) -> Found:
-        if self._seen is None or self._clock() >= self._look_at:
-            self._seen = self._look(self._seen)
+    def read(self) -> RecallsInLake:
+        """The lake as of at most a minute ago. A failure is remembered for a minute too."""
+        if self._found is None or self._clock() >= self._look_at:
+            self._found = self._look()
             self._look_at = self._clock() + REFRESH_S
-        if isinstance(self._seen, _Known):
-            return _found(self._seen, ids)
-        raise self._seen
+        if isinstance(self._found, RecallsInLake):
+            return self._found
+        raise self._found
 
-    def _look(self, before: object) -> _Known | StoreError | PermanentError:
-        """The lake now, or its failure: a lake that is down is left alone for a while."""
+    def _look(self) -> RecallsInLake | StoreError | PermanentError:
         try:
+            ledger = load_version(self._store, KEYS.ledger)  # first, so that it is not ahead
             table = load_version(self._store, KEYS.table)
-            ledger = load_version(self._store, KEYS.ledger)
-            if isinstance(before, _Known) and all(
-                was.receipt.get("read_id") == now.receipt.get("read_id")
-                for was, now in ((before.table, table), (before.ledger, ledger))
-            ):
-                return before
-            # An edit, or the one event that says that a recall came or went as a whole.
-            wanted = (pc.field("event") == EDITED) | (pc.field("field") == KEY)
-            wanted &= pc.field("version") <= table.receipt_number
-            events = _read(ledger, LEDGER, wanted).sort_by([("version", "ascending")])
-            baseline = table.receipt.get("baseline")
-            receipt = {} if baseline is None else read_receipt(self._store, KEYS.table, baseline)
-            rows = _read(table, NOW)
-            return _Known(table, ledger, rows, events, receipt.get("observed_at"))
+            read_ids = ledger.receipt.get("read_id"), table.receipt.get("read_id")
+            if isinstance(self._found, RecallsInLake) and self._found.read_ids == read_ids:
+                return self._found
+            if not table.receipt:
+                return RecallsInLake(read_ids, None, "", {})
+            publisher = table.receipt["source"]["publisher"]
+            recalls = _recalls(table, ledger, self._baseline(table))
+            return RecallsInLake(read_ids, table.receipt_number, publisher, recalls)
         except (StoreError, PermanentError) as error:
             return error
         except (OSError, pa.ArrowException) as error:
             return StoreError(f"could not read {self._store.url(KEYS.table)}: {error}")
 
+    def _baseline(self, table: Version) -> str | None:
+        """When the version was observed with which the ledger begins."""
+        number = table.receipt.get("baseline")
+        receipt = {} if number is None else read_receipt(self._store, KEYS.table, number)
+        return receipt.get("observed_at")
 
-def _read(version: Version, columns: list[str], wanted: Any = None) -> pa.Table:
+
+def _recalls(table: Version, ledger: Version, baseline: str | None) -> dict[str, RecallInLake]:
+    now = {row[KEY]: row for row in _rows(table, [KEY, "completion_rate", "do_not_drive"])}
+    changes: dict[str, list[Change]] = {key: [] for key in now}
+    columns = [KEY, "version", "observed_at", "event", "field", "old", "new"]
+    for event in _rows(ledger, columns, WANTED, sort_by="version"):
+        key, _ = event.pop(KEY), event.pop("version")
+        event["observed_at"] = f"{event['observed_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        changes.setdefault(key, []).append(event)
+    return {key: _recall(now.get(key, {}), changes[key], baseline) for key in changes}
+
+
+def _rows(
+    version: Version, columns: list[str], wanted: Any = None, sort_by: str = KEY
+) -> list[Any]:
     if version.handle is None:
-        return pa.table({name: pa.array([], pa.string()) for name in columns})
-    return version.handle.to_pyarrow_dataset().to_table(columns=columns, filter=wanted)
+        return []
+    dataset = version.handle.to_pyarrow_dataset()
+    return list(dataset.to_table(columns=columns, filter=wanted).sort_by(sort_by).to_pylist())
 
 
-def _found(known: _Known, ids: Sequence[str]) -> Found:
-    rows, events = (table.filter(is_in(table[KEY], ids)).to_pylist() for table in known[2:4])
-    now = {row[KEY]: row for row in rows}
-    history: dict[str, list[dict[str, Any]]] = {}
-    for event in events:
-        history.setdefault(event[KEY], []).append(event)
-    facts = {
-        key: _facts(now.get(key, {}), history.get(key, []), known.baseline)
-        for key in ids
-        if key in now or key in history
-    }
-    receipt = known.table.receipt
-    version = known.table.receipt_number if receipt else None
-    return Found(facts, version, receipt["source"]["publisher"] if receipt else "")
-
-
-def _facts(row: dict[str, Any], events: list[dict[str, Any]], baseline: str | None) -> RecallInLake:
-    changes = [
-        Change(
-            observed_at=_instant(event["observed_at"]),
-            event=event["event"],
-            field=event["field"],
-            old=event["old"],
-            new=event["new"],
-        )
-        for event in events
-    ]
+def _recall(row: dict[str, Any], changes: list[Change], baseline: str | None) -> RecallInLake:
     came_later = bool(changes) and changes[0]["event"] == PUBLISHED
-    first_seen = changes.pop(0)["observed_at"] if came_later else baseline
+    first_seen = changes[0]["observed_at"] if came_later else baseline
     return RecallInLake(
         completion_rate=row.get("completion_rate"),
         do_not_drive=row.get("do_not_drive"),
         first_seen=first_seen,
         at_baseline=not came_later and first_seen is not None,
-        changes=changes,
+        changes=changes[came_later:],
     )
-
-
-def _instant(when: datetime) -> str:
-    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

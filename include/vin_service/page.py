@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from include.vin_service.lookups import Answer, Lookups
-from include.vin_service.recalls import NOTE, Recalls
+from include.vin_service.lookups import Answer, Lookups, Outcome
+from include.vin_service.recalls import NOTE
 from include.vin_service.routes import made_up, one_of_many
 from include.vin_service.upstream import UpstreamUnavailable
-from include.vin_service.vpic import Vehicle
 
 MAX_VINS = 50
-# Nothing runs, and nothing is fetched from another host.
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    # Nothing runs, and nothing is fetched from another host.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-NO_VEHICLE = dict.fromkeys(("vehicle", "detail", "recalls", "recalls_detail", "lake"))
+# A card is what `POST /lookup` answers for a VIN, and its recalls; None: NHTSA was not asked.
+EMPTY_CARD = dict.fromkeys(("vehicle", "detail", "recalls", "recalls_detail", "lake"))
 router = APIRouter()
 
 
@@ -39,54 +36,32 @@ async def show_page(request: Request, vins: str = "") -> HTMLResponse:
     lookups: Lookups = request.app.state.lookups
     lines = list(dict.fromkeys(line.strip() for line in vins.splitlines() if line.strip()))
     found = await lookups.lookup_many(lines[:MAX_VINS])
-
-    async def card(asked: str) -> dict[str, Any]:
-        outcome = found[asked]
-        shown = NO_VEHICLE | one_of_many(asked, outcome)
-        if isinstance(outcome, Answer) and isinstance(outcome.known, Vehicle):
-            shown |= await _recalls(request.app.state.recalls, outcome.known, lookups.source)
-        return shown
-
-    cards = await asyncio.gather(*(card(asked) for asked in found))
+    cards = await asyncio.gather(*(_card(request, line, found[line]) for line in lines[:MAX_VINS]))
     headers = made_up(lookups)
-    samples = [] if lookups.source == "official" else request.app.state.sample_vins
-    html = render(vins, cards, len(lines) - len(cards), samples, headers.get("X-Made-Up"))
+    html = PAGE.render(
+        asked=vins,
+        cards=cards,
+        left_out=len(lines) - len(cards),
+        samples=[] if lookups.source == "official" else request.app.state.sample_vins,
+        made_up=headers.get("X-Made-Up"),
+    )
     return HTMLResponse(html, headers=HEADERS | headers)
 
 
-async def _recalls(recalls: Recalls, vehicle: Vehicle, source: str | None) -> dict[str, Any]:
-    """None instead of a list: NHTSA could not be asked."""
+async def _card(request: Request, asked: str, outcome: Outcome) -> dict[str, Any]:
+    state, card = request.app.state, EMPTY_CARD | one_of_many(asked, outcome)
+    if not (isinstance(outcome, Answer) and outcome.verdict.is_vehicle):
+        return card
     try:
-        found = await recalls.of(vehicle, source)
+        found = await state.recalls.of(outcome.verdict, state.lookups.source)
     except UpstreamUnavailable as error:
-        return {"recalls_detail": error.detail}
-    # What forbids to drive or to park first, then the newest.
-    rows = sorted(
-        found["recalls"],
-        key=lambda row: (is_park_it(row), is_loud(row), row["report_received_date"] or ""),
-        reverse=True,
-    )
-    return {"recalls": rows, "lake": found["lake"]}
+        return card | {"recalls_detail": error.detail}
+    recalls = sorted(found["recalls"], key=_urgency, reverse=True)
+    return card | {"recalls": recalls, "lake": found["lake"]}
 
 
-def render(
-    asked: str,
-    cards: Sequence[Mapping[str, Any]],
-    left_out: int = 0,
-    samples: Sequence[str] = (),
-    made_up: str | None = None,
-) -> str:
-    """The page; a card is what `POST /lookup` answers for a VIN, with its recalls."""
-    page: str = PAGE.render(
-        asked=asked,
-        cards=cards,
-        left_out=left_out,
-        samples=samples,
-        made_up=made_up,
-        max_vins=MAX_VINS,
-        note=NOTE,
-    )
-    return page
+def _urgency(recall: Mapping[str, Any]) -> tuple[bool, bool, str]:
+    return is_park_it(recall), is_loud(recall), recall["report_received_date"] or ""
 
 
 def is_park_it(recall: Mapping[str, Any]) -> bool:
@@ -98,29 +73,27 @@ def is_loud(recall: Mapping[str, Any]) -> bool:
     return is_park_it(recall) or bool(recall["park_outside"])
 
 
-def day(text: object) -> str:
-    """`2025-11-14T08:00:00Z` as Americans write it; anything else stays."""
-    try:
-        found = date.fromisoformat(str(text)[:10])
-    except ValueError:
-        return str(text)
+def day(text: str) -> str:
+    """`2025-11-14T08:00:00Z` as Americans write it."""
+    found = date.fromisoformat(text[:10])
     return f"{found:%B} {found.day}, {found.year}"
 
 
 def sentence(text: str) -> str:
     """An error as a sentence; names such as vPIC keep their small letter."""
-    first, _, rest = text.partition(" ")
-    begun = (first.capitalize() if first.islower() else first) + (f" {rest}" if rest else "")
-    return begun if begun.endswith((".", "!", "?")) else f"{begun}."
+    first, space, rest = text.partition(" ")
+    first = first.capitalize() if first.islower() else first
+    return f"{first}{space}{rest}".rstrip(".") + "."
 
 
-def _page() -> Any:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"day": day, "sentence": sentence}
-    environment.tests |= {"loud": is_loud, "park_it": is_park_it}
-    return environment.from_string(Path(__file__).with_name("page.html").read_text("utf-8"))
-
-
-PAGE = _page()
+environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+environment.filters |= {"day": day, "sentence": sentence}
+environment.tests |= {"loud": is_loud, "park_it": is_park_it}
+environment.globals |= {"max_vins": MAX_VINS, "note": NOTE}
+PAGE = environment.get_template("page.html")

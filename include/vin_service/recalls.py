@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from include.errors import PermanentError
 from include.http.client import HttpClient, Response
-from include.lake.store import StoreError
+from include.lake.store import Store, StoreError
 from include.vin_service.lake_facts import LakeFacts, RecallInLake
 from include.vin_service.upstream import UnreadableAnswer, Upstream, UpstreamUnavailable
-from include.vin_service.vpic import Vehicle
+from include.vin_service.vpic import Verdict
 
 log = logging.getLogger("headwaters.vin")
-PATIENCE_S = 12.0
 LAKE_PATIENCE_S = 5.0
 NOTE = (
     "These are recalls of this make, model and year; whether this very car is affected or was "
@@ -28,13 +27,13 @@ NOTE = (
 NO_RECALLS = 400  # the API says so with the status of a bad request
 
 
-def _iso_date(text: str) -> str | None:
+def _iso_date(text: str | None) -> str | None:
     """The API writes 14/11/2025."""
-    moment = datetime.strptime(text, "%d/%m/%Y").replace(tzinfo=UTC) if text else None
-    return moment.date().isoformat() if moment else None
+    return f"{datetime.strptime(text, '%d/%m/%Y'):%Y-%m-%d}" if text else None  # noqa: DTZ007 - a day
 
 
 Text = Annotated[str, BeforeValidator(lambda text: "" if text is None else text)]
+Day = Annotated[str | None, AfterValidator(_iso_date)]
 
 
 class Recall(BaseModel):
@@ -43,7 +42,7 @@ class Recall(BaseModel):
     model_config = ConfigDict(strict=True, str_strip_whitespace=True)
 
     nhtsa_id: Text = Field(validation_alias="NHTSACampaignNumber", min_length=1)
-    report_received_date: str | None = Field(None, validation_alias="ReportReceivedDate")
+    report_received_date: Day = Field(None, validation_alias="ReportReceivedDate")
     component: Text = Field("", validation_alias="Component")
     summary: Text = Field("", validation_alias="Summary")
     consequence: Text = Field("", validation_alias="Consequence")
@@ -69,12 +68,10 @@ class RecallsAnswer(BaseModel):
     recalls: list[EnrichedRecall] = Field(description="Empty: NHTSA knows of none.")
 
 
-class ModelRecalls(NamedTuple):
-    recalls: list[dict[str, Any]]
-    source: str
-
-
-def recalls_of_model(client: HttpClient, make: str, model: str, model_year: str) -> ModelRecalls:
+def recalls_of_model(
+    client: HttpClient, make: str, model: str, model_year: str
+) -> tuple[list[dict[str, Any]], str]:
+    """The recalls, and whose data they are."""
     check = partial(_rows, client)
     response = client.get(
         "/recalls/recallsByVehicle",
@@ -82,7 +79,7 @@ def recalls_of_model(client: HttpClient, make: str, model: str, model_year: str)
         ok_statuses=(NO_RECALLS,),
         check=check,
     )
-    return ModelRecalls(check(response), response.publisher)
+    return check(response), response.publisher
 
 
 def _rows(client: HttpClient, response: Response) -> list[dict[str, Any]]:
@@ -90,59 +87,51 @@ def _rows(client: HttpClient, response: Response) -> list[dict[str, Any]]:
     results = body.get("results") if isinstance(body, dict) else None
     if response.status == NO_RECALLS and results != []:
         client.raise_for_status(response)
-    try:
-        if not isinstance(results, list) or (body.get("Count") and not results):
-            raise ValueError("no list of recalls")  # noqa: TRY301
-        rows = [Recall.model_validate(result).model_dump() for result in results]
-        for row in rows:
-            row["report_received_date"] = _iso_date(row["report_received_date"])
-    except ValueError as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise UnreadableAnswer(
-            f"{response.where} sent JSON that cannot be read ({reason}); "
-            "check the host, or try again later"
-        ) from None
-    return rows
+    problem = "no list of recalls"
+    if isinstance(results, list) and (results or not body.get("Count")):
+        try:
+            return [Recall.model_validate(result).model_dump() for result in results]
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"]
+    raise UnreadableAnswer(
+        f"{response.where} sent JSON that cannot be read ({problem}); "
+        "check the host, or try again later"
+    )
 
 
 class Recalls:
     """Use it from one event loop."""
 
-    def __init__(self, nhtsa: Upstream, lake: LakeFacts | None) -> None:
+    def __init__(self, nhtsa: Upstream, lake: Store | None) -> None:
         self._nhtsa = nhtsa
-        self._lake = lake
-        self._calls: dict[tuple[str, ...], asyncio.Task[ModelRecalls]] = {}
+        self._lake = LakeFacts(lake) if lake else None
+        self._calls: dict[tuple[str, ...], asyncio.Task[Any]] = {}  # by model
         # Its own thread: a lake that hangs holds up nothing else.
         self._lake_thread = ThreadPoolExecutor(1, thread_name_prefix="lake")
 
-    async def of(self, vehicle: Vehicle, source: str | None) -> dict[str, Any]:
+    async def of(self, vehicle: Verdict, source: str | None) -> dict[str, Any]:
         """As `RecallsAnswer`; no recalls is an answer, UpstreamUnavailable is not."""
-        model = vehicle[1:4]
+        model = (vehicle.make, vehicle.model, vehicle.model_year)
         if not (call := self._calls.get(model)):
             call = asyncio.create_task(self._nhtsa.call(recalls_of_model, *model))
             self._calls[model] = call
             call.add_done_callback(lambda _: self._calls.pop(model))
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                found = await asyncio.shield(call)
-        except TimeoutError:
-            raise UpstreamUnavailable("NHTSA did not answer in time", 10) from None
-        if source not in {None, found.source}:
+        recalls, publisher = await asyncio.shield(call)
+        if source not in {None, publisher}:
             raise UpstreamUnavailable(
-                f"the vehicle's source is {source}, that of the recalls is {found.source}; "
+                f"the vehicle's source is {source}, that of the recalls is {publisher}; "
                 "correct VPIC_URL or RECALLS_API_URL"
             )
-        lake, facts = await self._facts(found)
-        rows = [recall | {"lake": facts.get(recall["nhtsa_id"])} for recall in found.recalls]
+        lake, facts = await self._facts(publisher) if recalls else (None, {})
+        rows = [recall | {"lake": facts.get(recall["nhtsa_id"])} for recall in recalls]
         named = {name: getattr(vehicle, name) for name in ("vin", "make", "model", "model_year")}
         return named | {"scope": "model", "note": NOTE, "lake": lake, "recalls": rows}
 
-    async def _facts(self, found: ModelRecalls) -> tuple[str | None, dict[str, RecallInLake]]:
-        """Which version of the lake it is, or why it adds nothing; None without a lake."""
-        if self._lake is None or not found.recalls:
+    async def _facts(self, publisher: str) -> tuple[str | None, dict[str, RecallInLake]]:
+        """The version of the lake, or why it adds nothing; and what it adds."""
+        if self._lake is None:
             return None, {}
-        ids = [recall["nhtsa_id"] for recall in found.recalls]
-        reading = asyncio.get_running_loop().run_in_executor(self._lake_thread, self._lake.of, ids)
+        reading = asyncio.get_running_loop().run_in_executor(self._lake_thread, self._lake.read)
         try:
             known = await asyncio.wait_for(reading, LAKE_PATIENCE_S)
         except (StoreError, PermanentError, TimeoutError) as error:
@@ -150,10 +139,9 @@ class Recalls:
             return "the lake could not be read", {}
         if known.version is None:
             return "the lake has no recalls yet", {}
-        if known.source != found.source:
-            log.warning("the lake is %s, NHTSA's recalls are %s", known.source, found.source)
+        if known.source != publisher:
             return "the lake has data of another source", {}
-        return f"version {known.version}", known.facts
+        return f"version {known.version}", known.recalls
 
     def close(self) -> None:
         self._lake_thread.shutdown(wait=False, cancel_futures=True)

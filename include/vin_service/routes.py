@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.types import Receive, Scope, Send
 
 from include.vin_service.cache import CacheError
@@ -17,7 +16,7 @@ from include.vin_service.export import export
 from include.vin_service.lookups import Answer, Lookups, Outcome
 from include.vin_service.recalls import RecallsAnswer
 from include.vin_service.upstream import UpstreamUnavailable
-from include.vin_service.vpic import VIN, Unknown, normalize_vin
+from include.vin_service.vpic import VIN, normalize_vin
 
 MAX_VINS = 1_000
 CHECK_DIGIT = '199 headwaters "the check digit is wrong; a character may be mistyped"'
@@ -25,22 +24,8 @@ PARQUET = "application/vnd.apache.parquet"
 EXPORTS_AT_ONCE = 2
 EXPORT_TIMEOUT_S = 600  # an export holds a snapshot, and with it the cache's write-ahead log
 EXAMPLE = "1HGCM82633A004352"
-
-
-class AnyPath(PathConvertor):
-    regex = r"[\s\S]*"  # line ends too, so that every text is judged as a VIN
-
-
-register_url_convertor("any", AnyPath())
 # The pattern is for readers; what does not match is not a 422, but a 404 that says why.
-VinInPath = Annotated[
-    str,
-    Path(
-        description="17 characters, in upper or lower case.",
-        examples=[EXAMPLE],
-        json_schema_extra={"pattern": f"^{VIN.pattern}$"},
-    ),
-]
+VinInPath = Annotated[str, Path(examples=[EXAMPLE], json_schema_extra={"pattern": VIN.pattern})]
 
 
 class VehicleAnswer(BaseModel):
@@ -83,23 +68,19 @@ class Detail(BaseModel):
     detail: str
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": Detail} for status in statuses}
+router = APIRouter(responses={status: {"model": Detail} for status in (400, 401, 404, 413, 503)})
 
 
-router = APIRouter(responses=refusals(401))
-
-
-@router.get("/lookup/{vin:any}", response_model=VehicleAnswer, responses=refusals(404, 503))
+@router.get("/lookup/{vin:path}", response_model=VehicleAnswer)
 async def lookup(request: Request, vin: VinInPath) -> Response:
     """Look up a VIN."""
     answer, headers = await _look_up(request, vin)
     return JSONResponse(vehicle_of(answer), headers=headers)
 
 
-@router.post("/lookup", response_model=ManyAnswers, responses=refusals(400, 413))
+@router.post("/lookup", response_model=ManyAnswers)
 async def lookup_many(request: Request, asked: Vins) -> Response:
-    """Look up to 1,000 VINs up."""
+    """Look up as many as 1,000 VINs."""
     lookups: Lookups = request.app.state.lookups
     found = await lookups.lookup_many(asked.vins)
     waits_s = [o.retry_after_s for o in found.values() if isinstance(o, UpstreamUnavailable)]
@@ -108,18 +89,18 @@ async def lookup_many(request: Request, asked: Vins) -> Response:
     return JSONResponse({"results": results}, headers=headers)
 
 
-@router.delete("/remove/{vin:any}", response_model=bool, responses=refusals(404, 503))
+@router.delete("/remove/{vin:path}", response_model=bool)
 async def remove(request: Request, vin: VinInPath) -> bool:
     """Forget a VIN; true if a vehicle was cached."""
-    lookups: Lookups = request.app.state.lookups
-    return await lookups.remove(normalize_vin(vin))
+    return await asyncio.to_thread(request.app.state.lookups.cache.remove, normalize_vin(vin))
 
 
-@router.get("/recalls/{vin:any}", response_model=RecallsAnswer, responses=refusals(404, 503))
+@router.get("/recalls/{vin:path}", response_model=RecallsAnswer)
 async def recalls(request: Request, vin: VinInPath) -> Response:
     """List the recalls of a VIN's make, model and year."""
     answer, headers = await _look_up(request, vin)
-    found = await request.app.state.recalls.of(answer.known, request.app.state.lookups.source)
+    state = request.app.state
+    found = await state.recalls.of(answer.verdict, state.lookups.source)
     return JSONResponse(found, headers=headers)
 
 
@@ -134,18 +115,18 @@ class Download(StreamingResponse):
 @router.get(
     "/export",
     response_class=Response,
-    responses=refusals(503) | {200: {"content": {PARQUET: {}}, "description": "Parquet"}},
+    responses={200: {"content": {PARQUET: {}}, "description": "Parquet"}},
 )
 async def export_all(request: Request) -> Response:
     """Download all cached vehicles as one Parquet file."""
-    lookups: Lookups = request.app.state.lookups
+    state = request.app.state
     headers = {"Content-Disposition": 'attachment; filename="vehicles.parquet"'}
-    headers |= made_up(lookups)
+    headers |= made_up(state.lookups)
     if request.method == "HEAD":
         return Download([], headers=headers)
-    if request.app.state.exports.locked():
+    if state.exports.locked():
         raise UpstreamUnavailable("other exports are under way; ask again when one has ended", 5)
-    pieces = export(lookups.cache)
+    pieces = export(state.lookups.cache)
     first = await asyncio.to_thread(next, pieces)  # what fails here is answered, not cut off
     return Download(chain([first], pieces), headers=headers)
 
@@ -165,9 +146,9 @@ async def _look_up(request: Request, vin: str) -> tuple[Answer, dict[str, str]]:
     lookups: Lookups = request.app.state.lookups
     answer = await lookups.lookup(vin)
     headers = {"X-Cache": answer.cache} | made_up(lookups)
-    if isinstance(answer.known, Unknown):
-        raise HTTPException(404, answer.known.detail, headers)
-    if answer.known.check_digit_wrong:
+    if not answer.verdict.is_vehicle:
+        raise HTTPException(404, answer.verdict.detail, headers)
+    if answer.verdict.check_digit_wrong:
         headers["Warning"] = CHECK_DIGIT
     return answer, headers
 
@@ -175,20 +156,20 @@ async def _look_up(request: Request, vin: str) -> tuple[Answer, dict[str, str]]:
 def one_of_many(asked: str, outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, HTTPException):
         return {"asked": asked, "status": outcome.status_code, "detail": outcome.detail}
-    if isinstance(outcome.known, Unknown):
-        return {"asked": asked, "status": 404, "detail": outcome.known.detail}
+    if not outcome.verdict.is_vehicle:
+        return {"asked": asked, "status": 404, "detail": outcome.verdict.detail}
     return {
         "asked": asked,
         "status": 200,
         "vehicle": vehicle_of(outcome),
         "cache": outcome.cache,
-        "check_digit_wrong": outcome.known.check_digit_wrong,
+        "check_digit_wrong": outcome.verdict.check_digit_wrong,
     }
 
 
 def vehicle_of(answer: Answer) -> dict[str, Any]:
-    fields = answer.known._asdict()
-    del fields["check_digit_wrong"]
+    fields = answer.verdict._asdict()
+    del fields["detail"], fields["check_digit_wrong"]
     return fields | {"cached": answer.cache != "miss"}
 
 

@@ -1,4 +1,4 @@
-"""An API that we ask: so many calls at once and a minute, and none while it is down."""
+"""An API that we ask: few calls at once and a minute, and none while it is down."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from fastapi import HTTPException
 from include.errors import PermanentError
 from include.http.client import HttpClient
 from include.http.errors import HttpError, UnexpectedBody
+from include.vin_service.settings import Settings
 
 log = logging.getLogger("headwaters.vin")
-BURST_S = 6.0  # after a pause the calls of so many seconds may go at once
+MAX_ANSWER_BYTES = 20_000_000  # fifty VINs, or hundreds of recalls, are about a megabyte
+BURST_S = 6.0  # after a pause, the calls of this many seconds may go at once
 REST_S = 15.0  # how long an API that failed is left alone, unless it says when to come back
 MAX_REST_S = 3600.0
 PROBE_S = 10.0  # how long one call may try whether the API is back
-MIN_WAITING, MAX_WAITING = 20, 200
+MIN_QUEUE = 20
 T = TypeVar("T")
 
 
 class UpstreamUnavailable(HTTPException):
-    """Nobody could be asked, so nothing is known; worth asking again."""
+    """The API could not be asked, so nothing is known; worth asking again."""
 
     def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
         self.retry_after_s = max(1, round(min(retry_after_s or REST_S, MAX_REST_S)))
@@ -34,7 +36,7 @@ class UpstreamUnavailable(HTTPException):
 
 
 class UnreadableAnswer(UnexpectedBody):
-    """The API works; what it says about this one question cannot be used."""
+    """The API works, but its answer to this question cannot be used."""
 
 
 class Upstream:
@@ -43,77 +45,72 @@ class Upstream:
     def __init__(
         self,
         name: str,
-        client: HttpClient,
-        calls_at_once: int,
-        calls_per_minute: int,
+        url: str,
+        settings: Settings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self._client = client
+        timeout_s = settings.vin_upstream_timeout_s
+        self._client = HttpClient(
+            url,
+            attempts=3,
+            connect_timeout_s=timeout_s,
+            read_timeout_s=timeout_s,
+            total_s=2 * timeout_s,
+            max_bytes=MAX_ANSWER_BYTES,
+        )
         self._clock = clock
-        self._interval_s = 60 / calls_per_minute
+        self._interval_s = 60 / settings.vin_upstream_per_minute
         self._turn_at = clock() - BURST_S
-        # With more in line the last would wait longer than its caller does.
-        self._max_waiting = max(MIN_WAITING, min(MAX_WAITING, calls_per_minute // 4))
-        self._waiting = 0
-        self._slots = asyncio.Semaphore(calls_at_once)
-        self._threads = ThreadPoolExecutor(calls_at_once, thread_name_prefix=name)
-        self._failures = 0
-        self._failure: Exception | None = None
+        # In a longer queue, the last call would wait longer than its caller does.
+        self._max_queue = max(MIN_QUEUE, settings.vin_upstream_per_minute // 4)
+        self._queue = 0
+        self._slots = asyncio.Semaphore(settings.vin_upstream_calls)
+        self._threads = ThreadPoolExecutor(settings.vin_upstream_calls, thread_name_prefix=name)
+        self._failure: HttpError | None = None
         self._rests_until = clock()
 
     async def call(self, question: Callable[..., T], *args: Any) -> T:
-        """`question(client, *args)`; UpstreamUnavailable if that fails, whatever the reason."""
+        """`question(client, *args)`; UpstreamUnavailable when the API cannot be asked."""
         self._refuse_while_down()
-        if self._waiting >= self._max_waiting:
+        if self._queue >= self._max_queue:
             raise UpstreamUnavailable(
-                f"{self._waiting} questions wait for {self.name} already; ask again later", 5
+                f"{self._queue} questions wait for {self.name} already; ask again later", 5
             )
-        self._waiting += 1
+        self._queue += 1
         try:
             async with self._slots:
                 self._refuse_while_down()
-                if self._failure:  # this call finds out whether it is back; the others wait
+                if self._failure:  # this call finds out whether the API is back
                     self._rests_until = self._clock() + PROBE_S
                 self._turn_at = max(self._turn_at + self._interval_s, self._clock() - BURST_S)
                 await asyncio.sleep(max(0.0, self._turn_at - self._clock()))
                 return await self._ask(partial(question, self._client, *args))
         finally:
-            self._waiting -= 1
+            self._queue -= 1
 
     async def _ask(self, question: Callable[[], T]) -> T:
-        failures = self._failures
+        failure, failure_before = None, self._failure
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, question)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, question)
         except HttpError as error:
             log.warning("%s could not be asked: %s", self.name, error)
-            if isinstance(error, PermanentError | UnreadableAnswer):
-                self._note_that_it_works(failures)
-            else:
-                self._failures += 1
-                self._failure = error
+            if not isinstance(error, PermanentError | UnreadableAnswer):
+                failure = error
                 rest_s = min(error.retry_after_s or REST_S, MAX_REST_S)
                 self._rests_until = max(self._rests_until, self._clock() + rest_s)
             raise self._unavailable(error, error.retry_after_s) from None
-        except Exception:
-            log.exception("the answer of %s could not be used", self.name)
-            self._note_that_it_works(failures)
-            raise UpstreamUnavailable(
-                f"the answer of {self.name} could not be used; the log says why"
-            ) from None
-        self._note_that_it_works(failures)
-        return answer
-
-    def _note_that_it_works(self, failures: int) -> None:
-        if failures == self._failures:  # a call from before the failure says nothing about now
-            self._failure = None
+        finally:
+            # A success that began before the latest failure says nothing about now.
+            if failure or self._failure is failure_before:
+                self._failure = failure
 
     def _refuse_while_down(self) -> None:
         rest_s = self._rests_until - self._clock()
         if self._failure and rest_s > 0:
             raise self._unavailable(self._failure, rest_s)
 
-    def _unavailable(self, error: Exception, retry_after_s: float | None) -> UpstreamUnavailable:
+    def _unavailable(self, error: HttpError, retry_after_s: float | None) -> UpstreamUnavailable:
         return UpstreamUnavailable(f"{self.name} could not be asked: {error}", retry_after_s)
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,85 +12,56 @@ from fastapi import HTTPException
 from include.http.client import HttpClient, Response
 from include.vin_service.upstream import UnreadableAnswer
 
+VIN = re.compile(r"[A-HJ-NPR-Za-hj-npr-z0-9]{17}")
+FOREIGN = re.compile(r"[^A-HJ-NPR-Za-hj-npr-z0-9]")
 LENGTH = 17
-VIN = re.compile(r"[A-HJ-NPR-Za-hj-npr-z0-9]{17}", re.ASCII)
-FOREIGN = re.compile(r"[^A-HJ-NPR-Za-hj-npr-z0-9]", re.ASCII)
-MAX_SHOWN = 5
 BATCH = 50  # vPIC decodes no more in one call
-CLEAN, CHECK_DIGIT = 0, 1
-CODES = re.compile(r"\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*){0,19}", re.ASCII)
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-MAX_VALUE = 200
-UNFILLED = {"", "not applicable"}
-# vPIC's own texts drift, the numbers stay.
-# https://vpic.nhtsa.dot.gov/api/vehicles/GetVehicleVariableValuesList/error%20code?format=json
-MEANINGS = {
-    0: "decoded without an error",
-    1: "the check digit is wrong",
-    2: "one character is wrong",
-    3: "one character is wrong, if the check digit is right",
-    4: "one character is wrong, and several would fit",
-    5: "a few characters are wrong",
-    6: "the VIN is incomplete",
-    7: "the manufacturer is not registered in the USA",
-    8: "there are no details about it",
-    9: "it is a glider, which is not a motor vehicle",
-    10: "it is an off-road vehicle, which has no VIN",
-    11: "the tenth character is not a model year",
-    12: "the model year is a different one",
-    14: "the manufacturer has not explained some of the characters",
-    400: "it has characters that a VIN cannot have",
-}
+CLEAN, CHECK_DIGIT = {0}, {1}
+# Nor half a character, which JSON can hold and an answer cannot.
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class NotAVin(HTTPException):
-    """The text cannot be a VIN; the detail says why."""
+class Verdict(NamedTuple):
+    """What vPIC says about a VIN: a vehicle, or in `detail` why it does not know one.
 
-
-class Vehicle(NamedTuple):
-    """A VIN that vPIC knows: its code is exactly 0 or exactly 1, and the car has a name."""
+    It is a vehicle when the code is exactly 0 or exactly 1, and make, model and year are filled.
+    """
 
     vin: str
-    make: str
-    model: str
-    model_year: str
-    body_class: str
+    detail: str = ""
+    make: str = ""
+    model: str = ""
+    model_year: str = ""
+    body_class: str = ""
     check_digit_wrong: bool = False
 
-
-class Unknown(NamedTuple):
-    """A VIN that vPIC does not know, and the reason."""
-
-    vin: str
-    detail: str
-
-
-class Decoded(NamedTuple):
-    """An answer for each VIN; one that vPIC left out or answered unreadably is missing."""
-
-    answers: dict[str, Vehicle | Unknown]
-    source: str
+    @property
+    def is_vehicle(self) -> bool:
+        return not self.detail
 
 
 def normalize_vin(text: str) -> str:
-    """The VIN in upper case."""
+    """The VIN in upper case; a 404 that says what is wrong with a text that cannot be one."""
     if VIN.fullmatch(text):
         return text.upper()
     if len(text) != LENGTH:
-        raise NotAVin(
+        raise HTTPException(
             404,
             f"a VIN has {LENGTH} characters, and this has {len(text):,}; check it for a typing error",
         )
     foreign = list(dict.fromkeys(FOREIGN.findall(text)))
-    shown = ", ".join(ascii(character) for character in foreign[:MAX_SHOWN])
-    raise NotAVin(
+    shown = ", ".join(ascii(character) for character in foreign[:5])
+    raise HTTPException(
         404, f"a VIN cannot contain {shown}; it has digits and the letters A to Z but I, O and Q"
     )
 
 
-def decode(client: HttpClient, vins: Sequence[str]) -> Decoded:
-    """Ask vPIC about up to a batch of VINs, each as `normalize_vin` gives it."""
-    check = partial(_answers, vins=vins)
+def decode(client: HttpClient, vins: Sequence[str]) -> tuple[dict[str, Verdict], str]:
+    """Ask vPIC about up to a batch of VINs; its verdicts, by VIN, and whose data they are.
+
+    A VIN that vPIC left out or answered unreadably has no verdict.
+    """
+    check = partial(_verdicts, vins=vins)
     if len(vins) == 1:
         path = f"/vehicles/DecodeVinValues/{vins[0]}"
         response = client.get(path, params={"format": "json"}, check=check)
@@ -102,56 +73,48 @@ def decode(client: HttpClient, vins: Sequence[str]) -> Decoded:
             repeatable=True,
             check=check,
         )
-    return Decoded(check(response), response.publisher)
+    return check(response), response.publisher
 
 
-def _answers(response: Response, vins: Sequence[str]) -> dict[str, Vehicle | Unknown]:
+def _verdicts(response: Response, vins: Sequence[str]) -> dict[str, Verdict]:
     """Match by the VIN in each result: vPIC may reorder them, and leave some out."""
     body = response.json()
     results = body.get("Results") if isinstance(body, dict) else None
-    answers = {}
-    for result in results if isinstance(results, list) else []:
-        vin = result.get("VIN") if isinstance(result, dict) else None
-        vin = vin.strip().upper() if isinstance(vin, str) else ""
-        if vin in vins and (answer := _verdict(vin, result)):
-            answers[vin] = answer
-    if not answers:
+    if not isinstance(results, list):
+        results = []
+    read = [_verdict(result) for result in results if isinstance(result, dict)]
+    verdicts = {verdict.vin: verdict for verdict in read if verdict and verdict.vin in vins}
+    if not verdicts:
         raise UnreadableAnswer(
             f"{response.where} sent JSON that decodes none of the {len(vins)} VINs; "
             "check the host, or try again later"
         )
-    return answers
+    return verdicts
 
 
-def _verdict(vin: str, result: Mapping[str, Any]) -> Vehicle | Unknown | None:
-    """Judge by the codes and by what is filled, never by vPIC's texts; None for neither."""
-    listed = result.get("ErrorCode")
-    named = ("Make", "Model", "ModelYear", "BodyClass", "SuggestedVIN")
-    values = [_value(result.get(name)) for name in named]
-    if not (isinstance(listed, str) and CODES.fullmatch(listed)) or None in values:
+def _verdict(result: dict[str, Any]) -> Verdict | None:
+    """Judge by the codes and by what is filled: vPIC's texts drift. None: it is unreadable."""
+    names = ("VIN", "ErrorCode", "ErrorText", "Make", "Model", "ModelYear", "BodyClass")
+    values = [result.get(name) or "" for name in (*names, "SuggestedVIN")]
+    if not all(isinstance(value, str) for value in values):
         return None
-    codes = {int(code) for code in listed.split(",")}
-    make, model, model_year, body_class, suggested = (value or "" for value in values)
-    reason = "; ".join(
-        f"code {code}, {MEANINGS.get(code, 'whose meaning is not known here')}"
-        for code in sorted(codes)
-    )
-    if codes in ({CLEAN}, {CHECK_DIGIT}):
+    vin, listed, reason, make, model, model_year, body_class, suggested = map(_text, values)
+    vin = vin.upper()
+    try:
+        codes = {int(code) for code in listed.split(",")}
+    except ValueError:
+        return None
+    reason = reason or f"code {listed}"
+    if codes in (CLEAN, CHECK_DIGIT):
         if make and model and model_year:
-            return Vehicle(vin, make, model, model_year, body_class, codes == {CHECK_DIGIT})
+            return Verdict(vin, "", make, model, model_year, body_class, codes == CHECK_DIGIT)
         fields = {"make": make, "model": model, "model year": model_year}
         missing = " and no ".join(name for name, value in fields.items() if not value)
         reason = f"it names no {missing} ({reason})"
     hint = f". It suggests {suggested}" if suggested not in {"", vin} else ""
-    return Unknown(vin, f"vPIC does not know this VIN: {reason}{hint}")
+    return Verdict(vin, f"vPIC does not know this VIN: {reason}{hint}")
 
 
-def _value(value: object) -> str | None:
-    """A value as vPIC has it, empty if it gives none; None for one that is not a short text."""
-    if not isinstance(value, str | None):
-        return None
-    text = CONTROL.sub(" ", value or "").strip()
-    # JSON can hold half a character, which no answer can carry.
-    if len(text) > MAX_VALUE or any("\ud800" <= character <= "\udfff" for character in text):
-        return None
-    return "" if text.casefold() in UNFILLED else text
+def _text(value: str) -> str:
+    text = UNPRINTABLE.sub(" ", value).strip()
+    return "" if text.casefold() == "not applicable" else text

@@ -1,4 +1,4 @@
-"""The whole service on a free port, over a cache of its own and the local APIs."""
+"""The whole service on a free port, over a cache of its own and the fake APIs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from include.vin_service.settings import Settings
 
 
 class Service:
-    """A running service, asked over HTTP, and the dials of what it asks itself."""
+    """A running service, asked over HTTP, and the control of the APIs behind it."""
 
     def __init__(self, app: FastAPI, url: str, replica: Control) -> None:
         self.app = app
@@ -34,35 +34,44 @@ class Service:
     def post(self, path: str, **more: Any) -> requests.Response:
         return self.session.post(self.url + path, timeout=120, **more)
 
-    def delete(self, path: str, **more: Any) -> requests.Response:
-        return self.session.delete(self.url + path, timeout=60, **more)
-
-    def end_rest(self) -> None:
-        """The time for which a failed API is left alone is over."""
-        for part in (self.app.state.lookups._vpic, self.app.state.recalls._nhtsa):
-            part._rests_until = 0.0
+    def delete(self, path: str) -> requests.Response:
+        return self.session.delete(self.url + path, timeout=60)
 
     def calls(self) -> list[str]:
-        """The paths that the local vPIC was asked, in order."""
+        """The paths that the fake vPIC was asked for, in order."""
         return [asked.path for asked in self.replica.requests if "/vehicles/" in asked.path]
 
 
 Start = Callable[..., Service]
 
 
-def changed(settings: Settings, **values: Any) -> Settings:
-    return Settings.model_validate(settings.model_dump() | values)
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries do not wait."""
+    monkeypatch.setattr("include.http.client.sleep", lambda _: None)
 
 
 @pytest.fixture
 def examples() -> dict[str, str]:
-    """VINs that the local vPIC knows by what is odd about them."""
+    """VINs that the fake vPIC knows, by what is odd about them."""
     return made_up_vins.EXAMPLES
 
 
 @pytest.fixture
 def car(replica: Control) -> str:
-    """A VIN that the local vPIC knows well."""
+    """A VIN that the fake vPIC knows well."""
     return made_up_vins.vins(replica.seed, 1)[0]
 
 
@@ -77,13 +86,12 @@ def settings(recalls_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def start(replica: Control, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts services that end with the test; their retries do not wait."""
-    monkeypatch.setattr("include.http.client.sleep", lambda _: None)
+def start(replica: Control, settings: Settings, no_pauses: None) -> Iterator[Start]:  # noqa: ARG001
+    """Starts services that end with the test."""
     with ExitStack() as stack:
 
-        def started(settings: Settings, lake: Store | None = None) -> Service:
-            app = create_app(settings, lake)
+        def started(lake: Store | None = None, **changed: Any) -> Service:
+            app = create_app(settings.model_copy(update=changed), lake)
             service = Service(app, stack.enter_context(serving(app)), replica)
             stack.enter_context(service.session)
             return service
@@ -92,5 +100,5 @@ def start(replica: Control, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 @pytest.fixture
-def service(start: Start, settings: Settings) -> Service:
-    return start(settings)
+def service(start: Start) -> Service:
+    return start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.vin_service.page import NO_VEHICLE
+from include.vin_service.page import EMPTY_CARD, PAGE
 
 CAR = {
     "vin": "1HGCM82633A004352",
@@ -14,18 +14,29 @@ CAR = {
     "body_class": "Coupe",
     "cached": True,
 }
-UNKNOWN = "vPIC does not know this VIN: code 7, the manufacturer is not registered in the USA"
+UNKNOWN = "vPIC does not know this VIN: 7 - Manufacturer is not registered with NHTSA"
 RETRY = "vPIC could not be asked: it answered 503 three times; try again later"
+NOTHING: dict[str, Any] = {
+    "asked": "",
+    "cards": [],
+    "left_out": 0,
+    "samples": [],
+    "made_up": None,
+}
+
+
+def render(*cards: dict[str, Any], **more: Any) -> str:
+    return str(PAGE.render(NOTHING | {"cards": cards} | more))
 
 
 def card(**changed: Any) -> dict[str, Any]:
     """A vehicle without recalls, with some fields of the test's own."""
     found = {"asked": CAR["vin"], "status": 200, "vehicle": CAR, "cache": "hit"}
-    return NO_VEHICLE | found | {"check_digit_wrong": False, "recalls": []} | changed
+    return EMPTY_CARD | found | {"check_digit_wrong": False, "recalls": []} | changed
 
 
 def refusal(status: int, detail: str, asked: str = "1ABCD82633A004352") -> dict[str, Any]:
-    return NO_VEHICLE | {"asked": asked, "status": status, "detail": detail}
+    return EMPTY_CARD | {"asked": asked, "status": status, "detail": detail}
 
 
 def recall(**changed: Any) -> dict[str, Any]:
@@ -64,12 +75,7 @@ CHANGE = {
     "new": "18400",
 }
 LOUD = recall(park_it=True, park_outside=True, lake=lake(changes=[CHANGE]))
-AIR_BAG = recall(
-    nhtsa_id="08V593000",
-    report_received_date="2008-11-07",
-    component="AIR BAGS: FRONTAL",
-    lake=lake(completion_rate=None, at_baseline=True),
-)
+AIR_BAG = recall(nhtsa_id="08V593000", lake=lake(completion_rate=None, at_baseline=True))
 EVERY_KIND = [
     card(cache="stale", check_digit_wrong=True, recalls=[LOUD, AIR_BAG], lake="version 12"),
     card(),

@@ -1,4 +1,4 @@
-"""A server that says what a test has written down, word for word."""
+"""A server that gives the answers a test has prepared, word for word."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Asked(NamedTuple):
 
 
 class Script:
-    """Gives one prepared answer after the other, the last one for ever."""
+    """Gives one prepared answer after the other, and the last one again and again."""
 
     def __init__(self, answers: tuple[Response, ...]) -> None:
         self.url = ""

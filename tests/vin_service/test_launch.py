@@ -12,21 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
-from fakes import made_up_vins
-from fakes.control import Control
-from fakes.serve import bind
-from include.vin_service.cache import Cache
-
 ROOT = Path(__file__).resolve().parents[2]
 CAR = "1HGCM82633A004352"
-DECODED = {"VIN": CAR, "ErrorCode": "0", "Make": "M", "Model": "M", "ModelYear": "1"}
 
 
 def environment(tmp_path: Path, **given: str) -> dict[str, str]:
@@ -36,22 +29,6 @@ def environment(tmp_path: Path, **given: str) -> dict[str, str]:
 
 def command(*more: str) -> list[str]:
     return [sys.executable, "-m", "include.vin_service", *more]
-
-
-def refused(tmp_path: Path, *more: str, **given: str) -> str:
-    """The one line with which it does not start."""
-    ended = subprocess.run(
-        command(*more),
-        env=environment(tmp_path, **given),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 2, ended.stderr
-    assert ended.stdout == ""
-    (line,) = ended.stderr.splitlines()
-    return line
 
 
 @contextmanager
@@ -99,12 +76,7 @@ def test_it_serves_and_ends_in_good_order(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - it is refused
-def test_beyond_this_machine_needs_a_key(tmp_path: Path, host: str) -> None:
-    assert "VIN_API_KEY" in refused(tmp_path, "--host", host, "--port", "0")
-
-
-def test_with_a_key_it_serves_others_who_have_it(tmp_path: Path) -> None:
+def test_key_opens_it_to_other_machines_and_is_not_logged(tmp_path: Path) -> None:
     given = {"VIN_API_KEY": "a-long-enough-key"}
     with launched(tmp_path, "--host", "0.0.0.0", **given) as (url, process):  # noqa: S104
         assert requests.get(f"{url}/healthz", timeout=30).status_code == 200
@@ -118,49 +90,37 @@ def test_with_a_key_it_serves_others_who_have_it(tmp_path: Path) -> None:
         assert secret not in out + errors
 
 
-def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = str(other.getsockname()[1])
-        line = refused(tmp_path, "--port", port)
-    assert port in line
-    assert "another --port" in line
-
-
 @pytest.mark.parametrize(
     ("arguments", "given", "words"),
     [
         (["--workers", "2"], {}, "one process"),
-        (["--port", "70000"], {}, "70000"),
-        (["--host", "999.999.999.999"], {}, "999.999.999.999"),
+        (["--port", "70000"], {}, "70000 of 127.0.0.1 cannot be used"),
+        (["--host", "999.999.999.999"], {}, "another --port or --host"),
+        (["--host", "0.0.0.0"], {}, "VIN_API_KEY"),  # noqa: S104 - it is refused
+        (["--host", "::"], {}, "VIN_API_KEY"),
         ([], {"VIN_UPSTREAM_CALLS": "many"}, "VIN_UPSTREAM_CALLS"),
         ([], {"VIN_DB": "/"}, "set VIN_DB"),
     ],
-    ids=["workers", "port", "host", "settings", "cache"],
+    ids=str,
 )
 def test_what_cannot_be_started_is_one_line(
     tmp_path: Path, arguments: list[str], given: dict[str, str], words: str
 ) -> None:
-    port = [] if "--port" in arguments else ["--port", "0"]
-    assert words in refused(tmp_path, *port, *arguments, **given)
-
-
-def test_what_was_reported_cached_survives_sigkill(
-    tmp_path: Path, recalls_url: str, replica: Control
-) -> None:
-    given = {"VPIC_URL": f"{recalls_url}/api", "RECALLS_API_URL": recalls_url}
-    vins = made_up_vins.vins(replica.seed, 20)
-    with launched(tmp_path, **given) as (url, process):
-        for vin in vins:
-            requests.get(f"{url}/lookup/{vin}", timeout=30)
-        assert requests.get(f"{url}/lookup/{vins[-1]}", timeout=30).json()["cached"]
-        process.kill()
-    cache = Cache(tmp_path / "vins.db")
-    assert sorted(cache.get(vins)) == sorted(vins)
-    cache.close()
+    ended = subprocess.run(
+        command("--port", "0", *arguments),
+        env=environment(tmp_path, **given),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert words in line
 
 
 def test_sigterm_while_vpic_hangs_ends_within_8_seconds(tmp_path: Path) -> None:
-    """Who waits for vPIC gets a 503, and the process does not wait for it."""
+    """A client that waits gets a 503, and the process does not wait for vPIC."""
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         given = {
             "VPIC_URL": f"http://127.0.0.1:{hanging.getsockname()[1]}",
@@ -183,7 +143,7 @@ def test_sigterm_while_vpic_hangs_ends_within_8_seconds(tmp_path: Path) -> None:
 
 
 def test_connections_of_refused_clients_do_not_take_it_down(tmp_path: Path) -> None:
-    """With 200 file handles and 230 clients whose bodies drip, one with a key is answered."""
+    """With 200 file handles and 230 clients whose bodies drip, a client with a key is answered."""
     head = b"POST /lookup HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
     given = {"VIN_API_KEY": "k"}
     with launched(tmp_path, files=200, **given) as (url, _), ExitStack() as stack:
@@ -204,7 +164,7 @@ def test_connections_of_refused_clients_do_not_take_it_down(tmp_path: Path) -> N
     assert 404 in statuses
 
 
-def test_a_head_without_end_is_cut(tmp_path: Path) -> None:
+def test_head_without_end_is_cut(tmp_path: Path) -> None:
     with launched(tmp_path) as (url, _):
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         with socket.create_connection(address, 30) as client:
@@ -213,55 +173,3 @@ def test_a_head_without_end_is_cut(tmp_path: Path) -> None:
             while received := client.recv(65_536):
                 answer += received
             assert answer.startswith(b"HTTP/1.1 400 ")
-
-
-class DrippingVpic:
-    """Sends a byte now and then, and never a whole head, until it is well."""
-
-    def __init__(self) -> None:
-        self.listener = bind(0)
-        self.is_well = self.is_over = False
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while not self.is_over:
-            connection, _ = self.listener.accept()
-            threading.Thread(target=self._answer, args=[connection], daemon=True).start()
-
-    def _answer(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.recv(65_536)
-            if self.is_well:
-                body = b'{"Results": [%s]}' % json.dumps(DECODED).encode()
-                connection.sendall(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-                )
-            while not (self.is_well or self.is_over):
-                connection.sendall(b"H")
-                time.sleep(0.05)
-
-
-def test_four_dripping_answers_do_not_outlast_vpics_recovery(tmp_path: Path) -> None:
-    """A deadline gives them up; vPIC gets a rest, and is then asked again."""
-    vpic = DrippingVpic()
-    given = {
-        "VPIC_URL": f"http://127.0.0.1:{vpic.listener.getsockname()[1]}",
-        "VIN_UPSTREAM_TIMEOUT_S": "0.5",
-    }
-    cold = [f"1HGCM826{number:09}" for number in range(8)]
-    with launched(tmp_path, **given) as (url, _):
-
-        def ask(vin: str) -> requests.Response:
-            return requests.get(f"{url}/lookup/{vin}", timeout=60)
-
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(ask, cold))
-        vpic.is_well = True
-        resting = ask(CAR)
-        wait_s = int(resting.headers["Retry-After"])
-        time.sleep(min(wait_s, 15))
-        recovered = ask(CAR)
-    vpic.is_over = True
-    assert {answer.status_code for answer in [*answers, resting]} == {503}
-    assert wait_s <= 15
-    assert recovered.status_code == 200

@@ -7,64 +7,38 @@ from pathlib import Path
 import pytest
 
 from include.errors import PermanentError
-from include.vin_service.settings import Settings, read_settings
+from include.vin_service.settings import read_settings
 
 
-def test_nothing_set_means_the_real_apis_and_no_key() -> None:
+def test_empty_variable_means_the_real_apis_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VIN_API_KEY", "VPIC_URL", "VIN_UPSTREAM_CALLS"):
+        monkeypatch.setenv(name, "")
     settings = read_settings()
     assert str(settings.vpic_url) == "https://vpic.nhtsa.dot.gov/api"
     assert settings.vin_api_key is None
     assert settings.vin_db == Path("vin-cache.db")
 
 
-def test_each_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {
-        "vin_db": "here/vins.db",
-        "vpic_url": "http://127.0.0.1:1/api",
-        "recalls_api_url": "http://127.0.0.1:2/",
-        "vin_found_ttl_s": "10",
-        "vin_not_found_ttl_s": "0.5",
-        "vin_upstream_calls": "3",
-        "vin_upstream_per_minute": "60",
-        "vin_upstream_timeout_s": "2.5",
-        "vin_samples": "A,B",
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name.upper(), value)
-    settings = read_settings()
-    assert {name: str(getattr(settings, name)) for name in given} == given | {
-        "vin_found_ttl_s": "10.0"
-    }
-
-
-def test_a_variable_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("VIN_API_KEY", "VPIC_URL", "VIN_UPSTREAM_CALLS"):
-        monkeypatch.setenv(name, "")
-    assert read_settings() == Settings()
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         *(("VIN_FOUND_TTL_S", text) for text in ("soon", "-1", "nan", "inf")),
-        *(("VIN_UPSTREAM_CALLS", text) for text in ("0", "1.5", "many")),
-        *(("VIN_UPSTREAM_TIMEOUT_S", "0"), ("VIN_UPSTREAM_PER_MINUTE", "0")),
-        ("VIN_UPSTREAM_PER_MINUTE", "9" * 321),
-        *(("VPIC_URL", text) for text in ("vpic", "ftp://me:sesame@x/", "http://", "http://[")),
-        ("RECALLS_API_URL", "//x"),
+        *(("VIN_UPSTREAM_CALLS", text) for text in ("0", "1.5")),
+        *(("VIN_UPSTREAM_TIMEOUT_S", "0"), ("VIN_UPSTREAM_PER_MINUTE", "9" * 321)),
+        *(("VPIC_URL", text) for text in ("vpic", "ftp://me:sesame@x/", "http://[")),
     ],
 )
-def test_a_wrong_value_is_one_line_that_does_not_quote_it(
+def test_wrong_value_is_one_line_that_does_not_quote_it(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(PermanentError, match=r"^(?!.*\n)") as error:
+    with pytest.raises(PermanentError, match=r"^[^\n]+$") as error:
         read_settings()
     assert str(error.value).startswith(f"{name} cannot be used: ")
     assert "sesame" not in str(error.value)
 
 
-def test_the_key_is_not_shown_and_loses_the_line_end_of_pasting(
+def test_key_is_not_shown_and_loses_the_line_end_of_pasting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("VIN_API_KEY", " open sesame\n")

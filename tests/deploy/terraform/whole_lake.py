@@ -107,5 +107,5 @@ def read_all(store: Store, url: str, key: str, out: Path) -> str:
         )
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         printed += done.stdout
-    LakeFacts(store).of([key])
+    LakeFacts(store).read()
     return printed
