@@ -1,7 +1,5 @@
 """`python -m benchmarks`: how fast, and in how much memory; see docs/scaling.md."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """Very many rows, each task in a process of its own, as Airflow runs them."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections import defaultdict

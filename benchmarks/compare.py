@@ -1,7 +1,5 @@
 """Headwaters, the plain script and dlt on the same data, in turn, again and again."""
 
-from __future__ import annotations
-
 import contextlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,6 @@ Runs in an environment of its own (`.venv-bench`). dlt is spared the files a yea
 table, as its users would.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator

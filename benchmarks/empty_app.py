@@ -1,7 +1,5 @@
 """The least that a FastAPI application can do for a request: what the VIN service is held to."""
 
-from __future__ import annotations
-
 from fastapi import FastAPI
 
 app = FastAPI()

@@ -1,7 +1,5 @@
 """The whole path of this project without Airflow: plan to ledger and report, into S3."""
 
-from __future__ import annotations
-
 import json
 import sys
 from typing import Any

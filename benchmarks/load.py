@@ -6,8 +6,6 @@ FILE has a path a line; they are asked one after the other. The last line that i
 It parses as little of HTTP as it can: the load must cost less than what it measures.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys

@@ -1,7 +1,5 @@
 """Run a program as a fresh process, and say what it took: wall time, CPU time, peak memory."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """What every contender must come to: the same number of rows, and the same three aggregations."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ Pages of 50,000 rows, as the API's documentation advises. No check, no history, 
 local files.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What the contenders talk to, and what is not measured: the local API and LocalStack."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import uuid

@@ -3,8 +3,6 @@
 The input and the result of a task are files of JSON, as in Airflow.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The VIN service beside an empty FastAPI route, and its export beside pyarrow."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

@@ -5,8 +5,6 @@ our own code as it was when it started. They are imported and nothing more: a co
 thread pool that is opened here would be broken in each task.
 """
 
-from __future__ import annotations
-
 import importlib
 import logging
 import sys

@@ -21,8 +21,6 @@ Clear the task or trigger the DAG again: a commit is done once, and the next run
 interrupted.
 """
 
-from __future__ import annotations
-
 from datetime import UTC
 from typing import Any
 

@@ -16,8 +16,6 @@ to do. Before `deliver` is green nothing is published. Clear the task or trigger
 next run repairs whatever was interrupted.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task

@@ -15,8 +15,6 @@ do. A run can always be cleared or triggered again: a read is committed once, an
 brings the database to the current version. A load changes all of a subject or nothing.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task

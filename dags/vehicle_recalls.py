@@ -16,8 +16,6 @@ do. Nothing was published; readers see the version before. Clear the task or tri
 any time: a commit is made once, and the next run finishes what was interrupted after it.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

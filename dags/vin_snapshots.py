@@ -14,8 +14,6 @@ to do. Nothing was published; readers see the version before. Clear the task or 
 again: a read is committed once, and the next run repairs whatever was interrupted after it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from airflow.sdk import dag, get_current_context, task

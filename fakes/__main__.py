@@ -1,7 +1,5 @@
 """Serve the fakes: `python -m fakes --rows 30000 --seed 1 --day 1`."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys

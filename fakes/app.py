@@ -1,7 +1,5 @@
 """All fakes as one application."""
 
-from __future__ import annotations
-
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 

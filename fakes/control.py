@@ -1,7 +1,5 @@
 """The control of the fakes, in process as `app.state.control` and over HTTP as `/_control`."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

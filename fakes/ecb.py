@@ -1,7 +1,5 @@
 """The exchange rates of the European Central Bank's data portal, as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator

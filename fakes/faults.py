@@ -1,7 +1,5 @@
 """What can go wrong at the fakes, and what they share: how much data, which day, what is next."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The outages API of KrakenFlex; it accepts what is posted only when it is exactly right."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field

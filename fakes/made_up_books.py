@@ -1,7 +1,5 @@
 """A made-up library: books on a few subjects and who wrote them; no book or person here is real."""
 
-from __future__ import annotations
-
 import itertools
 import random
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """One small subject in which each book shows one oddity of Open Library."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Each day adds, retracts, edits and moves recalls of old and new years; from day 
 one may return. Only day 1 is made year by year: 3,000,000 rows then need little memory.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta

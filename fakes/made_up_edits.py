@@ -1,7 +1,5 @@
 """The kinds of corrections that the publisher makes to recalls, and how often each is made."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

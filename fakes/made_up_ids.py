@@ -1,7 +1,5 @@
 """How many recalls each report year has, and the campaign numbers that they bear."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

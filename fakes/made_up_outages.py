@@ -1,7 +1,5 @@
 """Made-up sites with their devices and outages, and one site for each oddity of such data."""
 
-from __future__ import annotations
-
 import json
 import random
 import uuid

@@ -5,8 +5,6 @@ which anybody can write. From day 2 on prices change, and products are renamed, 
 the shoes have the most of it.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

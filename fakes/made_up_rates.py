@@ -4,8 +4,6 @@ Real are the currencies, the days on which the old ones ended, the calendar (tod
 years) and two rates: the US dollar of 2023-02-09 and 2023-02-10, which many examples quote.
 """
 
-from __future__ import annotations
-
 import math
 from calendar import SATURDAY
 from datetime import date, timedelta

@@ -4,8 +4,6 @@ The shape is the real dataset's: rows a year, nulls, lengths, odd spellings. Who
 made at once, so that 30,000 rows take about a second and 3,000,000 come year by year.
 """
 
-from __future__ import annotations
-
 import calendar
 from datetime import date
 from functools import cache

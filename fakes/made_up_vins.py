@@ -5,8 +5,6 @@ class, 6 the engine, 7 whether the year is before 2010, 8 the series, 9 the chec
 year, 11 the plant, and a number.
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 from string import ascii_uppercase, digits

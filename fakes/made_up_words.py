@@ -1,7 +1,5 @@
 """The words that made-up data is made of, read from the files in words/; no name there is real."""
 
-from __future__ import annotations
-
 import itertools
 import random
 import re

@@ -1,7 +1,5 @@
 """Misbehave on request: what every fake does wrong when its control says so."""
 
-from __future__ import annotations
-
 import asyncio
 from email.utils import format_datetime
 from urllib.parse import parse_qsl

@@ -1,7 +1,5 @@
 """NHTSA's recalls of a model, which are campaigns of the recalls dataset of the same source."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable

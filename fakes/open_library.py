@@ -1,7 +1,5 @@
 """Open Library's subjects and authors, with the manners that it asks of its readers."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

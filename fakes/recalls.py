@@ -1,7 +1,5 @@
 """The vehicle recalls API of data.transportation.gov, as far as SODA 2.1 serves this dataset."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sqlite3

@@ -3,8 +3,6 @@
 Each is a table of SQLite that spills to disk, so that 3,000,000 rows need little memory.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Serve an application on 127.0.0.1 from a thread of this process."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket

@@ -1,7 +1,5 @@
 """The Platzi Fake Store API, as far as a reader of its products needs it."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from random import Random

@@ -1,7 +1,5 @@
 """Users of the fake shop and their tokens, which expire by the clock of the fakes."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

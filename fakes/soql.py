@@ -5,8 +5,6 @@ comparisons, `IN`, `IS [NOT] NULL`, `AND`, `OR` and parentheses; `$group`; `$ord
 `$offset`. Whether a condition is well formed is for SQLite to say.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime

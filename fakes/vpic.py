@@ -1,7 +1,5 @@
 """vPIC, NHTSA's decoder of VINs, as far as its flat answers go. A bad VIN is answered with 200."""
 
-from __future__ import annotations
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 

@@ -1,7 +1,5 @@
 """What the fake vPIC says of a VIN: everything from its characters, and nothing is an error."""
 
-from __future__ import annotations
-
 from string import ascii_uppercase
 
 from fakes.made_up_vins import (

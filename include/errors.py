@@ -1,7 +1,5 @@
 """Errors that a retry cannot fix: Airflow fails the task at once."""
 
-from __future__ import annotations
-
 
 class PermanentError(Exception):
     """Repeating changes nothing; a person has to act. The message says on what."""

@@ -1,7 +1,5 @@
 """`python -m local COMMAND`: what stands behind make's targets."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys

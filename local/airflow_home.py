@@ -1,7 +1,5 @@
 """Airflow inside the project: its settings, and its databases in `.local/airflow/`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Known vulnerabilities of the locks; requirements/audit.toml has what is accepted until when."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import tempfile

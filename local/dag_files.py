@@ -1,7 +1,5 @@
 """What the files in `dags/` declare, read without Airflow, which takes seconds to start."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

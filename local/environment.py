@@ -4,8 +4,6 @@ Strongest first: the real environment, `.env`, the defaults of this laptop. A la
 LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*; Airflow's connection `lake` is made from them.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """`make lake`: one of the lake's commands, or a shell in which they find the lake."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """LocalStack without Docker: S3 only, on a free port, from its own virtual environment."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Started as a file by `.venv-localstack/bin/python`, where nothing of this project can be imported.
 """
 
-from __future__ import annotations
-
 import os
 import runpy
 import signal

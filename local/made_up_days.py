@@ -4,8 +4,6 @@ The day only moves forward: moved back, it would give the lake of another target
 it has. It is kept as a hidden file beside the mirrored lake.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 from pathlib import Path

@@ -4,8 +4,6 @@ Only what differs is copied. What refers to other objects is copied after them a
 them, so a copy that was cut off, or made while a run publishes, can be read.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Child processes in groups of their own: start them, find them again, end only ours."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json

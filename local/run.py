@@ -1,7 +1,5 @@
 """The targets that run a DAG: `make run`, `make live` and `make dag`."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """`make ui`: Airflow's four servers on 127.0.0.1, until Ctrl-C."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,7 +1,5 @@
 """`make vin`: the VIN service on 127.0.0.1 until Ctrl-C, on the fake APIs or the real ones."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What all DAGs share: task defaults, params, the lake, and what happens to a report."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,6 @@
 The data is published before anything is sent: a notifier that fails is one line in the log.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

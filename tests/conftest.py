@@ -1,7 +1,5 @@
 """One LocalStack and one set of local APIs for the whole test run, on free ports of 127.0.0.1."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

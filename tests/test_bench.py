@@ -1,7 +1,5 @@
 """The bench, on few rows and without dlt, which needs an environment of its own."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from typing import Any

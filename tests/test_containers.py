@@ -1,7 +1,5 @@
 """The container files against the code: no engine is needed to see that they fit each other."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

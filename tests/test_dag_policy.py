@@ -1,7 +1,5 @@
 """What every DAG of the project keeps to, read from the DAGs as Airflow loads them."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The documents say what the code says: names in both directions, links, commands, messages."""
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import json

@@ -1,7 +1,5 @@
 """The proxy that fails on purpose is held to its word: by default it changes nothing at all."""
 
-from __future__ import annotations
-
 import hashlib
 import threading
 from collections.abc import Iterator

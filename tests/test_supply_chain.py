@@ -1,7 +1,5 @@
 """What others made and we bring: licences, hashes, images."""
 
-from __future__ import annotations
-
 import re
 from importlib.metadata import Distribution, distributions
 from pathlib import Path

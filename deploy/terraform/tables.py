@@ -1,7 +1,5 @@
 """Print the Glue tables: `python -m deploy.terraform.tables > deploy/terraform/tables.json`."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Ask and keep the lake; it is named by LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os

@@ -4,8 +4,6 @@ The day is that of the reads, by the source's clock, never of the commits. The f
 the table, byte for byte, with `as-of.json`, which describes them.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Changes as lines for people: version by version, a row or a field a line."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice

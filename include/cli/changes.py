@@ -1,7 +1,5 @@
 """What changed: every row of the ledger that answers a question, version by version."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime

@@ -3,8 +3,6 @@
 "Now" is the newest read that the table has, not the time of day.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -5,8 +5,6 @@ has complete versions only, even while a pipeline publishes. Nothing is deleted 
 copy into a new bucket with LAKE_BUCKET naming the copy.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterable, Mapping
 from itertools import groupby

@@ -1,7 +1,5 @@
 """One row's history: since when it is known, every change of it, and how it is now."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import textwrap

@@ -1,7 +1,5 @@
 """Where the answer of a command goes: lines for people, or CSV, JSON and Parquet as a stream."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil

@@ -5,8 +5,6 @@ retention time, what the current version was made from, the whole ledger and the
 added for runs that are still in progress.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Iterator, Sequence

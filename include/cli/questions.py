@@ -1,7 +1,5 @@
 """What the commands share: how a question is written, and the versions that it is about."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta

@@ -3,8 +3,6 @@
 Every run does this at its end; the command is for after a run that was interrupted.
 """
 
-from __future__ import annotations
-
 import argparse
 from importlib import import_module
 

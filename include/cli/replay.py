@@ -3,8 +3,6 @@
 To publish it, trigger the DAG with the source `raw:` and the read id, where the DAG has one.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from include.cli.output import Output

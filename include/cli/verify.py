@@ -5,8 +5,6 @@ from the raw pages. Exit code 0: everything is valid, 1: something is damaged, 2
 not be read, so nothing was verified.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Whether the ledger says how the baseline became the current version."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa

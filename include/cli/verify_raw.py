@@ -1,7 +1,5 @@
 """Whether the rows come out the same from the raw pages, where these are still there."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """Whether the table and the plain files are what the receipts say."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The datasets of the lake, found by their contracts: add a folder, and it is one of them."""
 
-from __future__ import annotations
-
 import importlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Checks before anything is published: all are evaluated, all failures are reported at once."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

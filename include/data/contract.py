@@ -3,8 +3,6 @@
 Validation, the checks, the ledger, the commands and the data dictionary all read it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date

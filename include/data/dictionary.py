@@ -1,7 +1,5 @@
 """The data dictionary: `python -m include.data.dictionary > docs/data-dictionary.md`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from include.data.catalog import datasets

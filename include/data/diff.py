@@ -1,7 +1,5 @@
 """Two versions of a dataset side by side: what was published, edited, retracted, as events."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The ledger applied: a version of a dataset plus its events gives the later version."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

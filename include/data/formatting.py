@@ -1,7 +1,5 @@
 """Values and checks as people read them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from include.data.checks import PASSED

@@ -1,7 +1,5 @@
 """Arrow tables in the form in which they are published: sorted, split, hashed, as Parquet."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable
 from itertools import pairwise

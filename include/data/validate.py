@@ -1,7 +1,5 @@
 """Rows of text held against a contract: typed, or quarantined with every reason."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """`HttpClient` asks one API: it repeats what is worth repeating and never shows a credential."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping

@@ -1,7 +1,5 @@
 """The errors of the HTTP client. Each message says what happened, where, and what to do."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime

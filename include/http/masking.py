@@ -1,7 +1,5 @@
 """Keeps credentials out of logs and exceptions."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable, Mapping

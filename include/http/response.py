@@ -1,7 +1,5 @@
 """A complete answer of an API, unpacked within a limit."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zlib

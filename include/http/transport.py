@@ -1,7 +1,5 @@
 """One exchange over HTTP: one deadline for all of it, redirects, and a limit on the body."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """A read transformed again from the pages that it landed, without asking the API or writing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any

@@ -1,7 +1,5 @@
 """What a plan changes: counts, and the events that become part of the version."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 

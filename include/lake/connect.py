@@ -1,7 +1,5 @@
 """The store that the environment names, for commands and scripts."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any

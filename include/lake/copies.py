@@ -4,8 +4,6 @@ They can always be rebuilt from the table. One small manifest says what each was
 refresh that has nothing to do costs one GET and one LIST.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple

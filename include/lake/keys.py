@@ -8,8 +8,6 @@ quarantine/  rows that break the contract, a file a read
 everything else: plain files, which can be rebuilt from the table
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

@@ -1,7 +1,5 @@
 """Raw pages: what the API sent, byte for byte, with a manifest that makes them readable again."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json

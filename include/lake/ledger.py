@@ -5,8 +5,6 @@ of it. A Delta table over these files, brought up to date afterwards, makes them
 engine; its log, not its folder, says which files count.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime

@@ -8,8 +8,6 @@ that the read does not cover. Partitions that the current version has from a lat
 they stay, their keys win, and the read then retracts nothing that it might have missed.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

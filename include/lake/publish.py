@@ -1,7 +1,5 @@
 """Publish a read: plan, check, commit; and again when another writer was first."""
 
-from __future__ import annotations
-
 import logging
 import random
 import time

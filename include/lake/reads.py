@@ -1,7 +1,5 @@
 """A read of a source: what every task of a run starts from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 

@@ -1,7 +1,5 @@
 """The screen of one run: what was read, what changed, where the files are, and a few rows."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A store that can be worked on without a trace: reads reach the bucket, writes stay in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NoReturn
 

@@ -4,8 +4,6 @@ All of it depends on what was landed; the current version only saves work, becau
 whose content it has already needs no new file.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict

@@ -1,7 +1,5 @@
 """What must hold of every dataset before a read is published."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any

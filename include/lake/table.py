@@ -1,7 +1,5 @@
 """A Delta table whose commits carry a receipt: load a version, commit the next one."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping

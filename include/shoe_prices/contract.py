@@ -1,7 +1,5 @@
 """What a row of the shop's products is, and what a row of their prices in euros is."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import pyarrow as pa

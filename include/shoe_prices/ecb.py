@@ -1,7 +1,5 @@
 """The European Central Bank's rates: US dollars for one euro, one rate a working day."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """The files that people open: two a day, and those of the newest day again as `latest`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

@@ -5,8 +5,6 @@ the shop sells, and these products at each rate. The prices are made from the pr
 run publishes them, so a quarantined product is priced as it was published last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date
 from typing import Any

@@ -1,7 +1,5 @@
 """The shop's API: its categories, and all products of one."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from include.errors import PermanentError

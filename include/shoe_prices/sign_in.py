@@ -1,7 +1,5 @@
 """Signing in to the shop: with the stored tokens, else with the password, else as a new user."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol

@@ -1,7 +1,5 @@
 """From the shop's answer to valid products and quarantined ones, and from these to prices."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import date

@@ -1,7 +1,5 @@
 """KrakenFlex: all outages, a site with its devices, and the outages that are posted of a site."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from typing import Any

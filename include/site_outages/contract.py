@@ -1,7 +1,5 @@
 """What a row of the site outages is."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 
 from include.data.contract import TEXT, TIMESTAMP, Column, Dataset

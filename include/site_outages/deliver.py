@@ -5,8 +5,6 @@ it, each once and never overwritten. If `accepted` is missing, the post may or m
 arrived, so the next run posts again.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The tasks of the DAG site_outages, in their order; `deliver` has a file of its own."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

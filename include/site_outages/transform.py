@@ -1,7 +1,5 @@
 """From the answers of KrakenFlex to the list that is posted, its rows, and quarantined outages."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping

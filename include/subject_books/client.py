@@ -1,7 +1,5 @@
 """Open Library: the books of a subject, a page at a time, and author records."""
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

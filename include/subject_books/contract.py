@@ -1,7 +1,5 @@
 """What a row of the subject books is, and the tables that people get from the rows."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 
 from include.data.contract import TEXT, Column, Dataset, DerivedTable

@@ -3,8 +3,6 @@
 `python -m include.subject_books.database > docs/ddl/subject_books.sql` writes the DDL.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -6,8 +6,6 @@ books with at least so many editions does not depend on the order of ties: that 
 to stop, and the same subject always gives the same books.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable
 from typing import NamedTuple

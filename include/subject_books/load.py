@@ -4,8 +4,6 @@ Rows are written by key; a book that the subject lost is removed when no other s
 book or an author that two subjects share, the database has what was loaded last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, TypedDict
 

@@ -1,7 +1,5 @@
 """The tasks of the DAG subject_books, in their order; `load` is in load.py."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence

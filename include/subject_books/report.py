@@ -1,7 +1,5 @@
 """The screen of one run."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The three tables that people get, computed from the rows of a subject, and their files."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from functools import cache, partial

@@ -1,7 +1,5 @@
 """From Open Library's answers to one row a book, with a rule for each oddity."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence

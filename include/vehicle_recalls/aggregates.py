@@ -3,8 +3,6 @@
 A changed year is counted while its rows are in memory anyway; the others are known.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from functools import cache, partial

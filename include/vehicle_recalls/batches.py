@@ -1,7 +1,5 @@
 """Which report years are read together: neighbors, as many as a batch of rows may hold."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TypedDict

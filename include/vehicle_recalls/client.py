@@ -3,8 +3,6 @@
 The one module that changes for SODA 3 (docs/decisions/0002-soda-2-api.md).
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A batch of report years, landed completely: the counts agree and the source held still."""
 
-from __future__ import annotations
-
 import logging
 import secrets
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What a published row of vehicle recalls is."""
 
-from __future__ import annotations
-
 from datetime import date
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """What a version brought, as a safety person asks for it: warnings first, the rest counted."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

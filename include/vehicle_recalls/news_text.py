@@ -1,7 +1,5 @@
 """The news of a version as people read it: a headline, and Markdown."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The rows of a page: each as its own JSON text, and their row ids."""
 
-from __future__ import annotations
-
 import json
 import re
 

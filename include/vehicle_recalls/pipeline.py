@@ -1,7 +1,5 @@
 """The tasks of the DAG vehicle_recalls, in their order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 

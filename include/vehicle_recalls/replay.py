@@ -1,7 +1,5 @@
 """A read published again, from the pages that it landed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from include.errors import PermanentError

@@ -1,7 +1,5 @@
 """The report of a run and what is sent of it: the news first, then the run."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import pyarrow.compute as pc

@@ -1,7 +1,5 @@
 """From the bytes of a page to typed rows, and rows that break the contract with the reasons."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

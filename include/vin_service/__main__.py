@@ -1,7 +1,5 @@
 """Serve VINs: `python -m include.vin_service --host 127.0.0.1 --port 8090`."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging

@@ -1,7 +1,5 @@
 """The VIN service as one application, and the guard in front of it."""
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import re

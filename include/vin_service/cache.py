@@ -1,7 +1,5 @@
 """The answers of vPIC: one table in one SQLite file, which one process serves."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """All cached vehicles as one Parquet file, made while it is sent."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Generator
 from typing import Any

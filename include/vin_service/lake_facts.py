@@ -1,7 +1,5 @@
 """What the lake adds to a recall: how far repairs are, since when it is known, what changed."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from datetime import UTC

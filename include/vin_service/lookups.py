@@ -1,7 +1,5 @@
 """The answer about a VIN: from the cache, or from vPIC in one call that later clients join."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

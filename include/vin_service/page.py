@@ -1,7 +1,5 @@
 """The page at `/`: VINs in, vehicles and their recalls out, as plain HTML without a script."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from datetime import date

@@ -1,7 +1,5 @@
 """The recalls of a vehicle's make, model and year, with what the lake knows about each."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor

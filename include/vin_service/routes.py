@@ -1,7 +1,5 @@
 """The routes of the API: from a request to the lookups, and from their outcome to JSON."""
 
-from __future__ import annotations
-
 import asyncio
 from itertools import chain
 from typing import Annotated, Any, Literal
@@ -89,7 +87,7 @@ async def lookup_many(request: Request, asked: Vins) -> Response:
     return JSONResponse({"results": results}, headers=headers)
 
 
-@router.delete("/remove/{vin:path}", response_model=bool)
+@router.delete("/remove/{vin:path}")
 async def remove(request: Request, vin: VinInPath) -> bool:
     """Forget a VIN; true if a vehicle was cached."""
     return await asyncio.to_thread(request.app.state.lookups.cache.remove, normalize_vin(vin))

@@ -1,7 +1,5 @@
 """The settings of the service; each is the environment variable of its name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """An API that we ask: few calls at once and a minute, and none while it is down."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """What a VIN is, and what vPIC, NHTSA's decoder, says about it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import partial

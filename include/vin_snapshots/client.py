@@ -1,7 +1,5 @@
 """The VIN service, asked for all of its vehicles at once."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """What a row of the VIN snapshots is."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """The tasks of the DAG vin_snapshots, in their order."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from include.lake import publish as core

@@ -1,7 +1,5 @@
 """From the bytes of an export to valid rows and quarantined ones."""
 
-from __future__ import annotations
-
 import json
 
 import pyarrow as pa

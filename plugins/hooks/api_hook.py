@@ -1,7 +1,5 @@
 """The hook that every API's hook builds on: a connection of type http, as a client."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit

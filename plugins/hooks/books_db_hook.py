@@ -1,7 +1,5 @@
 """The connection `books_db`, as the database of the books."""
 
-from __future__ import annotations
-
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL

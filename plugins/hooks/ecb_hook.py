@@ -1,7 +1,5 @@
 """The connection `ecb_api`, as the rates of the European Central Bank."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The connection `krakenflex_api`, as the API of KrakenFlex."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from include.site_outages.client import OFFICIAL_HOST, KrakenFlex

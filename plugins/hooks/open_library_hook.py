@@ -1,7 +1,5 @@
 """The connection `open_library_api`, as Open Library."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The connection `recalls_api`, as the API that it leads to."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from include.http.errors import AuthError, HttpError, NotFound

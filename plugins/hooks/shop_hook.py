@@ -1,7 +1,5 @@
 """The connection `shop_api`, as the shop; its tokens are stored in an Airflow Variable."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The connection `lake`, as the bucket that it names."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection

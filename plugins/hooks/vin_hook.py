@@ -1,7 +1,5 @@
 """The connection `vin_api`, as the VIN service."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from include.vin_snapshots.client import VinService

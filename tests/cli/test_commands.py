@@ -1,7 +1,5 @@
 """The commands on a small lake of recalls: what they print, and how they end."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Which processes import the libraries ahead of the tasks, and what a fork makes of them."""
 
-from __future__ import annotations
-
 import importlib.util
 import logging
 import subprocess

@@ -1,7 +1,5 @@
 """Each API has a pool, and each task that asks an API waits for a slot of one."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import json

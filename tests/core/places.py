@@ -1,7 +1,5 @@
 """A small dataset of places by year, and reads of it, for the tests of the core."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Plain files of partitions without rows, and the title of a screen."""
 
-from __future__ import annotations
-
 from include.data.tables import from_parquet
 from include.lake.copies import PlainFile, copy_of, empty_file, refresh_copies
 from include.lake.report import render

@@ -1,7 +1,5 @@
 """The answers of a read: landed byte for byte, with one publisher and one moment."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any

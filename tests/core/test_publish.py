@@ -1,7 +1,5 @@
 """What the next version is, and that it is there in one commit or not at all."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

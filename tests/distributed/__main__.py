@@ -4,8 +4,6 @@
 bucket of its own. Whatever is not as it must be ends it with one line and exit code 1.
 """
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys

@@ -1,7 +1,5 @@
 """Airflow's REST API, as far as a run is started and watched through it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

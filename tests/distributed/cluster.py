@@ -4,8 +4,6 @@ Each part has a home of its own, and workers share nothing with the rest but Pos
 API server and S3, as on machines of their own.
 """
 
-from __future__ import annotations
-
 import base64
 import os
 import secrets

@@ -4,8 +4,6 @@ A worker's task processes have process groups of their own, so that the session 
 they are.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

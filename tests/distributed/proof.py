@@ -1,7 +1,5 @@
 """What a run must have left behind, looked up in the lake itself."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """What of the distributed run costs nothing to try: killing whole, and saying what lacks."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The checks of the distributed run can fail: each on a lake that was tampered with."""
 
-from __future__ import annotations
-
 import io
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """Buckets and sources of a test's own, on the LocalStack that all tests share."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator
 

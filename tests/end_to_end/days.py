@@ -1,7 +1,5 @@
 """Two days of a source of twelve recalls, with changes of every kind from the one to the other."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -5,8 +5,6 @@ product's functions, keys or words change, this file follows and the tests stay 
 part called "the product" is all that may need an edit.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

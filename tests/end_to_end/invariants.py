@@ -1,7 +1,5 @@
 """What holds in every bucket at rest, recomputed by plain Python from what readers see."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from copy import deepcopy

@@ -3,8 +3,6 @@
 It says "ready", waits for a line, and makes one run for each pair of an API's address and years.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

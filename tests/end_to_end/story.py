@@ -6,8 +6,6 @@ The rows are those of the local API on some days, and what the script does to th
 facts are the contract with readers: a difference is a bug, or a decision in docs/decisions/.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile

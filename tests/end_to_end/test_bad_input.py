@@ -1,7 +1,5 @@
 """Bad input at the borders: one line, nothing published, and an honest day publishes after it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta

@@ -4,8 +4,6 @@ The next table is the rows that a read brought and that are valid, once each, pl
 rows of keys that it did not bring validly and cannot call gone.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from copy import deepcopy
 from typing import Any

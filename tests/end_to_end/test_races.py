@@ -1,7 +1,5 @@
 """Processes that publish different reads at once, some killed: the newest read of a year wins."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -3,8 +3,6 @@
 The store is LocalStack behind a proxy that cuts connections, so that any client meets the same.
 """
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The story of `story.py` leaves the recorded facts, step by step."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

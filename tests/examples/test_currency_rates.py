@@ -3,8 +3,6 @@
 `examples/currency_rates` has the same folders as the project; on the path they are one tree.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

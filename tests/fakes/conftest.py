@@ -1,7 +1,5 @@
 """The fake recalls API as a client sees it."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 

@@ -1,7 +1,5 @@
 """The control, in process and over HTTP, and the server as a program."""
 
-from __future__ import annotations
-
 import re
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The fake exchange rates answer as the ECB's data portal does."""
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools

@@ -1,7 +1,5 @@
 """vPIC as a client sees it: always 200, always every key, and the verdict in the codes."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Each way to misbehave does what it says, as often as it says, and then stops."""
 
-from __future__ import annotations
-
 import gzip
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """KrakenFlex as a client sees it: it accepts what is exactly right, and nothing else."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 

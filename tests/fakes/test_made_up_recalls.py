@@ -1,7 +1,5 @@
 """Made-up recalls have the shape of the real ones, as measured in APIS.md, and change by the day."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """NHTSA's recalls of a model; their campaigns are those of the dataset of the same source."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import pytest

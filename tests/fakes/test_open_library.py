@@ -1,7 +1,5 @@
 """Open Library as a client sees it: its pages, its authors, its manners."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

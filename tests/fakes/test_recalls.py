@@ -1,7 +1,5 @@
 """The fake recalls API answers as APIS.md section 1 says the real one does."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

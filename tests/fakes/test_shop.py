@@ -1,7 +1,5 @@
 """The fake shop answers as the public one does, and misbehaves as its dials say."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

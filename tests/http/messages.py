@@ -1,7 +1,5 @@
 """HTTP messages read byte for byte, for a proxy that must not change what a client signed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from http import HTTPStatus
 from io import BufferedIOBase

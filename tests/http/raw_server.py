@@ -1,7 +1,5 @@
 """A server on a real socket that may break every rule of HTTP."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import threading

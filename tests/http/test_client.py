@@ -1,7 +1,5 @@
 """What the client repeats, what it refuses, what it sends, and that it never shows a secret."""
 
-from __future__ import annotations
-
 import gzip
 import logging
 import re

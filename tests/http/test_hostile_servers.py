@@ -1,7 +1,5 @@
 """Servers that never finish, send too much, or break the rules of HTTP."""
 
-from __future__ import annotations
-
 import gzip
 import ipaddress
 import socket

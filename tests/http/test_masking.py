@@ -1,7 +1,5 @@
 """What never reaches a line that people or machines read."""
 
-from __future__ import annotations
-
 import pytest
 
 from include.http.masking import Mask, mask_urls

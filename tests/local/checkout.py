@@ -1,7 +1,5 @@
 """A checkout of its own for a target, and the program that runs the target in it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`make audit`, with the real pip-audit on a vulnerability service of our own."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What is known of a DAG, and refused, before anything is started."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

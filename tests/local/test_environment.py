@@ -1,7 +1,5 @@
 """Settings: what wins, and what Airflow, the commands and the VIN service are given."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`make lake`: one command with its output untouched, or a shell that outlives Ctrl-C."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """LocalStack as tests and targets start it."""
 
-from __future__ import annotations
-
 import signal
 import socket
 import subprocess

@@ -1,7 +1,5 @@
 """The Makefile and its help."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The bucket as a folder and back, against a real LocalStack."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What stands on the screen of a run; a program stands in for Airflow."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

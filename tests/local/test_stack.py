@@ -1,7 +1,5 @@
 """The servers of a checkout: shared, mirrored, found again, and ended by the last user."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

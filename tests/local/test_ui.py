@@ -1,7 +1,5 @@
 """`make ui` starts four programs and leaves none behind; shell scripts stand in for Airflow."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """`make vin`: which APIs the service asks, where it keeps answers, and that nothing is left."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The tasks of a DAG as functions, run in the DAG's order over the connections it opens."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """A notifier that Airflow finds by its path, and that writes to a file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a connection of type http may say, and what testing it answers when it is wrong."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """Which conf a DAG refuses, where its report goes, and what its metrics receive."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """News and alerts reach the notifiers that the environment names, and never hurt a run."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -1,7 +1,5 @@
 """The connection `lake`: the bucket it names, and what testing it answers when it is wrong."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

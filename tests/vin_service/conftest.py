@@ -1,7 +1,5 @@
 """The whole service on a free port, over a cache of its own and the fake APIs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Cards of every kind that the page has to show."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from include.vin_service.page import EMPTY_CARD, PAGE

@@ -1,7 +1,5 @@
 """A server that gives the answers a test has prepared, word for word."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What the cache keeps, replaces and forgets, and which files it takes for its own."""
 
-from __future__ import annotations
-
 import resource
 import sqlite3
 import subprocess

@@ -1,7 +1,5 @@
 """The Parquet file that the cache streams: what is in it, when it is read, and how it ends."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing

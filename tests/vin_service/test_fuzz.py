@@ -1,7 +1,5 @@
 """Everything that the OpenAPI document allows, and much that it does not, asked of the service."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """The guard: the key, the name of the machine, the size of the body; and what a refusal costs."""
 
-from __future__ import annotations
-
 import socket
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What the lake adds to recalls, read from a table and a ledger that the core has written."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`python -m include.vin_service`, as a process of its own."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource

@@ -1,7 +1,5 @@
 """Cache first, vPIC once, and what is answered when vPIC is not there."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The page as text: each kind of answer in its own words."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any

@@ -1,7 +1,5 @@
 """The page in Chromium, on a desk and on a phone, by keyboard alone."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

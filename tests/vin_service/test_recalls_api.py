@@ -1,7 +1,5 @@
 """Asking NHTSA for the recalls of a model: none, some, or a failure."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The service as its users meet it: over HTTP, with the fake vPIC behind it."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """`GET /recalls/{vin}`: the model's recalls, with what the lake knows, and never more than that."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What the environment may say, and the line that refuses it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

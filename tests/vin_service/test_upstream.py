@@ -1,7 +1,5 @@
 """What stands before an API: calls at once, calls a minute, a short queue and a breaker."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator

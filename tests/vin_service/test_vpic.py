@@ -1,7 +1,5 @@
 """What a VIN is, what vPIC is asked, and the verdict on each of its answers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

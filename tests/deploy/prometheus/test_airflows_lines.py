@@ -1,7 +1,5 @@
 """The lines of Airflow that the runbook quotes are those of the Airflow in the lock."""
 
-from __future__ import annotations
-
 import ast
 from importlib.util import find_spec
 from pathlib import Path

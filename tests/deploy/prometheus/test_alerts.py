@@ -1,7 +1,5 @@
 """The rules of the alerts: each can fire, each can be silent, each looks at what there is."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The module's life against an emulator: applied, looked at, used, planned again, destroyed."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Terraform as the tests run it: in a copy of the folder, with no setting of the user's shell."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

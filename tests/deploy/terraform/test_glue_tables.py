@@ -1,7 +1,5 @@
 """The tables that Athena sees are those of the code, column by column."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -4,8 +4,6 @@ S3 is LocalStack behind a proxy that answers 403 to what the policy lacks. That 
 alike was not tried.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ moto stands for AWS. It does not decide by policies (test_least_privilege.py doe
 no query in it.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from typing import Any

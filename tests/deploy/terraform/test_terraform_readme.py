@@ -1,7 +1,5 @@
 """terraform/README.md names what the module has, and nothing else."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What Terraform says to variables that cannot be: one clear line each, before it asks AWS."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

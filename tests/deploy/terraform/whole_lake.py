@@ -1,7 +1,5 @@
 """Everything that Airflow, an operator and a reader do to a lake, once."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import subprocess

@@ -1,7 +1,5 @@
 """The shop and the ECB on a Friday evening, without waits between attempts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

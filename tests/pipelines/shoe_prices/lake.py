@@ -1,7 +1,5 @@
 """What a run left in the bucket."""
 
-from __future__ import annotations
-
 import io
 import re
 from typing import Any

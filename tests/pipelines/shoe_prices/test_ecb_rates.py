@@ -1,7 +1,5 @@
 """Rates of the ECB: the last one up to a day, or every one of a range."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """What the shop changed from read to read: edits, losses, quarantine, other categories."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """A run that stopped half-way, or came late: what it leaves, and what the next run makes of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The DAG: its tasks, its form, and that what a run is asked for reaches the pipeline."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any

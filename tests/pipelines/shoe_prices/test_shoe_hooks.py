@@ -1,7 +1,5 @@
 """The connections `shop_api` and `ecb_api`, and where the shop's tokens are stored."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import date

@@ -1,7 +1,5 @@
 """The screen of a run: the rate, what changed, the files, and a few rows."""
 
-from __future__ import annotations
-
 import pytest
 
 from fakes.control import Control

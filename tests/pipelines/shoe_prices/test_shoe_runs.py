@@ -1,7 +1,5 @@
 """Whole runs: what is published, under which names, and what a second run does."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

@@ -1,7 +1,5 @@
 """Products of an answer: typed, or quarantined with every reason."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """All products of a category: found by name, in one answer, each product once."""
 
-from __future__ import annotations
-
 import pytest
 
 from fakes.control import Control

@@ -1,7 +1,5 @@
 """Signing in: which request follows which answer, and that no second user is created."""
 
-from __future__ import annotations
-
 import base64
 import json
 import logging

@@ -1,7 +1,5 @@
 """The made-up KrakenFlex as the pipeline sees it, without pauses between attempts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

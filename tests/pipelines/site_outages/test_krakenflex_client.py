@@ -1,7 +1,5 @@
 """The client: what it asks, what it repeats, and its message when that does not help."""
 
-from __future__ import annotations
-
 import json
 from email.utils import formatdate
 

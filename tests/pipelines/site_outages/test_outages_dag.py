@@ -1,7 +1,5 @@
 """The DAG: its tasks, its form, and runs over the connections it opens."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from pathlib import Path

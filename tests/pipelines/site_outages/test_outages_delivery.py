@@ -1,7 +1,5 @@
 """At least once: what is recorded of a post, when it is repeated, and when it is not made."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Whole runs: the table, the plain files, the ledger and the screen after them."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which outages are posted, in which form, and which are quarantined."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Open Library without pauses, and databases to load into: each test has one of its own."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A PostgreSQL cluster of the test run's own, on a free port; gone afterwards."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil

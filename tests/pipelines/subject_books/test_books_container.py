@@ -1,7 +1,5 @@
 """The database of the containers: made once, found again, apart from Airflow's."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

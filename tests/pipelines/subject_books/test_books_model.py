@@ -1,7 +1,5 @@
 """The model in the documents is the model in the code."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, inspect, text

@@ -1,7 +1,5 @@
 """The database after a load: PostgreSQL and SQLite alike, whole or not at all."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -1,7 +1,5 @@
 """A read becomes a version of the table or changes nothing; the six plain files follow it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

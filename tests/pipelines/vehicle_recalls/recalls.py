@@ -1,7 +1,5 @@
 """Recalls as the API sends them, landed and published without the API; and the lake as readers see it."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections.abc import Sequence

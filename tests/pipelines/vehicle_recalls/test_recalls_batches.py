@@ -1,7 +1,5 @@
 """Which years are read together, and the year of a backfill's run."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

@@ -1,7 +1,5 @@
 """The recalls API over HTTP: no row is lost at page ends, no stale or cut answer is used."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from typing import Any

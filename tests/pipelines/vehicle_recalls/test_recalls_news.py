@@ -1,7 +1,5 @@
 """The news of a version: what it says of each kind of change, in which order, and when nothing."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

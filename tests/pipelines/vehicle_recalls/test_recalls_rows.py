@@ -1,7 +1,5 @@
 """What becomes of each row: typed and published as it is, or quarantined with every reason."""
 
-from __future__ import annotations
-
 import json
 from datetime import date
 from typing import Any

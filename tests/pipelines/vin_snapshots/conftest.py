@@ -1,7 +1,5 @@
 """A VIN service that does what a test says, asked without pauses between attempts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """A VIN service of a few lines, and its exports."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from email.utils import formatdate
 from typing import Any

@@ -1,7 +1,5 @@
 """The VIN service as the pipeline asks it: what counts as an export, and what is repeated."""
 
-from __future__ import annotations
-
 import gzip
 
 import pytest

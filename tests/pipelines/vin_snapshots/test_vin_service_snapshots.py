@@ -1,7 +1,5 @@
 """The real VIN service, and its export in the lake."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path

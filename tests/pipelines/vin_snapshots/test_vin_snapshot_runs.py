@@ -1,7 +1,5 @@
 """Whole runs: an export becomes a version of the table, and the plain file follows."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from typing import Any

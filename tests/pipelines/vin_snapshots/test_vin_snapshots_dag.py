@@ -1,7 +1,5 @@
 """The DAG and its hook, over the connections that they open."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
