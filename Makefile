@@ -14,7 +14,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_% VIN_% VPIC_%,$(.VARIABLES))) \
            AIRFLOW_HOME=$(CURDIR)/.local/airflow-tests
 PYTEST   = $(HERMETIC) .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
-           --durations=10
+           --no-loadscope-reorder --durations=10
 
 export UV_SYSTEM_CERTS := 1
 ifdef PIP_INDEX_URL

@@ -67,7 +67,7 @@ def shell_environment(root: Path, settings: Mapping[str, str]) -> dict[str, str]
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run a program in this terminal; its exit code is as a shell has it. It does not outlive us."""
+    """Run a program in this terminal; its exit code is that of a shell. It ends with us."""
     try:
         code = subprocess.call(command, env=dict(environment))
     except OSError as error:

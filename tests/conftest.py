@@ -28,6 +28,11 @@ from local.localstack import running_localstack
 from tests.faulty_s3 import FaultyS3, faulty_s3
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files with few and long tests first, so that no core waits for the other at the end."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
 

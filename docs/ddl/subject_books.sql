@@ -1,4 +1,4 @@
--- The books of subjects, for PostgreSQL, from include/subject_books/contract.py. The DAG
+-- The books of subjects for PostgreSQL, from include/subject_books/contract.py. The DAG
 -- makes these tables itself. To write this file again:
 -- python -m include.subject_books.database > docs/ddl/subject_books.sql
 

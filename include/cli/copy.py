@@ -109,8 +109,8 @@ def refuse_other_lake(store: Store, here: Listing, copy: Store, there: Listing) 
     for key in sorted(filter(is_commit, there)):
         if key not in here:
             raise PermanentError(
-                f"{copy.url(key)} is not in {store.url('')}; nothing was copied. Either that bucket "
-                "is another lake and a new one is needed, or the entry was lost here: restore it"
+                f"{copy.url(key)} is not in {store.url('')}; nothing was copied. That bucket has "
+                "another lake: name a new one. Or the entry was lost here: restore it"
             )
     for key in sorted(filter(is_written_once, here.keys() & there.keys())):
         if here[key].size != there[key].size:

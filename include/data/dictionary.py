@@ -8,9 +8,9 @@ from include.data.diff import ledger_schema
 
 INTRODUCTION = """# Data dictionary
 
-Generated from the contracts by `python -m include.data.dictionary`. To change it, change a contract.
+Generated from the contracts by `python -m include.data.dictionary`; change a contract instead.
 
-Each dataset is a Delta table in `<dataset>/table` and a ledger of its changes in `<dataset>/ledger`."""
+Each dataset is a Delta table in `<dataset>/table` and a ledger in `<dataset>/ledger`."""
 
 
 def dictionary() -> str:

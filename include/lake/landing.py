@@ -138,7 +138,7 @@ def landed_batches(
     """
     if not READ_ID.fullmatch(read_id):
         raise PermanentError(
-            f"{read_id!r} is not a read id; take one from a report, such as 20261121T104304-d9c96462"
+            f"{read_id!r} is not a read id; a report has one, such as 20261121T104304-d9c96462"
         )
     folder = Keys(dataset.name).raw_folder(read_id).rstrip("/")
     manifests = [key for key in store.list(folder) if key.endswith("/manifest.json")]

@@ -31,7 +31,7 @@ from include.lake.table import (
 def write_events(
     store: Store, dataset: Dataset, diff: Diff, receipt: Mapping[str, Any], version: int
 ) -> dict[str, Any]:
-    """Write the events of a version that is about to be committed; what its receipt says of them."""
+    """Write the events of a version before its commit; returns what its receipt says of them."""
     observed_at = datetime.fromisoformat(receipt["observed_at"])
     retracted = set(receipt["retracted"])
     events = events_of(dataset, diff, version, observed_at, sorted(retracted))

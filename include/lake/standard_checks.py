@@ -44,7 +44,7 @@ def _one_contract(dataset: Dataset, current: Version, read: Read, plan: Plan) ->
         passed=known == dataset.version or not is_partial,
         found=f"version {dataset.version}{differs}",
         hint="this read has only some of the rows: read everything once, with no other run beside; "
-        "where that is not possible, waive this check, and the other rows follow when they are read",
+        "if that is not possible, waive this check: the other rows follow when they are read",
         can_waive=True,
     )
 
@@ -67,7 +67,7 @@ def _source_went_back(current: Version, batches: Sequence[StagedBatch]) -> Check
         else FIRST
         if not known
         else "it did not",
-        hint="the publisher serves an older copy: run again later; if it is meant, waive this check",
+        hint="the publisher serves an older copy: run again later, or waive this check",
         can_waive=True,
     )
 

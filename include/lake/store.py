@@ -184,7 +184,7 @@ def explained(verb: str, where: str, error: Exception) -> StoreError:
         if phrase in text:
             return StoreError(f"could not {verb} {where}: {_reason(phrase, text)}; {hint}")
     return StoreError(
-        f"could not {verb} {where}: {_one_line(error)}; run again, and look at the store if it stays"
+        f"could not {verb} {where}: {_one_line(error)}; run again, then look at the store"
     )
 
 

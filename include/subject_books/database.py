@@ -141,7 +141,7 @@ def _begin_alone(connection: sa.Connection) -> None:
 def ddl() -> str:
     """Every statement that makes the tables, in order."""
     statements = [
-        "-- The books of subjects, for PostgreSQL, from include/subject_books/contract.py. The DAG\n"
+        "-- The books of subjects for PostgreSQL, from include/subject_books/contract.py. The DAG\n"
         "-- makes these tables itself. To write this file again:\n"
         "-- python -m include.subject_books.database > docs/ddl/subject_books.sql"
     ]

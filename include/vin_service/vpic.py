@@ -45,7 +45,7 @@ def normalize_vin(text: str) -> str:
     if len(text) != LENGTH:
         raise HTTPException(
             404,
-            f"a VIN has {LENGTH} characters, and this has {len(text):,}; check it for a typing error",
+            f"a VIN has {LENGTH} characters, and this has {len(text):,}; look for a typing error",
         )
     foreign = list(dict.fromkeys(FOREIGN.findall(text)))
     shown = ", ".join(ascii(character) for character in foreign[:5])

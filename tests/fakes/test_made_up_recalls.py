@@ -1,4 +1,4 @@
-"""Made-up recalls have the shape of the real ones, as measured in APIS.md, and change by the day."""
+"""Made-up recalls have the shape of the real ones, and change by the day."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Recalls as the API sends them, landed and published without the API; and the lake as readers see it."""
+"""Recalls landed and published without the API, and the lake as readers see it."""
 
 import gzip
 import json
