@@ -193,6 +193,10 @@ def _stats(file: DataFile) -> dict[str, Any]:
     return {"numRecords": file.rows, **ranges}
 
 
+# What delta-rs says of a log entry that is missing or cut.
+DAMAGED_LOG = ("found gap", "EOF while parsing", "Invalid JSON", "Json error")
+
+
 @contextmanager
 def _explaining(store: Store, verb: str, table: str) -> Iterator[None]:
     where = store.url(table)
@@ -203,8 +207,6 @@ def _explaining(store: Store, verb: str, table: str) -> Iterator[None]:
     except CommitFailedError:
         raise Conflict(f"another writer committed to {where} first") from None
     except (DeltaError, OSError, ValueError) as error:
-        if any(
-            phrase in str(error) for phrase in ("found gap", "EOF while parsing", "Invalid JSON")
-        ):
+        if any(phrase in str(error) for phrase in DAMAGED_LOG):
             raise Damaged(f"the log of {where} is damaged; restore it from a copy") from None
         raise explained(verb, where, error) from None
