@@ -6,6 +6,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CDPATH
 
 PYTHONS := $(or $(PYTHON),python3 python3.12 python3.11)
 LOCAL   := .venv/bin/python -m local
+CONTAINERS := python3 -m local.containers
+OF_PROFILE  = --profile="$(or $(PROFILE),local)"
 UV      := .venv/bin/uv
 SYNC    := $(UV) pip sync --quiet --require-hashes
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -21,7 +23,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run vin lake dag ui live up down test test-all test-distributed lint bench audit lock install clean
+.PHONY: help run vin lake dag ui live secrets up ps logs down test test-all test-distributed test-containers lint bench audit lock install clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -44,13 +46,20 @@ ui: install  ## Start Airflow on 127.0.0.1 with everything connected; Ctrl-C end
 live: install  ## Run the vehicle recalls once on the official API, into s3_bucket_live/.
 	@$(LOCAL) live
 
-up:  ## Start the containers with docker compose; make up PROFILE=live for the official API, or celery.
-	@$(needs_docker)
-	@docker compose --profile $(or $(PROFILE),local) up --build --detach --wait
+secrets:  ## Make the secrets that containers need, in .env; those that are there stay.
+	@$(CONTAINERS) secrets
 
-down:  ## End the containers.
-	@$(needs_docker)
-	@docker compose --profile local --profile live --profile celery down
+up:  ## Start the containers; PROFILE=live for the official APIs, or celery with WORKERS=3.
+	@$(CONTAINERS) up $(OF_PROFILE) --workers="$(WORKERS)"
+
+ps:  ## List the containers of a PROFILE.
+	@$(CONTAINERS) ps $(OF_PROFILE)
+
+logs:  ## Follow the logs of the containers of a PROFILE.
+	@$(CONTAINERS) logs $(OF_PROFILE)
+
+down:  ## End the containers of a PROFILE; VOLUMES=1 deletes their data too.
+	@$(CONTAINERS) down $(OF_PROFILE) $(if $(VOLUMES),--volumes)
 
 test: install  ## Run the tests but the slow ones; make test ARGS='-k recalls' runs some.
 	@$(PYTEST) -m 'not slow' $(ARGS)
@@ -61,6 +70,9 @@ test-all: install  ## Run all tests, and test-distributed where PostgreSQL and R
 
 test-distributed: install  ## Kill a Celery worker half-way through 3,000,000 rows; needs PostgreSQL and Redis.
 	@.venv/bin/python -m tests.distributed $(ARGS)
+
+test-containers: install  ## Start the whole stack in containers and disturb it; needs Docker.
+	@.venv/bin/python -m tests.containers
 
 lint: .venv/installed  ## Check style, types, the Dockerfile and Terraform.
 	@.venv/bin/ruff check
@@ -121,12 +133,6 @@ clean:  ## Remove all that was made, s3_bucket/ included.
 	@rm -rf $@ && mkdir -p $@/usr/lib/localstack
 	@OVERRIDE_IN_DOCKER=0 FILESYSTEM_ROOT=$(CURDIR)/$@ .venv-localstack/bin/python -P -m localstack.aws.spec
 	@touch $@
-
-define needs_docker
-if ! docker compose version >/dev/null 2>&1; then \
-  echo "docker compose is not here: install Docker, or use make run and make ui, which need none" >&2; exit 1; \
-fi
-endef
 
 define test_distributed
 if command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \

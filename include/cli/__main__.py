@@ -53,13 +53,14 @@ COMMANDS = {
     "prune": Command(
         "include.cli.prune", "delete what is too old to be asked for", "prune --dry-run"
     ),
+    "create": Command("include.cli.create", "create the bucket of the lake", "create"),
     "copy": Command(
         "include.cli.copy",
         "keep a copy of the lake, all datasets, in another bucket; or restore one",
         "copy headwaters-copy --create",
     ),
 }
-WITHOUT_DATASET = {"completion", "copy"}
+WITHOUT_DATASET = {"completion", "copy", "create"}
 
 
 class _Parser(argparse.ArgumentParser):

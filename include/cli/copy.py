@@ -8,8 +8,8 @@ copy into a new bucket with LAKE_BUCKET naming the copy.
 import argparse
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import Any
 
+from include.cli.create import create_bucket
 from include.cli.output import Output
 from include.errors import PermanentError
 from include.lake.keys import LOG, copy_order
@@ -50,29 +50,6 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
         f"{len(here) - len(lacking):,} were there"
     )
     return 0
-
-
-def create_bucket(store: Store) -> None:
-    """The Rust client has no such call; boto3 is only needed here."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    options = store.options
-    region = options.get("AWS_REGION", "us-east-1")
-    client: Any = boto3.client(
-        "s3",
-        endpoint_url=options.get("AWS_ENDPOINT_URL"),
-        region_name=region,
-        aws_access_key_id=options.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=options.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=options.get("AWS_SESSION_TOKEN"),
-    )
-    place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    try:
-        client.create_bucket(Bucket=store.bucket, **(place if region != "us-east-1" else {}))
-    except (BotoCoreError, ClientError) as error:
-        if "BucketAlreadyOwnedByYou" not in str(error):
-            raise PermanentError(f"could not create the bucket {store.bucket}: {error}") from None
 
 
 def listing(store: Store) -> dict[str, StoredObject]:

@@ -136,7 +136,7 @@ def running_cluster(rows: int, say: Callable[[str], None]) -> Iterator[Cluster]:
 
 def _of_the_containers() -> dict[str, str]:
     services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
-    return {name: services["celery-worker"]["environment"][name] for name in AS_IN_CONTAINERS}
+    return {name: services["worker"]["environment"][name] for name in AS_IN_CONTAINERS}
 
 
 def _start_redis(parts: Parts, program: str) -> str:

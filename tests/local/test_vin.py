@@ -63,7 +63,7 @@ def test_calls_to_try_show_no_key_and_a_real_vin_for_the_real_api():
 
 def test_sample_vins_are_those_of_the_fakes_and_containers_offer_the_same():
     assert set(SAMPLE_VINS.split()) <= set(sample_vins(30_000, 1))
-    assert f"VIN_SAMPLES: {SAMPLE_VINS}\n" in (ROOT / "docker-compose.yaml").read_text()
+    assert f"VIN_SAMPLES={SAMPLE_VINS}\n" in (ROOT / "deploy/compose/fakes.env").read_text()
 
 
 @pytest.fixture

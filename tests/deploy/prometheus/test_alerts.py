@@ -82,10 +82,8 @@ def test_the_containers_send_where_prometheus_asks() -> None:
     assert f":{port}/" in services[exporter]["healthcheck"]["test"][-1]
     assert heard == ["8125"]  # Airflow's own choice
     for part in ("api-server", "scheduler", "dag-processor", "triggerer", "worker"):
-        settings = services[f"celery-{part}"]["environment"]
+        settings = services[part]["environment"]
         assert settings["AIRFLOW__METRICS__STATSD_HOST"] == exporter
         assert settings["AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED"] == "True"
-    (kept,) = re.findall(
-        r"retention\.time=(\d+)d", " ".join(services["celery-prometheus"]["command"])
-    )
+    (kept,) = re.findall(r"retention\.time=(\d+)d", " ".join(services["prometheus"]["command"]))
     assert int(kept) > max(map(int, re.findall(r"\[(\d+)d\]", (OPS / "alerts.yml").read_text())))
