@@ -74,11 +74,12 @@ test-distributed: install  ## Kill a Celery worker half-way through 3,000,000 ro
 test-containers: install  ## Start the whole stack in containers and disturb it; needs Docker.
 	@.venv/bin/python -m tests.containers
 
-lint: .venv/installed  ## Check style, types, the Dockerfile and Terraform.
+lint: .venv/installed  ## Check style, types, the Dockerfile, the workflow and Terraform.
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/zizmor --offline --quiet .github
 	@$(lint_terraform)
 
 bench: install .venv-bench/installed  ## Compare speed and memory with a plain script and with dlt.
