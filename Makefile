@@ -85,7 +85,7 @@ lint: .venv/installed  ## Check style, types, the Dockerfile, the workflow and T
 bench: install .venv-bench/installed  ## Compare speed and memory with a plain script and with dlt.
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-audit: .venv/installed .venv-audit/installed  ## Hold the locks against the known vulnerabilities.
+audit: .venv/installed .venv-audit/installed  ## Check the locks for known vulnerabilities.
 	@$(LOCAL) audit --arguments="$$ARGS"
 
 lock: .venv/bootstrapped  ## Resolve the locks again from pyproject.toml; UPGRADE=1 takes newer versions.
@@ -114,17 +114,17 @@ clean:  ## Remove all that was made, s3_bucket/ included.
 	if [ -z "$$found" ]; then \
 	  echo "Python 3.11 or 3.12 with its venv module is needed and was not found as any of: $(PYTHONS); install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; \
 	fi; \
-	echo "makes .venv with $$($$found --version)" >&2; rm -rf .venv && $$found -m venv .venv
+	echo "creating .venv with $$($$found --version)" >&2; rm -rf .venv && $$found -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
 	@touch $@
 
 .venv/installed: requirements/dev.lock .venv/bootstrapped
-	@echo "installs requirements/dev.lock into .venv" >&2
+	@echo "installing requirements/dev.lock into .venv" >&2
 	@$(SYNC) --python .venv/bin/python requirements/dev.lock
 	@touch $@
 
 .venv-%/installed: requirements/%.lock .venv/bootstrapped
-	@echo "installs $< into .venv-$*" >&2
+	@echo "installing $< into .venv-$*" >&2
 	@$(UV) venv --quiet --clear --no-project --python .venv/bin/python .venv-$*
 	@$(SYNC) --python .venv-$*/bin/python $<
 	@touch $@

@@ -13,6 +13,7 @@ from local.dag_run import Progress, TaskFailed, run_dag, turn
 from local.environment import (
     FOLDERS,
     VIN_API,
+    api_connections,
     connect,
     local_bucket,
     read_environment,
@@ -97,6 +98,10 @@ def connected(
         say(OWN_LAKE)
     dags = [dag for name, dag in declared_dags(root).items() if name == dag_id or not dag_id]
     missing = {name for dag in dags for name in dag.connections} - settings.keys()
+    if unknown := missing - api_connections({}, fakes_url="any", vin_url="any").keys():
+        raise Misuse(
+            f"{', '.join(sorted(unknown))}: set in .env how its API is reached; no fake has it"
+        )
     asks_real_vpic = {VIN_API} if "VPIC_URL" in settings else set()
     fakes = not official and bool(missing - asks_real_vpic)
     with ThreadPoolExecutor(1) as aside:

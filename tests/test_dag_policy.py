@@ -75,7 +75,7 @@ def test_one_noun_everywhere(name: str) -> None:
     folder, tests = ROOT / "include" / name, ROOT / "tests" / "pipelines" / name
     tests = tests if tests.is_dir() else ROOT / "tests" / name
     assert folder.is_dir() or folder.with_suffix(".py").is_file(), f"there is no include/{name}/"
-    assert list(tests.glob("test_*.py")), f"tests/{name}/ has no tests"
+    assert list(tests.glob("test_*.py")), f"tests/pipelines/{name}/ has no tests"
 
 
 def test_each_dag_says_what_it_is(dag: DAG) -> None:

@@ -1,4 +1,4 @@
-"""Ask and keep the lake; it is named by LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_*."""
+"""Query and maintain the lake that LAKE_BUCKET, LAKE_ENDPOINT_URL and AWS_* name."""
 
 import argparse
 import contextlib
@@ -29,7 +29,7 @@ COMMANDS = {
     "history": Command("include.cli.history", "every change of one row", "history 24V436000"),
     "completion": Command(
         "include.cli.completion",
-        "completion rates of recalls over time, and the recalls whose rate stands still",
+        "completion rates of recalls over time, and the recalls whose rate has not moved",
         "completion --stalled --days 90 --under 50 --limit 20",
     ),
     "verify": Command(

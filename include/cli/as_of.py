@@ -10,6 +10,7 @@ import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from include.cli.output import Output
 from include.cli.questions import (
@@ -73,7 +74,8 @@ def known_at(versions: list[KnownVersion], when: date | datetime) -> KnownVersio
 def write_files(store: Store, dataset: Dataset, version: KnownVersion, out: Path) -> int:
     """Copy a version's files into a folder; returns their rows."""
     parts = version.receipt["parts"]
-    names = {partition: f"{partition or dataset.name}.parquet" for partition in parts}
+    # A publisher's text may be a partition: quoted, it names no other folder.
+    names = {p: f"{quote(p or dataset.name, safe=' :,+=@')}.parquet" for p in parts}
     old = _files_of_earlier(out)
     bodies = parallel_map(lambda part: _body(store, dataset, version, part), parts.values())
     out.mkdir(parents=True, exist_ok=True)

@@ -152,6 +152,12 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
     if asked.format != TABLE:
         output.rows(asked.format, tables, ledger_schema(dataset))
         return 0
+    if current.receipt_number == current.receipt["baseline"]:
+        output.line(
+            f"no changes yet: version {current.receipt_number} is the baseline that later versions "
+            "are compared with; run the pipeline again when its source has changed"
+        )
+        return 0
     for line in change_lines(dataset, tables, output.width):
         output.line(line)
     return 0

@@ -1,4 +1,4 @@
-"""Completion rates of recalls over time, and the recalls whose rate stands still.
+"""Completion rates of recalls over time, and the recalls whose rate has not moved.
 
 "Now" is the newest read that the table has, not the time of day.
 """
@@ -61,7 +61,7 @@ Values = dict[str, dict[str, float | None]]  # rate and affected, by key
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--stalled", action="store_true", help="only the recalls whose rate stands still"
+        "--stalled", action="store_true", help="only the recalls whose rate has not moved"
     )
     parser.add_argument(
         "--days",
@@ -197,7 +197,7 @@ def _show_trend(output: Output, trend: pa.Table, limit: int) -> None:
 
 def _show_stalled(output: Output, stalled: pa.Table, limit: int, what: str) -> None:
     output.line(
-        f"Recalls that stand still ({what}): {stalled.num_rows:,}, most open vehicles first"
+        f"Recalls whose rate has not moved ({what}): {stalled.num_rows:,}, most open vehicles first"
     )
     rows = [
         [

@@ -26,7 +26,7 @@ from include.data.catalog import dataset_named
 from include.data.contract import Dataset
 from include.errors import PermanentError
 from include.lake.keys import Keys, read_id_of
-from include.lake.ledger import record
+from include.lake.ledger import update_ledger
 from include.lake.store import Store, StoredObject, explained
 from include.lake.table import RETENTION_DAYS
 
@@ -77,7 +77,7 @@ def prune(store: Store, dataset: Dataset, keep_days: int, *, dry_run: bool) -> l
         )
     current = current_or_refuse(store, dataset)
     if not dry_run:
-        record(store, dataset)
+        update_ledger(store, dataset)
     kept_for = timedelta(days=keep_days + GRACE_DAYS)
     cutoff = datetime.now(UTC) - kept_for
     versions = versions_of(store, current)

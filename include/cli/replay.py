@@ -10,7 +10,7 @@ from include.cli.questions import current_or_refuse, versions_of
 from include.data.catalog import dataset_named
 from include.data.formatting import count
 from include.errors import PermanentError
-from include.lake.again import planned_again
+from include.lake.retransform import rebuild_plan
 from include.lake.store import Store
 
 
@@ -28,7 +28,7 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
             f"the newest is {versions[-1].receipt['read_id']}"
         )
     version = found[-1]
-    plan = planned_again(store, dataset, version.receipt, version.number)
+    plan = rebuild_plan(store, dataset, version.receipt, version.number)
     again = {name: part["content"] for name, part in plan.parts.items()}
     then = {name: part["content"] for name, part in version.receipt["parts"].items()}
     differ = [n for n in sorted({*again, *then}) if again.get(n) != then.get(n)]

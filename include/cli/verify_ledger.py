@@ -5,16 +5,16 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from include.cli.questions import KnownVersion
+from include.data.apply_events import apply_events
 from include.data.checks import Check, examples
 from include.data.contract import Dataset
-from include.data.events import apply_events
 from include.data.formatting import count
 from include.errors import PermanentError
-from include.lake.compare import compared_rows
 from include.lake.keys import Keys
 from include.lake.ledger import read_events
 from include.lake.store import Store
 from include.lake.table import Version, load_version
+from include.lake.version_diff import compared_rows
 
 RESTORE = "restore it from a copy"
 

@@ -8,8 +8,8 @@ from include.data.checks import Check, examples
 from include.data.contract import Dataset
 from include.data.formatting import count
 from include.errors import PermanentError
-from include.lake.again import planned_again
 from include.lake.keys import Keys
+from include.lake.retransform import rebuild_plan
 from include.lake.store import Store, StoreError
 from include.lake.table import Version
 
@@ -34,7 +34,7 @@ def raw_checks(
             skipped.append(f"the raw pages of version {number} were pruned")
             continue
         try:
-            plan = planned_again(store, dataset, receipt, number)
+            plan = rebuild_plan(store, dataset, receipt, number)
         except (PermanentError, StoreError) as error:
             differ.append(f"version {number}: {error}")
             continue

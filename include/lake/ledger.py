@@ -48,7 +48,7 @@ def write_events(
     }
 
 
-def record(store: Store, dataset: Dataset) -> list[int]:
+def update_ledger(store: Store, dataset: Dataset) -> list[int]:
     """Add the events of every version that the ledger's table lacks; returns the versions."""
     keys = Keys(dataset.name)
     while True:

@@ -10,7 +10,6 @@ from include.data.checks import Check, require
 from include.data.contract import Dataset
 from include.data.tables import to_parquet
 from include.errors import PermanentError
-from include.lake.compare import Counts, compare_versions
 from include.lake.keys import Keys
 from include.lake.ledger import write_events
 from include.lake.plan import Plan, plan_for
@@ -27,6 +26,7 @@ from include.lake.table import (
     read_receipt,
     version_of_read,
 )
+from include.lake.version_diff import Counts, compare_versions
 
 log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 20  # each needs one more commit of another writer to fail
@@ -34,7 +34,7 @@ PUBLISHED, UNCHANGED, OUTDATED, DRY_RUN = "published", "unchanged", "outdated", 
 Receipt = dict[str, Any]
 
 
-def publish(
+def publish_read(
     store: Store,
     dataset: Dataset,
     read: Read,

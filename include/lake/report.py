@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from include.data.contract import Dataset
 from include.data.formatting import check_lines, count, printable
 from include.data.tables import from_parquet
-from include.lake.copies import plain_file_names
 from include.lake.keys import Keys
+from include.lake.plain_files import plain_file_names
 from include.lake.publish import DRY_RUN, OUTDATED, PUBLISHED
 from include.lake.store import Store
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from include.data.checks import Check, examples
 from include.data.contract import Column, Dataset
-from include.lake.compare import Counts
 from include.lake.plan import Plan
 from include.lake.reads import Read, is_later
 from include.lake.staging import Part, StagedBatch
 from include.lake.table import Version
+from include.lake.version_diff import Counts
 
 OURS = "this is a defect of Headwaters: report it with the read id"
 FIRST = "the first version"

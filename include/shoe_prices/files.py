@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.data import tables
-from include.lake.copies import PlainFile, copy_of
+from include.lake.plain_files import PlainFile, copy_of
 from include.lake.staging import read_table_file
 from include.lake.store import Store
 from include.lake.table import Version

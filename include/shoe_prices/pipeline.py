@@ -17,13 +17,12 @@ from include.data.contract import Dataset
 from include.data.tables import concat, is_in, not_in
 from include.data.validate import QUARANTINE
 from include.errors import PermanentError
-from include.lake import publish as core
-from include.lake.copies import refresh_copies
 from include.lake.keys import Keys
 from include.lake.landing import RawPages, land_answers, landed_batches, publisher_of, read_page
-from include.lake.ledger import record
+from include.lake.ledger import update_ledger
+from include.lake.plain_files import refresh_copies
 from include.lake.plan import Plan, plan_for
-from include.lake.publish import OUTDATED, Receipt
+from include.lake.publish import OUTDATED, Receipt, publish_read
 from include.lake.staging import StagedBatch, read_table_file, stage, write_candidates
 from include.lake.store import Store
 from include.lake.table import Version, load_version
@@ -125,7 +124,7 @@ def publish(
     """
 
     def commit(dataset: Dataset, table: str, **options: Any) -> Receipt:
-        return core.publish(store, dataset, raw[table]["read"], [batches[table]], **options)
+        return publish_read(store, dataset, raw[table]["read"], [batches[table]], **options)
 
     products = commit(
         SHOE_PRODUCTS,
@@ -175,8 +174,8 @@ def _rate_is_recent(raw: RawPages) -> Check:
 
 def refresh(store: Store) -> list[str]:
     """Bring ledgers and plain files up to the tables; returns the files it wrote."""
-    record(store, SHOE_PRODUCTS)
-    record(store, SHOE_PRICES)
+    update_ledger(store, SHOE_PRODUCTS)
+    update_ledger(store, SHOE_PRICES)
     return refresh_copies(store, SHOE_PRICES, lambda version: plain_files(store, version))
 
 

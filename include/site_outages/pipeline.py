@@ -5,12 +5,11 @@ import json
 from collections.abc import Iterator
 
 from include.data.checks import Check, examples
-from include.lake import publish as core
-from include.lake.copies import PlainFile, copy_of, empty_file, refresh_copies
 from include.lake.keys import Keys
 from include.lake.landing import RawPages, land_answers, read_page
-from include.lake.ledger import record
-from include.lake.publish import Receipt
+from include.lake.ledger import update_ledger
+from include.lake.plain_files import PlainFile, copy_of, empty_file, refresh_copies
+from include.lake.publish import Receipt, publish_read
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
 from include.lake.table import Version
@@ -59,7 +58,7 @@ def publish(store: Store, raw: RawPages, batch: StagedBatch, *, dry_run: bool = 
     """Commit the site's rows, then bring the plain files and the ledger up to date."""
     odd = batch["facts"]["oddities"]
     nothing_odd = Check("nothing is odd", not odd, odd or "nothing", warns=True)
-    receipt = core.publish(
+    receipt = publish_read(
         store,
         SITE_OUTAGES,
         raw["read"],
@@ -74,7 +73,7 @@ def publish(store: Store, raw: RawPages, batch: StagedBatch, *, dry_run: bool = 
 
 def refresh(store: Store) -> list[str]:
     """Bring the plain files and the ledger up to date; returns the files it wrote."""
-    record(store, SITE_OUTAGES)
+    update_ledger(store, SITE_OUTAGES)
     return refresh_copies(store, SITE_OUTAGES, lambda version: _plain_files(store, version))
 
 

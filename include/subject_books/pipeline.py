@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from include.data.checks import Check, examples
 from include.data.validate import QUARANTINE
 from include.errors import PermanentError
-from include.lake import publish as core
-from include.lake.copies import refresh_copies
 from include.lake.landing import RawPages, land_answers, read_page
-from include.lake.ledger import record
+from include.lake.ledger import update_ledger
+from include.lake.plain_files import refresh_copies
 from include.lake.plan import Plan
-from include.lake.publish import Receipt
+from include.lake.publish import Receipt, publish_read
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
 from include.subject_books.client import OFFICIAL_HOST, OpenLibrary, Record, check_subject
@@ -93,7 +92,7 @@ def publish(
     waive: Mapping[str, str] | None = None,
 ) -> Receipt:
     """Commit the next version, then bring the plain files and the ledger up to date."""
-    receipt = core.publish(
+    receipt = publish_read(
         store,
         SUBJECT_BOOKS,
         raw["read"],
@@ -109,7 +108,7 @@ def publish(
 
 def refresh(store: Store) -> list[str]:
     """Bring the plain files and the ledger up to date; returns the files it wrote."""
-    record(store, SUBJECT_BOOKS)
+    update_ledger(store, SUBJECT_BOOKS)
     return refresh_copies(store, SUBJECT_BOOKS, lambda version: plain_files(store, version))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from include.data.tables import to_csv, to_parquet
-from include.lake.copies import PlainFile
 from include.lake.keys import RESERVED_FOLDERS
+from include.lake.plain_files import PlainFile
 from include.lake.staging import read_table_file
 from include.lake.store import Store
 from include.lake.table import Version

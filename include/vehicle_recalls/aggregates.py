@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.data.tables import concat, from_ipc, to_ipc, to_parquet
-from include.lake.copies import PlainFile
 from include.lake.keys import Keys
 from include.lake.landing import RawPages
+from include.lake.plain_files import PlainFile
 from include.lake.staging import StagedBatch, put_staged, read_table_file
 from include.lake.store import Store, parallel_map
 from include.lake.table import Version

@@ -9,12 +9,11 @@ from include.data.checks import Check
 from include.data.tables import concat
 from include.data.validate import quarantine_repeated
 from include.errors import PermanentError
-from include.lake import publish as core
-from include.lake.copies import copy_of, refresh_copies
 from include.lake.landing import RawPages, read_page
-from include.lake.ledger import record
+from include.lake.ledger import update_ledger
+from include.lake.plain_files import copy_of, refresh_copies
 from include.lake.plan import Plan
-from include.lake.publish import Receipt
+from include.lake.publish import Receipt, publish_read
 from include.lake.reads import Read, start_read
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
@@ -123,7 +122,7 @@ def publish(
             f"the source was replaced between batches ({', '.join(sorted(states))}); nothing was "
             "published. Start a new run"
         )
-    receipt = core.publish(
+    receipt = publish_read(
         store,
         RECALLS,
         plans[0]["read"],
@@ -173,7 +172,7 @@ def aggregate(store: Store) -> list[str]:
 
 def ledger(store: Store) -> list[int]:
     """Bring the ledger up to date; returns the versions that it added."""
-    return record(store, RECALLS)
+    return update_ledger(store, RECALLS)
 
 
 def refresh(store: Store) -> list[str]:

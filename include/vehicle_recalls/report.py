@@ -1,5 +1,6 @@
 """The report of a run and what is sent of it: the news first, then the run."""
 
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
@@ -65,16 +66,15 @@ def write_reports(store: Store) -> list[str]:
     """Write the reports that are missing beside the data, up to the current version's."""
     current = load_version(store, KEYS.table)
     stored = store.list(KEYS.plain("reports"), recursive=False)
+    numbers = range(current.receipt_number, 0, -1)
+    missing = list(takewhile(lambda number: KEYS.report(number) not in stored, numbers))
     written = []
-    for number in range(current.receipt_number, 0, -1):
-        key = KEYS.report(number)
-        if key in stored:
-            break
-        receipt = dict(receipt_at(store, current, number))
-        if receipt:
+    # The oldest first: a run that is killed here leaves no gap below a report that exists.
+    for number in reversed(missing):
+        if receipt := dict(receipt_at(store, current, number)):
             receipt |= {"version": number, "outcome": PUBLISHED}
-            store.replace(key, report(store, receipt, is_screen=False).encode())
-            written.append(key)
+            store.replace(KEYS.report(number), report(store, receipt, is_screen=False).encode())
+            written.append(KEYS.report(number))
     return written
 
 

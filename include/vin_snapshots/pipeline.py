@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from include.lake import publish as core
-from include.lake.copies import PlainFile, copy_of, empty_file, refresh_copies
 from include.lake.keys import Keys
 from include.lake.landing import RawPages, finish_landing, land_page, read_page
-from include.lake.ledger import record
-from include.lake.publish import Receipt
+from include.lake.ledger import update_ledger
+from include.lake.plain_files import PlainFile, copy_of, empty_file, refresh_copies
+from include.lake.publish import Receipt, publish_read
 from include.lake.reads import Moment, Source, start_read
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
@@ -48,7 +47,7 @@ def publish(
     waive: Mapping[str, str] | None = None,
 ) -> Receipt:
     """Commit the next version, then bring the plain file and the ledger up to date."""
-    receipt = core.publish(store, VIN_SNAPSHOTS, raw["read"], [batch], dry_run=dry_run, waive=waive)
+    receipt = publish_read(store, VIN_SNAPSHOTS, raw["read"], [batch], dry_run=dry_run, waive=waive)
     if not dry_run:
         refresh(store)
     return receipt
@@ -56,7 +55,7 @@ def publish(
 
 def refresh(store: Store) -> list[str]:
     """Bring the plain file and the ledger up to date; returns the files it wrote."""
-    record(store, VIN_SNAPSHOTS)
+    update_ledger(store, VIN_SNAPSHOTS)
     return refresh_copies(store, VIN_SNAPSHOTS, _plain_files)
 
 

@@ -14,7 +14,7 @@ from include.data.contract import Column, Dataset, Limit, Limits
 from include.data.validate import QUARANTINE
 from include.lake.keys import Keys
 from include.lake.landing import RawPages, finish_landing, land_page, read_page
-from include.lake.publish import publish
+from include.lake.publish import publish_read
 from include.lake.reads import Moment, Read, Source, start_read
 from include.lake.staging import StagedBatch, read_table_file, stage, write_candidates
 from include.lake.store import Store
@@ -63,7 +63,7 @@ class Reading:
     batches: list[StagedBatch]
 
     def publish(self, **options: Any) -> dict[str, Any]:
-        return publish(self.store, PLACES, self.read, self.batches, **options)
+        return publish_read(self.store, PLACES, self.read, self.batches, **options)
 
 
 def stage_read(

@@ -1,7 +1,7 @@
 """Plain files of partitions without rows, and the title of a screen."""
 
 from include.data.tables import from_parquet
-from include.lake.copies import PlainFile, copy_of, empty_file, refresh_copies
+from include.lake.plain_files import PlainFile, copy_of, empty_file, refresh_copies
 from include.lake.report import render
 from include.lake.store import Store
 from include.lake.table import Version

@@ -7,16 +7,16 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from include.data.apply_events import apply_events
 from include.data.checks import ChecksFailed
 from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
-from include.data.events import apply_events
 from include.lake import ledger
-from include.lake.compare import compared_rows
 from include.lake.keys import Keys
-from include.lake.ledger import read_events, record
-from include.lake.publish import publish
+from include.lake.ledger import read_events, update_ledger
+from include.lake.publish import publish_read
 from include.lake.store import Store
 from include.lake.table import Version, load_version
+from include.lake.version_diff import compared_rows
 from tests.core.places import PLACES, current_rows, moment, publish_rows, stage_read
 
 KEYS = Keys("places")
@@ -24,7 +24,7 @@ FIRST = {"a": (2019, "A"), "b": (2019, "B"), "c": (2020, "C")}
 
 
 def ledger_rows(store: Store) -> list[tuple[object, ...]]:
-    record(store, PLACES)
+    update_ledger(store, PLACES)
     table = DeltaTable(store.url(KEYS.ledger), storage_options=store.options)
     rows = pa.table(table.to_pyarrow_table()).to_pylist()
     names = ("version", "id", "event", "field", "old", "new")
@@ -36,7 +36,7 @@ def test_first_read_becomes_version_1_and_the_baseline(store: Store):
     assert (receipt["version"], receipt["outcome"]) == (1, "published")
     assert receipt["counts"]["published"] == 3
     assert current_rows(store) == FIRST
-    assert record(store, PLACES) == []
+    assert update_ledger(store, PLACES) == []
 
 
 def test_unchanged_read_commits_nothing(store: Store):
@@ -163,9 +163,9 @@ def test_partial_read_under_a_new_contract_needs_a_reason_and_is_a_new_baseline(
     raised = replace(PLACES, version="2")
     reading = stage_read(store, {"c": (2020, "C2")}, at=moment(1), years=[2020])
     with pytest.raises(ChecksFailed, match="one contract: version 2, the table has version 1"):
-        publish(store, raised, reading.read, reading.batches)
+        publish_read(store, raised, reading.read, reading.batches)
     waive = {"one contract": "2019 follows"}
-    receipt = publish(store, raised, reading.read, reading.batches, waive=waive)
+    receipt = publish_read(store, raised, reading.read, reading.batches, waive=waive)
     assert (receipt["version"], receipt["baseline"]) == (2, 2)
     assert current_rows(store) == FIRST | {"c": (2020, "C2")}
 
@@ -210,9 +210,9 @@ def test_ledger_that_another_writer_makes_first_has_each_version_once(
 
     def other_writer_first(*arguments: Any, **options: Any) -> Version:
         monkeypatch.undo()
-        assert record(store, PLACES) == [2]
+        assert update_ledger(store, PLACES) == [2]
         return create_table(*arguments, **options)
 
     monkeypatch.setattr(ledger, "create_table", other_writer_first)
-    assert record(store, PLACES) == []
+    assert update_ledger(store, PLACES) == []
     assert ledger_rows(store) == [(2, "a", EDITED, "name", "A", "A2")]

@@ -7,9 +7,8 @@ import pytest
 
 from fakes.control import Control
 from include.data.contract import Dataset
-from include.lake import publish as core
-from include.lake.again import planned_again
 from include.lake.keys import Keys
+from include.lake.retransform import rebuild_plan
 from include.lake.store import Store
 from include.lake.table import read_receipt
 from include.shoe_prices import pipeline
@@ -49,11 +48,11 @@ def test_crash_between_the_commits_is_mended(
     world.day = 2
     raw = pipeline.extract(shop, ecb, store, "test", days, "Shoes")
     batches = {table: pipeline.transform(store, raw[table]) for table in raw}
-    original = core.publish
+    original = pipeline.publish_read
     with monkeypatch.context() as killed:
         killed.setattr(
-            core,
-            "publish",
+            pipeline,
+            "publish_read",
             lambda store, dataset, *rest, **named: (
                 die if dataset.name == "shoe_prices" else original
             )(store, dataset, *rest, **named),
@@ -75,7 +74,7 @@ def test_crash_between_the_commits_is_mended(
     assert {row[0] for row in events(store)} == {2}
 
 
-@pytest.mark.parametrize("step", ["refresh_copies", "record"])
+@pytest.mark.parametrize("step", ["refresh_copies", "update_ledger"])
 def test_crash_after_the_commits_is_mended_by_the_next_run_or_a_refresh(
     run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -86,7 +85,7 @@ def test_crash_after_the_commits_is_mended_by_the_next_run_or_a_refresh(
         with pytest.raises(KeyboardInterrupt):
             run_on(23)
     assert versions(store) == (2, 2)
-    if step == "record":
+    if step == "update_ledger":
         pipeline.refresh(store)  # as the command does
     else:
         receipts = run_on(23)
@@ -122,7 +121,7 @@ def test_read_transformed_again_gives_the_published_parts(
     table = Keys(dataset.name).table
     for number in (1, 2, 3):
         receipt = read_receipt(store, table, number)
-        plan = planned_again(store, dataset, receipt, number)
+        plan = rebuild_plan(store, dataset, receipt, number)
         assert contents(plan.parts) == contents(receipt["parts"])
 
 

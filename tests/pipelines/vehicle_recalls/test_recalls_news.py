@@ -122,10 +122,29 @@ def test_new_contract_makes_no_news(store: Store, monkeypatch: pytest.MonkeyPatc
 def test_reports_that_an_interrupted_run_lacked_are_written_later(store: Store) -> None:
     for day in (1, 2, 3):
         publish(store, *(recall(n) for n in range(day)), day=day)
-    assert write_reports(store) == [KEYS.report(n) for n in (3, 2, 1)]
+    assert write_reports(store) == [KEYS.report(n) for n in (1, 2, 3)]
     assert "19V000001 Brake hose" in store.get(KEYS.report(2)).decode()
     assert "19V000002 Brake hose" in store.get(KEYS.report(3)).decode()
     assert write_reports(store) == []
+
+
+def test_run_that_dies_between_two_reports_leaves_no_gap(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (1, 2):
+        publish(store, *(recall(n) for n in range(day)), day=day)
+    replace = Store.replace
+
+    def dies_after_one(self: Store, key: str, body: bytes) -> str:
+        monkeypatch.setattr(Store, "replace", lambda *_: pytest.fail("killed"))
+        return replace(self, key, body)
+
+    monkeypatch.setattr(Store, "replace", dies_after_one)
+    with pytest.raises(pytest.fail.Exception, match="killed"):
+        write_reports(store)
+    monkeypatch.setattr(Store, "replace", replace)
+    publish(store, *(recall(n) for n in range(3)), day=3)
+    assert write_reports(store) == [KEYS.report(n) for n in (2, 3)]
 
 
 def test_notice_is_of_a_version_with_news(store: Store) -> None:

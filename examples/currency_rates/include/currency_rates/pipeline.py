@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from include.currency_rates.client import CurrencyRates
 from include.currency_rates.contract import CURRENCY_RATES
 from include.currency_rates.transform import rates
-from include.lake import publish as core
-from include.lake.copies import copy_of, refresh_copies
 from include.lake.landing import RawPages, land_answers, read_page
-from include.lake.ledger import record
-from include.lake.publish import Receipt
+from include.lake.ledger import update_ledger
+from include.lake.plain_files import copy_of, refresh_copies
+from include.lake.publish import Receipt, publish_read
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
 
@@ -36,7 +35,7 @@ def publish(
 ) -> Receipt:
     """Commit the next version, then bring the plain file and the ledger up to date."""
     read = raw["read"]
-    receipt = core.publish(store, CURRENCY_RATES, read, [batch], dry_run=dry_run, waive=waive)
+    receipt = publish_read(store, CURRENCY_RATES, read, [batch], dry_run=dry_run, waive=waive)
     if not dry_run:
         refresh(store)
     return receipt
@@ -44,7 +43,7 @@ def publish(
 
 def refresh(store: Store) -> list[str]:
     """Bring the plain file and the ledger up to date; returns the files it wrote."""
-    record(store, CURRENCY_RATES)
+    update_ledger(store, CURRENCY_RATES)
     return refresh_copies(
         store,
         CURRENCY_RATES,

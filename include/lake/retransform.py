@@ -24,7 +24,7 @@ def transform_of(dataset: Dataset) -> Transform:
     return transform
 
 
-def planned_again(store: Store, dataset: Dataset, receipt: Mapping[str, Any], number: int) -> Plan:
+def rebuild_plan(store: Store, dataset: Dataset, receipt: Mapping[str, Any], number: int) -> Plan:
     """What a committed read would make of the version before it, with today's code."""
     read_id = receipt["replay_of"] or receipt["read_id"]
     scratch, transform = ScratchStore(store), transform_of(dataset)
