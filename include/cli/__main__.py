@@ -11,7 +11,7 @@ from typing import NamedTuple
 from include.data.catalog import DEFAULT
 
 PROGRAM = "python -m include.cli"
-FAILED, INTERRUPTED = 1, 130
+FAILED, NOT_VERIFIED, INTERRUPTED = 1, 2, 130
 
 
 class Command(NamedTuple):
@@ -87,7 +87,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     except (StoreError, PermanentError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return getattr(error, "exit_code", FAILED)
+        # `verify` answers 1 when something is damaged, and handles that itself.
+        return NOT_VERIFIED if asked.command == "verify" else FAILED
     return code
 
 

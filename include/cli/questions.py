@@ -43,7 +43,8 @@ def start_of(when: date | datetime) -> datetime:
 def end_of(when: date | datetime) -> datetime:
     """The first moment after it."""
     step = timedelta(microseconds=1) if isinstance(when, datetime) else timedelta(days=1)
-    return start_of(when) + step
+    start = start_of(when)
+    return start + min(step, datetime.max.replace(tzinfo=UTC) - start)
 
 
 def whole_number(text: str) -> int:

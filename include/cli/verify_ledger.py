@@ -40,17 +40,17 @@ def ledger_checks(
         examples(damaged) or f"{rows:,} events of {count(len(events), 'version')}",
         RESTORE,
     )
-    yield _table_check(store, dataset, since)
+    yield _table_check(store, dataset, versions)
     if not damaged:
         yield _replay_check(store, dataset, since[0], current, events)
 
 
-def _table_check(store: Store, dataset: Dataset, since: Sequence[KnownVersion]) -> Check:
+def _table_check(store: Store, dataset: Dataset, versions: Sequence[KnownVersion]) -> Check:
     """The ledger's Delta table has the events of each version exactly once."""
     ledger = load_version(store, Keys(dataset.name).ledger)
     expected = {
         version.receipt["events"]["path"]: version.receipt["events"]["rows"]
-        for version in since
+        for version in versions
         if version.receipt["events"]
     }
     found = {file.path: file.rows for file in ledger.files().values()}

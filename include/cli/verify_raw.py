@@ -20,9 +20,11 @@ def raw_checks(
     """Each partition by the version that last changed it."""
     changed_by: defaultdict[int, list[str]] = defaultdict(list)
     last = {name: v for v in versions for name in v.receipt["changed"]}
-    for name in current.parts:
+    for name in current.parts.keys() & last.keys():
         changed_by[last[name].number].append(name)
-    same, differ, skipped = 0, [], []
+    lost = sorted(current.parts.keys() - last.keys())
+    same, skipped = 0, []
+    differ = [f"no receipt says where {name or 'the table'} comes from" for name in lost]
     by_number = {version.number: version.receipt for version in versions}
     for number, names in sorted(changed_by.items()):
         receipt = by_number[number]

@@ -147,11 +147,18 @@ def _older_files_check(
 def copy_checks(store: Store, dataset: Dataset, current: Version) -> Iterator[Check]:
     """Plain files are the table's files, or what was rendered from them."""
     keys = Keys(dataset.name)
+    refresh_hint = f"run the command `refresh --dataset {dataset.name}`"
     for manifest in ("_plain_files.json", "aggregates/_plain_files.json"):
         body = store.get_if_exists(keys.plain(manifest))
         if body is None:
             continue
-        files = json.loads(body)
+        try:
+            files = {name: dict(entry) for name, entry in json.loads(body).items()}
+        except (ValueError, TypeError, AttributeError):
+            files = {}
+        if not files:
+            yield Check(manifest, False, "it is damaged", refresh_hint)
+            continue
         wrong = parallel_map(
             lambda item: _plain_problem(store, keys, current, *item), list(files.items())
         )
@@ -160,7 +167,7 @@ def copy_checks(store: Store, dataset: Dataset, current: Version) -> Iterator[Ch
             "plain files are up to date" if "/" not in manifest else "aggregations are unchanged",
             not problems,
             examples(problems) or count(len(files), "file"),
-            f"run the command `refresh --dataset {dataset.name}`",
+            refresh_hint,
         )
 
 

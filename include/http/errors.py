@@ -148,10 +148,15 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (until - now).total_seconds())
 
 
+FIRST_YEAR = 1970  # of any clock that sends a date
+
+
 def parse_http_date(text: str) -> datetime | None:
     """The instant in UTC; None for a text that is not a date, or is beyond the calendar."""
     try:
         moment = parsedate_to_datetime(text)
+        if moment.year < FIRST_YEAR:
+            return None
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

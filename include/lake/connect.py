@@ -24,10 +24,15 @@ def connect(environment: Mapping[str, str] = os.environ) -> Store:
         options |= {name: environment[name] for name in KEYS if environment.get(name)}
     elif environment.get("AWS_PROFILE"):
         import boto3
+        from botocore.exceptions import BotoCoreError
 
-        session = boto3.Session(profile_name=environment["AWS_PROFILE"], region_name=region)
+        profile = environment["AWS_PROFILE"]
+        try:
+            session = boto3.Session(profile_name=profile, region_name=region)
+            options |= session_options(session)
+        except BotoCoreError as error:
+            raise PermanentError(f"AWS_PROFILE is {profile!r}: {error}") from None
         region = region or session.region_name
-        options |= session_options(session)
     return Store(bucket, **options, AWS_REGION=region or "us-east-1")
 
 

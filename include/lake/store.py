@@ -21,18 +21,21 @@ TIMEOUT_S, CONNECT_TIMEOUT_S, MAX_RETRIES = 20, 5, 3
 REFUSALS = {
     "NoSuchBucket": "create the bucket, or name another one in the connection `lake`",
     "AccessDenied": "grant the connection `lake` access to it",
-    "403 Forbidden": "grant the connection `lake` access to it",
     "InvalidAccessKeyId": "set keys or a role in the connection `lake`, or AWS_ACCESS_KEY_ID",
     "IMDS": "set keys or a role in the connection `lake`, or AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "check the keys of the connection `lake`",
     "ExpiredToken": "renew the credentials of the connection `lake`",
+    "RequestTimeTooSkewed": "correct the clock of this machine",
     "InvalidBucketName": "correct the bucket's name in the connection `lake`",
+    "403 Forbidden": "grant the connection `lake` access to it",
 }
 FAILURES = {
     "InsufficientStorage": "the store is full: free space, then run again",
     "507 ": "the store is full: free space, then run again",
     "error sending request": "check that the endpoint of the connection `lake` is right and up",
 }
+BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
+ENDPOINT = re.compile(r"https?://[\w.-]+(:\d+)?(/[^\s]*)?|https?://\[[0-9a-f:]+\](:\d+)?/?")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -67,6 +70,14 @@ class Store:
     """`options` are those of delta-rs (AWS_REGION, AWS_ENDPOINT_URL, ...), which shares them."""
 
     def __init__(self, bucket: str, **options: str) -> None:
+        # Refused here, because the Rust libraries panic on some of these.
+        endpoint = options.get("AWS_ENDPOINT_URL", "")
+        if not BUCKET.fullmatch(bucket):
+            raise StoreRefused(f"{bucket!r} is not a bucket's name; correct it, such as my-lake")
+        if endpoint and not ENDPOINT.fullmatch(endpoint):
+            raise StoreRefused(
+                f"{endpoint!r} is not an endpoint; write it with http:// or https:// and a host"
+            )
         self.bucket = bucket
         self._given = options
         self.options = {

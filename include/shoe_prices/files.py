@@ -24,7 +24,7 @@ def plain_files(store: Store, version: Version) -> Iterator[PlainFile]:
     for name, part in [*version.parts.items(), (LATEST, newest)]:
         parquet, csv = names_of(name)
         yield copy_of(parquet, part)
-        yield PlainFile(csv, part["path"], partial(render, part["path"]))
+        yield PlainFile(csv, f"{part['path']}, rendered", partial(render, part["path"]))
 
 
 def names_of(day: str) -> tuple[str, str]:

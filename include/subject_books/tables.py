@@ -54,7 +54,7 @@ def plain_files(store: Store, version: Version) -> Iterator[PlainFile]:
 
     for subject, part in version.parts.items():
         for name in file_names(subject):
-            yield PlainFile(name, part["path"], partial(render, part["path"], name))
+            yield PlainFile(name, f"{part['path']}, rendered", partial(render, part["path"], name))
 
 
 def file_names(subject: str) -> list[str]:

@@ -27,7 +27,7 @@ def lake(s3: BaseClient, s3_url: str) -> Store:
 
 
 def run(
-    store: Store, *arguments: str, bucket: str | None = None
+    store: Store, *arguments: str, bucket: str | None = None, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     environment = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "LAKE_"))}
     environment |= {
@@ -36,6 +36,7 @@ def run(
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
+        **settings,
     }
     return subprocess.run(
         [sys.executable, "-m", "include.cli", *arguments],
@@ -178,3 +179,54 @@ def test_wrong_question_is_one_line(
 def test_missing_bucket_name_is_one_line(lake: Store) -> None:
     done = run(lake, "changes", bucket="")
     assert (done.returncode, done.stderr[:30]) == (1, "error: LAKE_BUCKET is not set;")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("LAKE_BUCKET", "", "LAKE_BUCKET is not set"),
+        ("LAKE_BUCKET", "Not A Bucket", "'Not A Bucket' is not a bucket's name"),
+        ("LAKE_ENDPOINT_URL", "127.0.0.1:4566", "'127.0.0.1:4566' is not an endpoint"),
+        ("LAKE_ENDPOINT_URL", "http://a b", "is not an endpoint"),
+    ],
+)
+def test_verify_that_cannot_look_says_so_with_its_own_exit_code(
+    lake: Store, setting: str, value: str, words: str
+) -> None:
+    done = run(lake, "verify", **{setting: value})
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_unknown_profile_is_one_line(lake: Store) -> None:
+    done = run(lake, "changes", AWS_ACCESS_KEY_ID="", AWS_PROFILE="nope")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: AWS_PROFILE is 'nope': ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"2019.parquet": 1}'])
+def test_verify_names_a_damaged_manifest_of_plain_files(
+    s3: BaseClient, s3_url: str, body: bytes
+) -> None:
+    store = new_store(s3, s3_url)
+    publish(store, recall(1), day=1)
+    assert run(store, "refresh").returncode == 0
+    store.replace(KEYS.plain("_plain_files.json"), body)
+    done = run(store, "verify")
+    assert done.returncode == 1
+    assert "DAMAGED  _plain_files.json: it is damaged" in done.stdout
+    assert run(store, "refresh").returncode == 0
+    assert run(store, "verify").returncode == 0
+
+
+def test_last_day_of_the_calendar_is_a_day(lake: Store, tmp_path: Path) -> None:
+    done = run(lake, "as-of", "9999-12-31", "--out", str(tmp_path / "last"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_changes_before_the_second_version_name_the_baseline(s3: BaseClient, s3_url: str) -> None:
+    store = new_store(s3, s3_url)
+    publish(store, recall(1), day=1)
+    assert "no changes yet: version 1 is the baseline" in run(store, "changes").stdout

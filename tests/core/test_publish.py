@@ -7,6 +7,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from include.cli.questions import versions_of
+from include.cli.verify_ledger import ledger_checks
 from include.data.apply_events import apply_events
 from include.data.checks import ChecksFailed
 from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
@@ -168,6 +170,27 @@ def test_partial_read_under_a_new_contract_needs_a_reason_and_is_a_new_baseline(
     receipt = publish_read(store, raised, reading.read, reading.batches, waive=waive)
     assert (receipt["version"], receipt["baseline"]) == (2, 2)
     assert current_rows(store) == FIRST | {"c": (2020, "C2")}
+
+
+def test_table_that_is_always_read_in_parts_takes_a_new_contract_part_by_part(store: Store):
+    publish_rows(store, {"a": (2019, "A")}, at=moment(0), years=[2019])
+    publish_rows(store, {"c": (2020, "C")}, at=moment(1), years=[2020])
+    raised = replace(PLACES, version="2")
+    reading = stage_read(store, {"c": (2020, "C2")}, at=moment(2), years=[2020])
+    assert publish_read(store, raised, reading.read, reading.batches)["version"] == 3
+    assert current_rows(store) == {"a": (2019, "A"), "c": (2020, "C2")}
+
+
+def test_verify_passes_over_the_ledger_of_two_contracts(store: Store):
+    raised = replace(PLACES, version="2")
+    publish_rows(store, FIRST, at=moment(0))
+    publish_rows(store, FIRST | {"a": (2019, "A2")}, at=moment(1))
+    reading = stage_read(store, FIRST, at=moment(2))
+    assert publish_read(store, raised, reading.read, reading.batches)["baseline"] == 3
+    update_ledger(store, raised)
+    current = load_version(store, KEYS.table)
+    checks = ledger_checks(store, raised, current, versions_of(store, current))
+    assert [check.found for check in checks if not check.passed] == []
 
 
 def test_publishing_twice_commits_once(store: Store):

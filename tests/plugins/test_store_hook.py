@@ -59,7 +59,7 @@ def test_get_conn_passes_what_delta_needs(connect: Connect, s3_url: str) -> None
     store = connect(
         aws_session_token="for-an-hour",
         endpoint_url="http://127.0.0.1:9",
-        service_config={"s3": {"bucket_name": "b", "endpoint_url": s3_url}},
+        service_config={"s3": {"bucket_name": "lake", "endpoint_url": s3_url}},
         region_name="eu-central-1",
     ).get_conn()
     passed = {name: value for name, value in store.options.items() if name.startswith("AWS_")}
@@ -79,7 +79,7 @@ def test_get_conn_of_aws_itself_names_no_endpoint(connect: Connect) -> None:
 
 
 def test_get_conn_with_plain_keys_imports_no_boto3() -> None:
-    extra = {"service_config": {"s3": {"bucket_name": "b"}}}
+    extra = {"service_config": {"s3": {"bucket_name": "lake"}}}
     connection = {"conn_type": "aws", "login": "a", "password": "b", "extra": extra}
     code = (
         f"import os, sys; os.environ['AIRFLOW_CONN_LAKE'] = {json.dumps(connection)!r}\n"

@@ -14,8 +14,9 @@ import pytest
 from fakes.control import Control
 from include.lake.reads import SourceMismatch
 from include.lake.store import Store
-from include.shoe_prices.contract import SHOE_PRICES
+from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
 from include.shoe_prices.transform import in_euros
+from tests.pipelines.proof import damage
 from tests.pipelines.shoe_prices.conftest import RunOn, Sells
 from tests.pipelines.shoe_prices.lake import (
     FRIDAY,
@@ -45,6 +46,7 @@ def test_run_publishes_the_day_and_latest(run_on: RunOn, store: Store, world: Co
     assert pq.read_schema(io.BytesIO(body)).equals(SHOE_PRICES.schema)
     assert plain(store, "latest.parquet") == body
     assert plain(store, "latest.csv") == plain(store, f"{FRIDAY}.csv")
+    assert damage(store, SHOE_PRODUCTS, SHOE_PRICES) == []
 
 
 @pytest.mark.parametrize("odd", ["a\rb", 'a "b",\r\n', "nul \x00", "\u2028\x85;\t"])

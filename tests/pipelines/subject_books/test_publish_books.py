@@ -20,6 +20,7 @@ from include.subject_books.contract import SUBJECT_BOOKS
 from include.subject_books.pipeline import extract, publish, transform
 from include.subject_books.report import report
 from include.subject_books.tables import file_names, tables_of
+from tests.pipelines.proof import damage
 from tests.pipelines.subject_books.conftest import KEYS, plain, plain_tables
 
 Run = Callable[..., Any]
@@ -86,6 +87,7 @@ def test_next_day_is_a_version_with_its_events_and_files(
     assert {event["subject_book"].split("/")[0] for event in events} == {"data_mining"}
     assert {event["field"] for event in edited} == {"edition_count", "authors"}
     assert_files_are_current(store, "data_mining")
+    assert damage(store, SUBJECT_BOOKS) == []
 
 
 def test_subjects_lie_side_by_side(run_once: Run, store: Store) -> None:
