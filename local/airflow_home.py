@@ -46,9 +46,12 @@ def airflow_environment(
     return dict(settings) | {name: str(value) for name, value in ours.items()}
 
 
-def migrate(root: Path, database: str, settings: Mapping[str, str]) -> bool:
+def migrate(
+    root: Path, database: str, settings: Mapping[str, str], started: list[int] | None = None
+) -> bool:
     """Make the database, or bring it to this Airflow's version; False when nothing was to do.
 
+    `started` gets the process groups, so that another thread can end them.
     A scheduler starts no task whose pool is not in its database; `dags test` does not look.
     """
     home, pools = root / ".local" / "airflow", root / "config" / "pools.json"
@@ -65,6 +68,8 @@ def migrate(root: Path, database: str, settings: Mapping[str, str]) -> bool:
     log = root / ".local" / "logs" / "migrate.log"
     for command in commands:
         child = start_group([*AIRFLOW, *command], environment, log, folder=root)
+        if started is not None:
+            started.append(child.pid)
         try:
             code = child.wait()
         finally:

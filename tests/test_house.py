@@ -5,6 +5,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,17 @@ def test_airflow_is_imported_by_its_stable_interface() -> None:
         for imported in imports_of(module):
             if imported.partition(".")[0] == "airflow":
                 assert imported.startswith(AIRFLOW), f"{module} imports {imported}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports within functions count too."""
+    names = {".".join(module.with_suffix("").parts): module for module in modules("include")}
+    graph = {
+        name: {other for other in names if other in set(imports_of(module))}
+        for name, module in names.items()
+    }
+    order = TopologicalSorter(graph)
+    order.prepare()  # CycleError names the circle
 
 
 def test_the_core_knows_no_pipeline() -> None:

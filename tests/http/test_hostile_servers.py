@@ -325,6 +325,7 @@ def test_json_of_another_body_is_one_clear_line(servers: ExitStack, body: bytes)
         ("", False),
         ("Fri, 31 Dec 9999 23:59:59 -2300", False),
         ("Mon, 99999999999999999999 Jan 2024 00:00:00 GMT", False),
+        ("Mon, 01 Jan 0999 00:00:00 GMT", False),
     ],
 )
 def test_date_a_day_or_more_from_our_clock_is_refused(

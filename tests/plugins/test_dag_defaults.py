@@ -93,13 +93,11 @@ def test_param_of_another_kind_is_refused(param: Param, value: object, *, is_val
 
 
 def test_store_is_the_bucket_of_the_connection_lake(monkeypatch: pytest.MonkeyPatch) -> None:
-    extra = (
-        "__extra__=%7B%22service_config%22%3A%7B%22s3%22%3A%7B%22bucket_name%22%3A%22b%22%7D%7D%7D"
-    )
+    extra = "__extra__=%7B%22service_config%22%3A%7B%22s3%22%3A%7B%22bucket_name%22%3A%22lake%22%7D%7D%7D"
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", f"aws://key:secret@/?{extra}")
     opened = store()
     assert isinstance(opened, Store)
-    assert opened.bucket == "b"
+    assert opened.bucket == "lake"
 
 
 @pytest.mark.parametrize("conf", [None, {}, {"years": []}, {"years": [], "dry_run": True}], ids=str)
