@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from airflow.sdk import Param, RetryAction
@@ -93,8 +94,8 @@ def test_param_of_another_kind_is_refused(param: Param, value: object, *, is_val
 
 
 def test_store_is_the_bucket_of_the_connection_lake(monkeypatch: pytest.MonkeyPatch) -> None:
-    extra = "__extra__=%7B%22service_config%22%3A%7B%22s3%22%3A%7B%22bucket_name%22%3A%22lake%22%7D%7D%7D"
-    monkeypatch.setenv("AIRFLOW_CONN_LAKE", f"aws://key:secret@/?{extra}")
+    extra = quote('{"service_config": {"s3": {"bucket_name": "lake"}}}')
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", f"aws://key:secret@/?__extra__={extra}")
     opened = store()
     assert isinstance(opened, Store)
     assert opened.bucket == "lake"
