@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -51,10 +52,12 @@ def run(tmp_path: Path, free_ports: dict[str, int]) -> Run:
     docker.chmod(0o755)
     secrets = dict.fromkeys(SECRETS, "x")
 
-    def action(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def action(
+        *arguments: str, folder: Path = ROOT, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "local.containers", *arguments],
-            cwd=ROOT,
+            cwd=folder,
             env={
                 **os.environ,
                 **secrets,
@@ -105,9 +108,11 @@ def test_settings_of_the_shell_never_lead_made_up_data_to_aws(run: Run, tmp_path
 
 
 def test_up_without_secrets_names_them_before_anything_is_built(run: Run, tmp_path: Path) -> None:
-    if (ROOT / ".env").exists():
-        pytest.skip("this checkout has a .env of its own")
-    done = run("up", JWT_SECRET="", REDIS_PASSWORD="")
+    program = tmp_path / "local" / "containers.py"  # of a checkout without a .env
+    program.parent.mkdir()
+    shutil.copy(ROOT / "local" / "containers.py", program)
+    shutil.copytree(ROOT / "deploy" / "compose", tmp_path / "deploy" / "compose")
+    done = run("up", folder=tmp_path, JWT_SECRET="", REDIS_PASSWORD="")
     assert done.returncode == 1
     assert done.stderr == (
         "error: JWT_SECRET, REDIS_PASSWORD: missing in .env; run `make secrets`, which makes them\n"

@@ -39,8 +39,8 @@ def clock() -> Clock:
 async def make(clock: Clock) -> AsyncIterator[Make]:
     made: list[Upstream] = []
 
-    def make(at_once: int = 4, per_minute: int = 60_000) -> Upstream:
-        settings = Settings(vin_upstream_calls=at_once, vin_upstream_per_minute=per_minute)
+    def make(calls: int = 4, per_minute: int = 60_000) -> Upstream:
+        settings = Settings(vin_upstream_calls=calls, vin_upstream_per_minute=per_minute)
         made.append(Upstream("vPIC", "http://127.0.0.1:9", settings, clock))
         return made[-1]
 
@@ -110,13 +110,13 @@ async def test_calls_at_once_are_limited(make: Make) -> None:
         with lock:
             inside -= 1
 
-    upstream = make(at_once=3)
+    upstream = make(calls=3)
     await asyncio.gather(*(upstream.call(question) for _ in range(12)))
     assert most == 3
 
 
 async def test_long_queue_is_refused_at_once(make: Make, gate: threading.Event) -> None:
-    upstream = make(at_once=1, per_minute=80)
+    upstream = make(calls=1, per_minute=80)
     asked = [asyncio.create_task(upstream.call(lambda _: gate.wait(30))) for _ in range(20)]
     await asyncio.sleep(0)
     full = await refused(upstream, never)
@@ -169,7 +169,7 @@ async def test_calls_in_line_are_refused_when_it_goes_down(
     make: Make, gate: threading.Event
 ) -> None:
     """They do not fail one after the other, each after its own time."""
-    upstream = make(at_once=1)
+    upstream = make(calls=1)
     first = asyncio.create_task(upstream.call(failing(DOWN, gate)))
     in_line = [asyncio.create_task(upstream.call(never)) for _ in range(10)]
     await asyncio.sleep(0)
