@@ -155,4 +155,4 @@ def test_a_few_histories_follow_the_rule(new_bucket: NewBucket, proxy: FaultyS3)
 
 @pytest.mark.slow
 def test_many_histories_follow_the_rule(new_bucket: NewBucket, proxy: FaultyS3) -> None:
-    live_many(new_bucket, proxy, examples=60, length=12)
+    live_many(new_bucket, proxy, examples=20, length=10)
