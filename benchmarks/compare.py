@@ -15,7 +15,12 @@ def headwaters(url: str, s3_url: str) -> Measured:
         return measure("benchmarks.headwaters", url, s3_url, bucket)
 
 
-def plain_script(url: str, _s3_url: str) -> Measured:
+def script(url: str, s3_url: str) -> Measured:
+    with fresh_bucket(s3_url) as bucket:
+        return measure("benchmarks.plain_script", url, s3_url, bucket)
+
+
+def script_to_files(url: str, _s3_url: str) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         return measure("benchmarks.plain_script", url, folder)
 
@@ -31,7 +36,8 @@ def dlt_pipeline(url: str, _s3_url: str) -> Measured:
 
 CONTENDERS: dict[str, Callable[[str, str], Measured]] = {
     "headwaters": headwaters,
-    "plain script": plain_script,
+    "script": script,
+    "script, local files": script_to_files,
     "dlt": dlt_pipeline,
 }
 

@@ -55,9 +55,16 @@ def content_hash(dataset: Dataset, rows: pa.Table) -> str:
         column = rows[name].combine_chunks()
         if isinstance(column, pa.ChunkedArray):  # no rows
             column = pa.array([], column.type)
-        digest.update(np.packbits(column.is_valid().to_numpy(zero_copy_only=False)).tobytes())
+        digest.update(np.packbits(_is_valid(column)).tobytes())
         digest.update(_value_bytes(column))
     return digest.hexdigest()
+
+
+def _is_valid(column: pa.Array) -> Any:
+    # Most columns lack no value, and Arrow's calls cost more than these few rows.
+    if not column.null_count:
+        return np.ones(len(column), bool)
+    return column.is_valid().to_numpy(zero_copy_only=False)
 
 
 def _value_bytes(column: pa.Array) -> bytes:
@@ -69,10 +76,14 @@ def _value_bytes(column: pa.Array) -> bytes:
     elif pa.types.is_timestamp(kind):
         column = column.cast(pa.int64())
     elif not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
-        texts = column.cast(pa.string()).fill_null("")
-        joined = "".join(texts.to_pylist()).encode()
-        return np.asarray(pc.binary_length(texts), np.int32).tobytes() + joined
-    return bytes(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+        texts = column if pa.types.is_string(kind) else column.cast(pa.string())
+        texts = texts.fill_null("") if texts.null_count else texts
+        _, starts, characters = texts.buffers()
+        bounds = np.frombuffer(starts, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+        joined = bytes(memoryview(characters or b"")[bounds[0] : bounds[-1]])
+        return np.diff(bounds).tobytes() + joined
+    values = column.fill_null(0) if column.null_count else column
+    return bytes(values.to_numpy(zero_copy_only=False).tobytes())
 
 
 def null_counts(rows: pa.Table) -> dict[str, int]:

@@ -155,8 +155,11 @@ class HttpClient:
 
     def raise_for_status(self, response: Response) -> None:
         """Raise the error that a status means; for a `check` that looks into an ok status."""
-        # Masked before it is cut: half a token would not be recognized.
-        reason = self._mask(reason_in(response.headers, response.content))[:MAX_REASON]
+
+        def reason() -> str:
+            # Masked before it is cut: half a token would not be recognized.
+            return self._mask(reason_in(response.headers, response.content))[:MAX_REASON]
+
         error = error_for_status(response.status, response.where, response.headers, reason)
         if error is not None:
             raise error

@@ -1,7 +1,7 @@
 """The errors of the HTTP client. Each message says what happened, where, and what to do."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -58,15 +58,16 @@ class UnexpectedBody(HttpError):
 
 
 def error_for_status(
-    status: int, where: str, headers: Mapping[str, str], reason: str
+    status: int, where: str, headers: Mapping[str, str], reason: Callable[[], str]
 ) -> HttpError | None:
-    """The error that a status means, None for a success. `reason` is the API's own."""
-    said = f"{status}: {reason}" if reason else str(status)
+    """The error that a status means, None for a success. `reason` gives the API's own."""
+    if 200 <= status < 300 and status != HTTPStatus.ACCEPTED:  # noqa: PLR2004 - 2xx
+        return None
+    text = reason()
+    said = f"{status}: {text}" if text else str(status)
     error: HttpError
     if status in {HTTPStatus.ACCEPTED, HTTPStatus.REQUEST_TIMEOUT} or not 200 <= status < 500:  # noqa: PLR2004 - 1xx, 5xx
         error = SourceUnavailable(f"{where} is not available ({said}); try again later")
-    elif status < HTTPStatus.MULTIPLE_CHOICES:
-        return None
     elif status < HTTPStatus.BAD_REQUEST:
         target = host_and_path(headers.get("Location", "")) or "nowhere"
         error = WrongHost(f"{where} redirects to {target} ({said}); use that address instead")

@@ -59,7 +59,7 @@ def next_part(
     if known and known["content"] == part["content"]:
         part = known
     elif part["rows"] and rows is not None:
-        part = write_part(store, dataset, read["read_id"], name, rows())
+        part = write_part(store, dataset, read["read_id"], name, part, rows())
     return Part(**{**part, "moment": moment})
 
 

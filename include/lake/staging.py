@@ -126,7 +126,7 @@ def write_candidates(
         return batch
     tables = from_ipc(store.get(batch["rows_key"]))
     written = parallel_map(
-        lambda item: write_part(store, dataset, read_id, *item),
+        lambda item: write_part(store, dataset, read_id, item[0], batch["parts"][item[0]], item[1]),
         zip(batch["changed"], tables, strict=True),
     )
     parts = batch["parts"] | dict(zip(batch["changed"], written, strict=True))
@@ -134,12 +134,13 @@ def write_candidates(
 
 
 def write_part(
-    store: Store, dataset: Dataset, read_id: str, partition: str, rows: pa.Table
+    store: Store, dataset: Dataset, read_id: str, partition: str, part: Part, rows: pa.Table
 ) -> Part:
+    """Write the rows that `part` describes into the table's folder."""
     body = to_parquet(rows, dataset)
     path = table_path(read_id, partition, hashlib.sha256(body).hexdigest())
     etag = store.put(Keys(dataset.name).table_file(path), body)
-    return Part(**{**describe(dataset, rows), "path": path, "etag": etag, "size": len(body)})
+    return Part(**{**part, "path": path, "etag": etag, "size": len(body)})
 
 
 def describe(dataset: Dataset, rows: pa.Table) -> Part:
