@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import BenchError, Measured, measure
-from benchmarks.servers import fresh_bucket, local_api
+from benchmarks.servers import S3, fake_api
 
 
-def by_task(rows: int, s3_url: str) -> dict[str, list[Measured]]:
+def by_task(rows: int, s3: S3) -> dict[str, list[Measured]]:
     """Every process that was measured, by the task's name."""
     measured = defaultdict[str, list[Measured]](list)
     with (
-        local_api(rows) as url,
-        fresh_bucket(s3_url) as bucket,
+        fake_api(rows) as url,
+        s3.fresh_bucket() as bucket,
         tempfile.TemporaryDirectory() as folder,
     ):
         given, result = Path(folder) / "given.json", Path(folder) / "result.json"
@@ -23,7 +23,7 @@ def by_task(rows: int, s3_url: str) -> dict[str, list[Measured]]:
         def task(name: str, what: Any) -> Any:
             given.write_text(json.dumps(what))
             files = str(given), str(result)
-            measured[name].append(measure("benchmarks.tasks", name, url, s3_url, bucket, *files))
+            measured[name].append(measure("benchmarks.tasks", name, url, *bucket, *files))
             return json.loads(result.read_text())
 
         plans = task("plan", None)
@@ -37,5 +37,5 @@ def by_task(rows: int, s3_url: str) -> dict[str, list[Measured]]:
         said = task("report", task("ledger", task("aggregate", receipt)))
     if said["rows"] != rows:
         raise BenchError(f"{said['rows']:,} rows were published of {rows:,}")
-    del measured["warm"]  # the local API made up its first answers
+    del measured["warm"]  # the fake API made up its first answers
     return measured

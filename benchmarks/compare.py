@@ -1,59 +1,74 @@
-"""Headwaters, the plain script and dlt on the same data, in turn, again and again."""
+"""Headwaters and what else does the job, on the same data, in turn, again and again."""
 
-import contextlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.measure import ROOT, BenchError, Measured, measure
-from benchmarks.servers import fresh_bucket, local_api
+from benchmarks.servers import S3, fake_api
 
 DLT_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 
 
-def headwaters(url: str, s3_url: str) -> Measured:
-    with fresh_bucket(s3_url) as bucket:
-        return measure("benchmarks.headwaters", url, s3_url, bucket)
+def headwaters(url: str, s3: S3) -> Measured:
+    with s3.fresh_bucket() as bucket:
+        return measure("benchmarks.headwaters", url, *bucket)
 
 
-def script(url: str, s3_url: str) -> Measured:
-    with fresh_bucket(s3_url) as bucket:
-        return measure("benchmarks.plain_script", url, s3_url, bucket)
+def script(url: str, s3: S3) -> Measured:
+    with s3.fresh_bucket() as bucket:
+        return measure("benchmarks.script", url, *bucket)
 
 
-def script_to_files(url: str, _s3_url: str) -> Measured:
+def script_to_files(url: str, _s3: S3) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
-        return measure("benchmarks.plain_script", url, folder)
+        return measure("benchmarks.script", url, folder)
 
 
-def dlt_pipeline(url: str, _s3_url: str) -> Measured:
+def dlt_parquet(url: str, s3: S3) -> Measured:
+    return _dlt(url, s3, "parquet")
+
+
+def dlt_delta(url: str, s3: S3) -> Measured:
+    return _dlt(url, s3, "delta")
+
+
+def _dlt(url: str, s3: S3, table_format: str) -> Measured:
     if not DLT_PYTHON.exists():
         raise BenchError("dlt is not installed in .venv-bench; run `make bench`")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, s3.fresh_bucket() as bucket:
         # dlt looks for settings in the user's home, and reports its use by default.
         settings = {"DLT_DATA_DIR": folder, "HOME": folder, "RUNTIME__DLTHUB_TELEMETRY": "false"}
-        return measure("benchmarks.dlt_pipeline", url, folder, python=DLT_PYTHON, more=settings)
+        arguments = [url, *bucket, folder, table_format]
+        return measure("benchmarks.dlt_pipeline", *arguments, python=DLT_PYTHON, more=settings)
 
 
-CONTENDERS: dict[str, Callable[[str, str], Measured]] = {
+def floor(url: str, _s3: S3) -> Measured:
+    """Only the work on the bytes counts: no import, no HTTP, no S3."""
+    found = measure("benchmarks.floor", url)
+    return Measured(found.said["wall_s"], found.said["cpu_s"], found.peak_mb, found.said)
+
+
+Contender = Callable[[str, S3], Measured]
+CONTENDERS: dict[str, Contender] = {
     "headwaters": headwaters,
     "script": script,
     "script, local files": script_to_files,
-    "dlt": dlt_pipeline,
+    "dlt, Parquet": dlt_parquet,
+    "dlt, Delta": dlt_delta,
+    "floor": floor,
 }
 
 
-def compare(names: Sequence[str], rows: int, runs: int, s3_url: str) -> dict[str, list[Measured]]:
+def compare(names: Sequence[str], rows: int, runs: int, s3: S3) -> dict[str, list[Measured]]:
     """Each contender `runs` times, taking turns, so that a busy moment falls on all of them.
 
-    Each has a local API of its own with the same data, whose first answers, which take time to
-    make up, are made in a run that does not count.
+    The first round does not count: the fake API makes its answers up in it.
     """
     measured: dict[str, list[Measured]] = {name: [] for name in names}
-    with contextlib.ExitStack() as stack:
-        urls = {name: stack.enter_context(local_api(rows)) for name in names}
+    with fake_api(rows) as url:
         for turn in range(runs + 1):
             for name in names:
-                found = CONTENDERS[name](urls[name], s3_url)
+                found = CONTENDERS[name](url, s3)
                 if turn:
                     measured[name].append(found)
     must_agree(measured, rows)
@@ -66,6 +81,6 @@ def must_agree(measured: Mapping[str, Sequence[Measured]], rows: int) -> None:
     for name, said in outcomes:
         if said["rows"] != rows:
             raise BenchError(f"{name} came to {said['rows']:,} rows of {rows:,}")
-        for aggregation, fingerprint in said["aggregations"].items():
+        for aggregation, fingerprint in said.get("aggregations", {}).items():
             if fingerprint != first["aggregations"][aggregation]:
                 raise BenchError(f"{name} and {first_name} differ in {aggregation}")

@@ -1,8 +1,9 @@
-"""The same with dlt: a resource that pages through the API, Parquet files by its filesystem
-destination, local; then three counts over the files with pyarrow.
+"""The same with dlt: a resource that pages through the API, and its filesystem destination on S3.
+
+    python -m benchmarks.dlt_pipeline URL S3_URL BUCKET FOLDER parquet|delta
 
 Runs in an environment of its own (`.venv-bench`). dlt is spared the files a year: it writes one
-table, as its users would.
+table, as its users would; then three counts over the table with pyarrow.
 """
 
 import json
@@ -12,13 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset
+import pyarrow.parquet as pq
+from dlt.common.configuration.specs import AwsCredentials
 from dlt.sources.helpers import requests
 
 from benchmarks.outcome import AGGREGATIONS, fingerprint
 
 PAGE_SIZE = 50_000
+COLUMNS = ["report_received_date", "manufacturer", "component", "recall_type"]
+KEY = "test"  # LocalStack takes any
 
 
 @dlt.resource(name="vehicle_recalls", write_disposition="replace")
@@ -42,25 +48,51 @@ def vehicle_recalls(url: str) -> Iterator[list[dict[str, Any]]]:
         offset += PAGE_SIZE
 
 
-def main(url: str, folder: Path) -> dict[str, Any]:
+def read(table: str, table_format: str, pipeline: dlt.Pipeline, s3_url: str) -> pa.Table:
+    if table_format == "delta":
+        from dlt.common.libs.deltalake import get_delta_tables
+
+        loaded = get_delta_tables(pipeline, "vehicle_recalls")["vehicle_recalls"]
+        return loaded.to_pyarrow_table(columns=COLUMNS)
+    files = pyarrow.dataset.dataset(table, format="parquet", filesystem=file_system(s3_url))
+    return files.to_table(COLUMNS)
+
+
+def file_system(s3_url: str) -> Any:
+    from pyarrow.fs import S3FileSystem
+
+    return S3FileSystem(
+        access_key=KEY, secret_key=KEY, endpoint_override=s3_url, region="us-east-1"
+    )
+
+
+def main(url: str, s3_url: str, bucket: str, folder: str, table_format: str) -> dict[str, Any]:
+    credentials = AwsCredentials(
+        aws_access_key_id=KEY,
+        aws_secret_access_key=KEY,
+        endpoint_url=s3_url,
+        region_name="us-east-1",
+    )
     pipeline = dlt.pipeline(
         "recalls",
-        destination=dlt.destinations.filesystem(bucket_url=(folder / "files").as_uri()),
+        destination=dlt.destinations.filesystem(f"s3://{bucket}", credentials=credentials),
         dataset_name="lake",
-        pipelines_dir=str(folder / "state"),
+        pipelines_dir=str(Path(folder) / "state"),
     )
-    pipeline.run(vehicle_recalls(url), loader_file_format="parquet").raise_on_failed_jobs()
-    files = pyarrow.dataset.dataset(folder / "files" / "lake" / "vehicle_recalls", format="parquet")
-    recalls = files.to_table(["report_received_date", "manufacturer", "component", "recall_type"])
+    loads = vehicle_recalls(url)
+    if table_format == "delta":
+        loads.apply_hints(table_format="delta")
+    pipeline.run(loads, loader_file_format="parquet").raise_on_failed_jobs()
+    recalls = read(f"{bucket}/lake/vehicle_recalls", table_format, pipeline, s3_url)
     recalls = recalls.append_column("year", pc.year(recalls["report_received_date"]))
     fingerprints = {}
     for name, by in AGGREGATIONS.items():
         counts = recalls.group_by(by).aggregate([([], "count_all")])
-        pyarrow.parquet.write_table(counts, folder / f"{name}.parquet")
+        pq.write_table(counts, f"{bucket}/{name}.parquet", filesystem=file_system(s3_url))
         groups = zip(*(counts[column].to_pylist() for column in [*by, "count_all"]), strict=True)
         fingerprints[name] = fingerprint(groups)
     return {"rows": recalls.num_rows, "aggregations": fingerprints}
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]))))
+    print(json.dumps(main(*sys.argv[1:])))

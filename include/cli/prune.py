@@ -25,10 +25,10 @@ from include.cli.questions import (
 from include.data.catalog import dataset_named
 from include.data.contract import Dataset
 from include.errors import PermanentError
+from include.lake.commit import RETENTION_DAYS
 from include.lake.keys import Keys, read_id_of
 from include.lake.ledger import update_ledger
 from include.lake.store import Store, StoredObject, explained
-from include.lake.table import RETENTION_DAYS
 
 GRACE_DAYS = 1
 MAX_DAYS = 36_500

@@ -127,6 +127,11 @@ class Dataset:
         return self.schema.append(pa.field(self.partition_by, self.partition_type))
 
     @property
+    def column_types(self) -> dict[str, str]:
+        """The columns of the Delta table, as a receipt keeps them."""
+        return {field.name: str(field.type) for field in self.table_schema}
+
+    @property
     def adds_partition_column(self) -> bool:
         """Whether the partition is computed, not one of the published columns."""
         return bool(self.partition_by) and self.partition_by not in self.names

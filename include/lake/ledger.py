@@ -16,13 +16,12 @@ from include.data.contract import Dataset
 from include.data.diff import Diff, events_of, ledger_schema
 from include.data.tables import from_parquet, to_parquet
 from include.errors import PermanentError
+from include.lake.commit import commit, create_table
 from include.lake.keys import Keys, ledger_path, sha256_of
 from include.lake.store import Conflict, Damaged, Missing, Store, StoreError
 from include.lake.table import (
     DataFile,
     Version,
-    commit,
-    create_table,
     load_version,
     read_receipt,
 )
@@ -63,7 +62,7 @@ def update_ledger(store: Store, dataset: Dataset) -> list[int]:
         }
         if not missing:
             return []
-        if ledger.handle is None:
+        if not ledger.exists:
             ledger = create_table(store, keys.ledger, ledger_schema(dataset), indexed_columns=2)
             if ledger.number:
                 continue  # another writer made it, and committed already

@@ -53,8 +53,10 @@ def refresh_copies(
     rewritten: set[str] = set()
     current = load_version(store, keys.table)
     while current.receipt:
-        rewritten.update(_refresh(store, keys, list(wanted(current)), keys.plain(manifest)))
-        newest = load_version(store, keys.table)
+        written = _refresh(store, keys, list(wanted(current)), keys.plain(manifest))
+        rewritten.update(written)
+        # Another writer may have committed while these were written.
+        newest = load_version(store, keys.table) if written else current
         if newest.receipt_number == current.receipt_number:
             break
         current = newest

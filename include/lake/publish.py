@@ -10,6 +10,7 @@ from include.data.checks import Check, require
 from include.data.contract import Dataset
 from include.data.tables import to_parquet
 from include.errors import PermanentError
+from include.lake.commit import commit, create_table
 from include.lake.keys import Keys
 from include.lake.ledger import write_events
 from include.lake.plan import Plan, plan_for
@@ -20,8 +21,6 @@ from include.lake.store import Conflict, Damaged, Store, StoreError
 from include.lake.table import (
     DataFile,
     Version,
-    commit,
-    create_table,
     load_version,
     read_receipt,
     version_of_read,
@@ -90,16 +89,16 @@ def _publish_on(
     more_checks: Callable[[Plan], Iterable[Check]],
 ) -> Receipt:
     """Check the plan and commit it on top of this version."""
-    refuse_other_source(dataset, current, read["source"])
+    refuse_other_source(dataset, current.receipt, read["source"])
     _write_quarantine(store, dataset, read, plan)
     counts, diff = compare_versions(store, dataset, current, plan)
     standard = standard_checks(dataset, current, read, batches, plan, counts)
     checks = require([*standard, *more_checks(plan)], waive)
     receipt = _receipt(dataset, current, read, batches, plan, counts, checks)
     is_baseline = receipt["baseline"] == _next_number(current)
-    if dry_run or not (plan.changed or (is_baseline and current.handle)):
+    if dry_run or not (plan.changed or (is_baseline and current.exists)):
         return receipt | {"version": None, "outcome": _outcome(plan, dry_run=dry_run)}
-    if current.handle is None:
+    if not current.exists:
         table = Keys(dataset.name).table
         current = create_table(store, table, dataset.table_schema, dataset.partition_by)
         if current.number:
@@ -146,6 +145,7 @@ def _receipt(
     return {
         **read,
         "contract": dataset.version,
+        "columns": dataset.column_types,
         "moment": moment,
         "observed_at": moment["answered_at"],
         "full_read": moment if is_full else known.get("full_read"),

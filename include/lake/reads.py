@@ -7,7 +7,7 @@ from include.data.contract import Dataset
 from include.errors import PermanentError
 from include.lake.keys import Keys, new_read_id
 from include.lake.store import Store
-from include.lake.table import Version, columns_that_differ, load_version
+from include.lake.table import Version, load_version
 
 # What a read may call gone: {} is every row, a mapping is the rows that have these values, and
 # None is no row, because a key that is missing may be in a partition that was not read.
@@ -71,8 +71,8 @@ def start_read(
 ) -> tuple[Read, Version]:
     """Begin a read; refuse a source or columns that the table does not have."""
     current = load_version(store, Keys(dataset.name).table)
-    refuse_other_source(dataset, current, source)
-    if differ := columns_that_differ(current, dataset.table_schema):
+    refuse_other_source(dataset, current.receipt, source)
+    if differ := _columns_that_differ(dataset, current):
         raise SchemaMismatch(
             f"the table {dataset.name} has other columns than its contract "
             f"({', '.join(differ)}); nothing was read. Use another bucket for a contract with "
@@ -90,8 +90,14 @@ def start_read(
     return read, current
 
 
-def refuse_other_source(dataset: Dataset, current: Version, source: Source) -> None:
-    known = current.receipt.get("source", source)
+def _columns_that_differ(dataset: Dataset, current: Version) -> list[str]:
+    declared = dataset.column_types
+    made = current.receipt.get("columns", declared)
+    return sorted({name for name, _ in set(made.items()) ^ set(declared.items())})
+
+
+def refuse_other_source(dataset: Dataset, receipt: Mapping[str, Any], source: Source) -> None:
+    known = receipt.get("source", source)
     if known != source:
         raise SourceMismatch(
             f"the table {dataset.name} holds {known['dataset']} ({known['publisher']}), the source "

@@ -1,25 +1,22 @@
-"""A Delta table whose commits carry a receipt: load a version, commit the next one."""
+"""A Delta table whose commits carry a receipt: load a version, read a receipt."""
 
 import json
-import time
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
 
-from include.lake.store import Conflict, Damaged, Missing, Store, StoreError, explained
+from include.lake.keys import LOG
+from include.lake.store import Conflict, Damaged, Missing, Store, explained
 
-RETENTION_DAYS = 400  # how long a file that no version needs any more stays readable
-CONFIGURATION = {
-    "delta.enableExpiredLogCleanup": "false",  # receipts are kept forever
-    "delta.deletedFileRetentionDuration": f"interval {RETENTION_DAYS} days",
-    "delta.checkpointInterval": "10",
-}
+if TYPE_CHECKING:  # imported where a table is opened: most tasks only need a receipt
+    from deltalake import DeltaTable
+
+LOG_ENTRY = re.compile(rf"/{LOG}/(\d{{20}})\.json$")
 
 
 class DataFile(NamedTuple):
@@ -40,19 +37,32 @@ class Version:
     """
 
     table: str
+    store: Store
     number: int = -1
     receipt: Mapping[str, Any] = field(default_factory=dict)
     receipt_number: int = -1
-    handle: DeltaTable | None = None
+
+    @property
+    def exists(self) -> bool:
+        return self.number >= 0
 
     @property
     def parts(self) -> Mapping[str, Any]:
         """The state of each partition: path, rows, content, ..."""
         return self.receipt.get("parts", {})  # type: ignore[no-any-return]
 
+    @cached_property
+    def handle(self) -> "DeltaTable":
+        """Delta's own view of the version, which costs two requests for each log entry."""
+        from deltalake import DeltaTable
+
+        with explaining_table(self.store, "load the table", self.table):
+            url = self.store.url(self.table)
+            return DeltaTable(url, self.number, storage_options=self.store.options)
+
     def files(self) -> dict[str, DataFile]:
         """The files of the version by path, as Delta's log has them."""
-        if self.handle is None:
+        if not self.exists:
             return {}
         columns = self.handle.metadata().partition_columns
         actions = pa.table(self.handle.get_add_actions(flatten=True)).to_pylist()
@@ -69,26 +79,31 @@ class Version:
 
 def load_version(store: Store, table: str, number: int | None = None) -> Version:
     """The current version of a table, or an older one."""
-    if number is not None and number < 0:
-        return Version(table)
-    try:
-        with _explaining(store, "load the table", table):
-            handle = DeltaTable(store.url(table), number, storage_options=store.options)
-    except Missing:
-        return Version(table)
-    found = handle.version()
+    newest = _newest_number(store, table)
+    found = newest if number is None else number
+    if not 0 <= found <= newest:
+        return Version(table, store)
     for candidate in range(found, -1, -1):
         if receipt := read_receipt(store, table, candidate):
-            return Version(table, found, receipt, candidate, handle)
-    return Version(table, found, handle=handle)
+            return Version(table, store, found, receipt, candidate)
+    return Version(table, store, found)
+
+
+def _newest_number(store: Store, table: str) -> int:
+    """The number of the newest log entry; -1 without any."""
+    keys = store.list(f"{table}/{LOG}", recursive=False)
+    numbers = sorted(int(entry[1]) for key in keys if (entry := LOG_ENTRY.search(key)))
+    if numbers and numbers[-1] - numbers[0] != len(numbers) - 1:
+        raise _damaged_log(store, table)
+    return numbers[-1] if numbers else -1
 
 
 def read_receipt(store: Store, table: str, number: int) -> dict[str, Any]:
     """The receipt in one log entry; empty when the entry has none."""
-    key = f"{table}/_delta_log/{number:020}.json"
+    key = f"{table}/{LOG}/{number:020}.json"
     try:
-        for line in store.get(key).splitlines():
-            if info := json.loads(line).get("commitInfo"):
+        for action in [json.loads(line) for line in store.get(key).splitlines()]:
+            if info := action.get("commitInfo"):
                 return dict(json.loads(info.get("receipt", "{}")))
     except (ValueError, AttributeError, TypeError):
         raise Damaged(f"{store.url(key)} is damaged; restore it from a copy") from None
@@ -103,102 +118,14 @@ def version_of_read(store: Store, current: Version, read_id: str, since: int) ->
     return None
 
 
-def create_table(
-    store: Store, table: str, schema: pa.Schema, partition_by: str = "", indexed_columns: int = 0
-) -> Version:
-    """Make an empty table; when another writer made it first, that one is used."""
-    configuration = {
-        **CONFIGURATION,
-        "delta.dataSkippingNumIndexedCols": str(indexed_columns),
-    }
-    try:
-        with _explaining(store, "create the table", table):
-            DeltaTable.create(
-                store.url(table),
-                schema=schema,
-                partition_by=[partition_by] if partition_by else None,
-                configuration=configuration,
-                storage_options=store.options,
-                commit_properties=CommitProperties(max_commit_retries=0),
-            )
-    except StoreError:
-        if load_version(store, table).handle is None:
-            raise
-    return load_version(store, table)
-
-
-def commit(
-    store: Store,
-    base: Version,
-    adds: Iterable[DataFile],
-    removes: Iterable[DataFile],
-    receipt: Mapping[str, Any],
-) -> int:
-    """Commit one atomic version on top of `base`; Conflict when another writer was first.
-
-    The conditional put of the log entry is the lock, because delta-rs does not retry here.
-    """
-    if base.handle is None:
-        raise StoreError(f"{store.url(base.table)} does not exist; create it before a commit")
-    columns, now_ms = base.handle.metadata().partition_columns, int(time.time() * 1000)
-    actions: list[AddAction | RemoveAction] = [
-        AddAction(
-            path=file.path,
-            size=file.size,
-            partition_values=dict.fromkeys(columns, file.partition),
-            modification_time=now_ms,
-            data_change=True,
-            stats=json.dumps(_stats(file)),
-        )
-        for file in adds
-    ]
-    actions += [
-        RemoveAction(
-            path=file.path,
-            data_change=True,
-            deletion_timestamp=now_ms,
-            size=file.size,
-            partition_values=dict.fromkeys(columns, file.partition),
-        )
-        for file in removes
-    ]
-    with _explaining(store, "commit to", base.table):
-        base.handle.create_write_transaction(
-            actions,
-            mode="append",
-            schema=base.handle.schema(),
-            partition_by=columns,
-            commit_properties=CommitProperties(
-                custom_metadata={"receipt": json.dumps(receipt, sort_keys=True)},
-                max_commit_retries=0,
-            ),
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
-        )
-    return base.number + 1
-
-
-def columns_that_differ(version: Version, schema: pa.Schema) -> list[str]:
-    """Names of the columns that the table has differently; none when it does not exist."""
-    if version.handle is None:
-        return []
-    stored, declared = (
-        {(field.name, str(field.type)) for field in delta.fields}
-        for delta in (version.handle.schema(), Schema.from_arrow(schema))
-    )
-    return sorted({name for name, _ in stored ^ declared})
-
-
-def _stats(file: DataFile) -> dict[str, Any]:
-    ranges = {"minValues": dict(file.stats), "maxValues": dict(file.stats)} if file.stats else {}
-    return {"numRecords": file.rows, **ranges}
-
-
 # What delta-rs says of a log entry that is missing or cut.
 DAMAGED_LOG = ("found gap", "EOF while parsing", "Invalid JSON", "Json error")
 
 
 @contextmanager
-def _explaining(store: Store, verb: str, table: str) -> Iterator[None]:
+def explaining_table(store: Store, verb: str, table: str) -> Iterator[None]:
+    from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
     where = store.url(table)
     try:
         yield
@@ -208,5 +135,9 @@ def _explaining(store: Store, verb: str, table: str) -> Iterator[None]:
         raise Conflict(f"another writer committed to {where} first") from None
     except (DeltaError, OSError, ValueError) as error:
         if any(phrase in str(error) for phrase in DAMAGED_LOG):
-            raise Damaged(f"the log of {where} is damaged; restore it from a copy") from None
+            raise _damaged_log(store, table) from None
         raise explained(verb, where, error) from None
+
+
+def _damaged_log(store: Store, table: str) -> Damaged:
+    return Damaged(f"the log of {store.url(table)} is damaged; restore it from a copy")

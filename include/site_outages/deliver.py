@@ -14,7 +14,6 @@ from include.lake.landing import RawPages
 from include.lake.reads import refuse_other_source
 from include.lake.staging import StagedBatch
 from include.lake.store import Store
-from include.lake.table import Version
 from include.site_outages.client import KrakenFlex
 from include.site_outages.contract import SITE_OUTAGES
 
@@ -48,7 +47,7 @@ def deliver(
     read, facts = raw["read"], batch["facts"]
     site_id, sha256 = facts["site_id"], facts["payload_sha256"]
     newest = newest_delivery(store, site_id)
-    refuse_other_source(SITE_OUTAGES, Version(FOLDER, receipt=newest.record), read["source"])
+    refuse_other_source(SITE_OUTAGES, newest.record, read["source"])
     is_ours = newest.record.get("read_id") == read["read_id"]
     is_same = newest.record.get("sha256") == sha256
     if newest.is_accepted and is_same and (is_ours or not force):

@@ -6,6 +6,7 @@ A changed year is counted while its rows are in memory anyway; the others are kn
 import hashlib
 import json
 from functools import cache, partial
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,12 +64,13 @@ def aggregation_files(store: Store, version: Version) -> list[PlainFile]:
     contents = {name: part["content"] for name, part in version.parts.items()}
     made_from = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
 
-    @cache
-    def counts() -> pa.Table:
-        return _current_counts(store, version)
+    read_counts = cache(lambda: _current_counts(store, version))
+    one_at_a_time = Lock()
 
     def render(by: list[str]) -> bytes:
-        sums = counts().group_by(by).aggregate([("recalls", "sum")])
+        with one_at_a_time:
+            counts = read_counts()
+        sums = counts.group_by(by).aggregate([("recalls", "sum")])
         sums = sums.select([*by, "recalls_sum"]).rename_columns([*by, "recalls"])
         return to_parquet(sums.sort_by([(column, "ascending") for column in by]))
 

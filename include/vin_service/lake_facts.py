@@ -105,7 +105,7 @@ def _recalls(table: Version, ledger: Version, baseline: str | None) -> dict[str,
 def _rows(
     version: Version, columns: list[str], wanted: Any = None, sort_by: str = KEY
 ) -> list[Any]:
-    if version.handle is None:
+    if not version.exists:
         return []
     dataset = version.handle.to_pyarrow_dataset()
     return list(dataset.to_table(columns=columns, filter=wanted).sort_by(sort_by).to_pylist())

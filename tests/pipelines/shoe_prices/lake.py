@@ -36,7 +36,7 @@ def versions(store: Store) -> tuple[int, int]:
 
 
 def delta_rows(store: Store, table: str) -> list[dict[str, Any]]:
-    if load_version(store, table).handle is None:
+    if not load_version(store, table).exists:
         return []
     found = DeltaTable(store.url(table), storage_options=store.options).to_pyarrow_table()
     return pa.table(found).to_pylist()

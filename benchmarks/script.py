@@ -1,7 +1,7 @@
 """The script that an engineer would write in an hour: requests, pandas, boto3.
 
-    python -m benchmarks.plain_script URL FOLDER
-    python -m benchmarks.plain_script URL S3_URL BUCKET
+    python -m benchmarks.script URL FOLDER
+    python -m benchmarks.script URL S3_URL BUCKET
 
 Pages of 50,000 rows, as the API's documentation advises; one file a year, three counts. No check,
 no history, no second try.
