@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from include.lake.store import Store
 from include.vin_service import page, routes
 from include.vin_service.cache import Cache
+from include.vin_service.hits import Hits, send_again
 from include.vin_service.lookups import Lookups
 from include.vin_service.recalls import Recalls
 from include.vin_service.settings import Settings
@@ -68,13 +69,14 @@ def create_app(settings: Settings, lake: Store | None = None) -> FastAPI:
     )
     app.state.lookups = Lookups(cache, vpic, settings.vin_found_ttl_s, settings.vin_not_found_ttl_s)
     app.state.recalls = recalls
+    app.state.hits = Hits()
     app.state.exports = asyncio.Semaphore(routes.EXPORTS_AT_ONCE)
     app.state.sample_vins = settings.vin_samples.replace(",", " ").split()
     app.include_router(routes.router)
     app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_middleware(Guard, key=key)
+    app.add_middleware(Guard, key=key, hits=app.state.hits)
     app.openapi()  # before HEAD, which would be an operation of its own
     for route in app.routes:
         if isinstance(route, Route) and route.methods and "GET" in route.methods:
@@ -90,10 +92,11 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 
 class Guard:
-    """Lets a request through, or refuses it and closes the connection."""
+    """Refuses a request and closes the connection, repeats a cached answer, or lets it through."""
 
-    def __init__(self, app: ASGIApp, key: str) -> None:
+    def __init__(self, app: ASGIApp, key: str, hits: Hits) -> None:
         self._app = app
+        self._hits = hits
         self._key = key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,6 +108,8 @@ class Guard:
                     while (await receive()).get("more_body"):
                         pass
             return await refusal(scope, receive, send)
+        if hit := self._hits.find(scope["method"], scope["path"]):
+            return await send_again(hit, send)
         received = 0
 
         async def receive_limited() -> Message:

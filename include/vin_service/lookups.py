@@ -18,6 +18,7 @@ log = logging.getLogger("headwaters.vin")
 PATIENCE_S = 12.0
 BATCH_PATIENCE_S = 60.0
 STALE_PATIENCE_S = 3.0  # with an old answer at hand
+COLLECT_S = 0.02  # VINs that are asked together go to vPIC in one call
 TOO_SLOW = "vPIC did not answer in time; ask again later"
 LEFT_OUT = "vPIC left this VIN out of its answer; ask again later"
 
@@ -25,6 +26,7 @@ LEFT_OUT = "vPIC left this VIN out of its answer; ask again later"
 class Answer(NamedTuple):
     verdict: Verdict
     cache: Literal["hit", "miss", "stale"]
+    fresh_until: float = 0  # of a hit
 
 
 Outcome = Answer | HTTPException  # a 404 about the text, or a 503
@@ -48,6 +50,7 @@ class Lookups:
         self._found_ttl_s, self._not_found_ttl_s = found_ttl_s, not_found_ttl_s
         self._clock = clock
         self._calls: dict[str, Call] = {}  # those under way, by VIN
+        self._collected: list[str] = []  # the VINs of the newest call, while it collects
 
     async def lookup(self, text: str) -> Answer:
         outcome = (await self.lookup_many([text], PATIENCE_S))[text]
@@ -72,9 +75,9 @@ class Lookups:
     async def _answers(self, vins: Sequence[str], patience_s: float) -> dict[str, Outcome]:
         cached = self._cached(vins)
         answers: dict[str, Outcome] = {
-            vin: Answer(verdict, "hit")
+            vin: Answer(verdict, "hit", until)
             for vin, (verdict, decoded_at) in cached.items()
-            if self._is_fresh(verdict, decoded_at)
+            if (until := self._fresh_until(verdict, decoded_at)) > self._clock()
         }
         rest = [vin for vin in vins if vin not in answers]
         if not rest:
@@ -99,18 +102,27 @@ class Lookups:
             log.warning("looked up without the cache: %s", error.detail)
             return {}
 
-    def _is_fresh(self, verdict: Verdict, decoded_at: int) -> bool:
-        ttl_s = self._found_ttl_s if verdict.is_vehicle else self._not_found_ttl_s
-        return self._clock() < decoded_at + ttl_s
+    def _fresh_until(self, verdict: Verdict, decoded_at: int) -> float:
+        return decoded_at + (self._found_ttl_s if verdict.is_vehicle else self._not_found_ttl_s)
 
     def _join_calls(self, vins: Sequence[str]) -> dict[str, Call]:
-        """The call that each VIN is part of; a new one for those that are in none."""
-        new = [vin for vin in vins if vin not in self._calls]
-        for start in range(0, len(new), BATCH):
-            batch = new[start : start + BATCH]
-            call = asyncio.create_task(self._ask(batch))
-            self._calls |= dict.fromkeys(batch, call)
+        """The call that each VIN is part of; those that are in none join the newest."""
+        for vin in vins:
+            if vin in self._calls:
+                continue
+            if not self._collected or len(self._collected) == BATCH:
+                self._collected = [vin]
+                self._calls[vin] = asyncio.create_task(self._collect(self._collected))
+            else:
+                self._calls[vin] = self._calls[self._collected[0]]
+                self._collected.append(vin)
         return {vin: self._calls[vin] for vin in vins}
+
+    async def _collect(self, vins: list[str]) -> Mapping[str, Outcome]:
+        await asyncio.sleep(COLLECT_S)
+        if self._collected is vins:
+            self._collected = []
+        return await self._ask(vins)
 
     async def _ask(self, vins: Sequence[str]) -> Mapping[str, Outcome]:
         try:

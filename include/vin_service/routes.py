@@ -73,7 +73,10 @@ router = APIRouter(responses={status: {"model": Detail} for status in (400, 401,
 async def lookup(request: Request, vin: VinInPath) -> Response:
     """Look up a VIN."""
     answer, headers = await _look_up(request, vin)
-    return JSONResponse(vehicle_of(answer), headers=headers)
+    response = JSONResponse(vehicle_of(answer), headers=headers)
+    if answer.cache == "hit":
+        request.app.state.hits.keep(answer.verdict.vin, response, answer.fresh_until)
+    return response
 
 
 @router.post("/lookup", response_model=ManyAnswers)
@@ -90,7 +93,10 @@ async def lookup_many(request: Request, asked: Vins) -> Response:
 @router.delete("/remove/{vin:path}")
 async def remove(request: Request, vin: VinInPath) -> bool:
     """Forget a VIN; true if a vehicle was cached."""
-    return await asyncio.to_thread(request.app.state.lookups.cache.remove, normalize_vin(vin))
+    vin = normalize_vin(vin)
+    removed: bool = await asyncio.to_thread(request.app.state.lookups.cache.remove, vin)
+    request.app.state.hits.forget(vin)
+    return removed
 
 
 @router.get("/recalls/{vin:path}", response_model=RecallsAnswer)

@@ -65,7 +65,8 @@ class World:
         found: list[Answer | UpstreamUnavailable] = []
         for vin in asked:
             try:
-                found.append(await self.lookups.lookup(vin))
+                answer = await self.lookups.lookup(vin)
+                found.append(answer._replace(fresh_until=0))
             except UpstreamUnavailable as error:
                 found.append(error)
         return found
@@ -140,6 +141,19 @@ async def test_fifty_at_once_make_one_call_that_survives_a_client_that_leaves(
     world.vpic.gate.set()
     assert set(await asyncio.gather(*stay)) == {Answer(CAR, "miss")}
     assert world.vpic.calls == [[CAR.vin]]
+
+
+async def test_clients_that_come_together_share_full_calls(world: World) -> None:
+    asked = vins(200)
+    answers = await asyncio.gather(*map(world.lookups.lookup, asked))
+    assert [answer.verdict.vin for answer in answers] == asked
+    assert [len(call) for call in world.vpic.calls] == [50] * 4
+
+
+async def test_hit_says_how_long_it_is_fresh(world: World) -> None:
+    await world.ask(CAR.vin)
+    answer = await world.lookups.lookup(CAR.vin)
+    assert answer == Answer(CAR, "hit", world.clock() + FOUND_TTL_S)
 
 
 async def test_lookup_joins_a_batch_under_way(world: World) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pyarrow.parquet as pq
 import pytest
+from starlette.responses import Response
 
 from fakes import made_up_vins
 from tests.vin_service.conftest import Service, Start
@@ -124,9 +125,32 @@ def test_old_vehicle_is_served_stale_at_once_while_vpic_is_down(start: Start, ca
 
 def test_remove_says_whether_it_was_cached(service: Service, car: str) -> None:
     assert service.delete(f"/remove/{car}").json() is False
-    service.get(f"/lookup/{car}")
+    for _ in range(3):  # the third is repeated from memory
+        service.get(f"/lookup/{car}")
     assert service.delete(f"/remove/{car.lower()}").json() is True
     assert service.get(f"/lookup/{car}").json()["cached"] is False
+
+
+def test_repeated_hits_are_the_same_until_they_expire(
+    service: Service, car: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.get(f"/lookup/{car}")
+    second, third, fourth = (service.get(f"/lookup/{vin}") for vin in (car, car, car.lower()))
+    assert service.app.state.hits.find("GET", f"/lookup/{car}")
+    assert second.json() == third.json() == fourth.json()
+    names = ("X-Cache", "X-Made-Up", "Content-Type", "Content-Length")
+    assert [second.headers[n] for n in names] == [third.headers[n] for n in names]
+    assert service.session.head(f"{service.url}/lookup/{car}").status_code == 200
+    monkeypatch.setattr("include.vin_service.hits.time.time", lambda: 1e12)
+    assert service.app.state.hits.find("GET", f"/lookup/{car}") is None
+
+
+def test_text_that_becomes_a_vin_in_upper_case_is_no_hit(service: Service) -> None:
+    """The long s is an S in upper case, and no character of a VIN."""
+    vin = "1S" + made_up_vins.vins(service.replica.seed, 1)[0][2:]
+    service.app.state.hits.keep(vin, Response(b"{}"), 1e12)
+    assert service.get(f"/lookup/{vin}").content == b"{}"
+    assert service.get(f"/lookup/{vin.replace('S', chr(0x17F))}").status_code == 404
 
 
 def test_export_has_all_vehicles_and_no_refusals(
