@@ -12,7 +12,7 @@ from benchmarks.compare import CONTENDERS, compare
 from benchmarks.days import three_days
 from benchmarks.measure import BenchError
 from benchmarks.servers import running_s3
-from benchmarks.vin_service import export, loads
+from benchmarks.vin_service import cold, export, loads
 from local.processes import LocalError
 
 ROWS = (30_000, 300_000)
@@ -49,7 +49,7 @@ def main() -> int:
                     lines = tables.tasks(rows, by_task(rows, s3))
                     show(f"{rows:,} rows, a process a task", lines)
         if everything or asked.vin:
-            lines = loads(asked.runs) + export(asked.runs)
+            lines = loads(asked.runs) + cold() + export(asked.runs)
             show(f"The VIN service, median of {asked.runs}", lines)
     except (BenchError, LocalError) as error:
         print(f"error: {error}", file=sys.stderr)

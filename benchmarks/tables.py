@@ -42,7 +42,7 @@ def comparison(rows: int, measured: Mapping[str, Sequence[Measured]]) -> list[st
             )
             if goal := goals.get(rows, {}).get(other):
                 label = "CPU" if what == "cpu_s" else "wall time"
-                lines.append(f"{label} against {other}: {_verdict(taken / of_other, goal)}")
+                lines.append(f"{label} against {other}: {verdict(taken / of_other, goal)}")
     return lines
 
 
@@ -55,7 +55,7 @@ def days(measured: Mapping[str, tuple[Measured, int]]) -> list[str]:
             f"{name:20}{run.cpu_s:7.2f}{run.wall_s:8.2f}{requests:13,}  goal {goal}: {verdict}"
         )
     first, unchanged, _ = (run.cpu_s for run, _ in measured.values())
-    return [*lines, f"CPU of an unchanged day: {_verdict(unchanged / first, UNCHANGED_GOAL)}"]
+    return [*lines, f"CPU of an unchanged day: {verdict(unchanged / first, UNCHANGED_GOAL)}"]
 
 
 def tasks(rows: int, measured: Mapping[str, Sequence[Measured]]) -> list[str]:
@@ -83,5 +83,5 @@ def _range(values: Sequence[float]) -> str:
     return f"({min(values):.2f} - {max(values):.2f})"
 
 
-def _verdict(ratio: float, goal: float) -> str:
-    return f"{ratio:.2f}; goal at most {goal:g}: {'met' if ratio <= goal else 'missed'}"
+def verdict(ratio: float, goal: float) -> str:
+    return f"{ratio:.3g}; goal at most {goal:g}: {'met' if ratio <= goal else 'missed'}"

@@ -1,5 +1,6 @@
 """The VIN service beside an empty FastAPI route, and its export beside pyarrow."""
 
+import json
 import os
 import random
 import re
@@ -7,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from io import BytesIO
@@ -20,11 +23,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.measure import ROOT, BenchError, environment, measure
+from benchmarks.servers import fake_api
+from benchmarks.tables import verdict
+from fakes import made_up_vins
 from include.vin_service.cache import Cache
 from include.vin_service.export import WRITER
 from include.vin_service.vpic import Verdict
 
-CACHED, EXPORTED = 1_000, 1_000_000  # VINs
+CACHED, COLD, EXPORTED = 1_000, 200, 1_000_000  # VINs
+MIN_RATE, MAX_P99, MAX_EXPORT, MAX_EXPORT_MB, MAX_CALLS = 0.8, 2, 1.5, 50, 8  # the goals
+SERVER = ("--http", "h11", "--no-access-log")  # h11 as the service has it, for its limits
 CONNECTIONS, SECONDS = "16", "5"  # of the load
 READY = re.compile(r"(?:ready|running on) (http://127\.0\.0\.1:\d+)")
 
@@ -36,7 +44,7 @@ def loads(runs: int) -> list[str]:
         db = Path(folder) / "vins.db"
         paths = [f"/lookup/{vin}" for vin in fill(db, CACHED)]
         for _ in range(runs):
-            with serving("uvicorn", "benchmarks.empty_app:app", "--no-access-log") as (url, _):
+            with serving("uvicorn", "benchmarks.empty_app:app", *SERVER) as (url, _):
                 empty.append(load(url, ["/"]))
             with serving("include.vin_service", VIN_DB=str(db)) as (url, _):
                 cached.append(load(url, paths))
@@ -50,8 +58,9 @@ def loads(runs: int) -> list[str]:
     (empty_per_s, empty_p99), (per_s, p99) = found
     return [
         *lines,
-        f"cached lookups by those of the empty route: {per_s / empty_per_s:.2f}; goal at least 0.6",
-        f"p99 by that of the empty route: {p99 / empty_p99:.2f}; goal at most 3",
+        f"cached lookups by those of the empty route: {per_s / empty_per_s:.2f}; "
+        f"goal at least {MIN_RATE}: {'met' if per_s / empty_per_s >= MIN_RATE else 'missed'}",
+        f"p99 by that of the empty route: {verdict(p99 / empty_p99, MAX_P99)}",
     ]
 
 
@@ -76,10 +85,31 @@ def export(runs: int) -> list[str]:
                 above_idle_mb.append(memory_mb(pid, "VmHWM") - idle_mb)
     ratio = median(export_s) / median(pyarrow_s)
     return [
-        f"export of {EXPORTED:,} vehicles: {median(export_s):.2f} s, {ratio:.2f} times as long as "
-        "pyarrow from memory to memory; goal at most 1.5",
-        f"its memory above the idle service: {max(above_idle_mb):.0f} MB; goal at most 200",
+        f"export of {EXPORTED:,} vehicles: {median(export_s):.2f} s",
+        f"by pyarrow from memory to memory: {verdict(ratio, MAX_EXPORT)}",
+        f"memory above the idle service, MB: {verdict(max(above_idle_mb), MAX_EXPORT_MB)}",
     ]
+
+
+def cold() -> list[str]:
+    """Different VINs that no cache has, all at once."""
+    with tempfile.TemporaryDirectory() as folder, fake_api(1_000) as url:
+        settings = {"VIN_DB": f"{folder}/vins.db", "VPIC_URL": f"{url}/api"}
+        with serving("include.vin_service", **settings) as (service, _):
+            netloc = urlsplit(service).netloc
+
+            def ask(vin: str) -> int:
+                connection = HTTPConnection(netloc, timeout=60)
+                connection.request("GET", f"/lookup/{vin}")
+                return connection.getresponse().status
+
+            with ThreadPoolExecutor(COLD) as clients:
+                statuses = set(clients.map(ask, made_up_vins.vins(1, COLD)))
+        with urllib.request.urlopen(f"{url}/_control") as answer:  # noqa: S310 - our own server
+            calls = len(json.load(answer)["requests"])
+    if statuses != {200}:
+        raise BenchError(f"cold VINs were answered with {statuses}")
+    return [f"{COLD} cold VINs at once, calls to vPIC: {verdict(calls, MAX_CALLS)}"]
 
 
 def fill(db: Path, n: int) -> list[str]:
