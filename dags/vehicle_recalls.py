@@ -63,10 +63,8 @@ ALL_YEARS = PARAMS | {
         type="string",
         pattern=r"^(api|raw:[A-Za-z0-9-]+)$(?!\n)",
         title="Source",
-        description=(
-            "api; or a read id from a report, such as raw:20261121T104304-d9c96462, to publish "
-            "again what that read landed. It never replaces what a later read published."
-        ),
+        description="api; or a read id from a report, such as raw:20261121T104304-d9c96462, to "
+        "publish again what that read landed. It never replaces what a later read published.",
     )
 }
 BY_BATCH = "{{ batch_label }}"
