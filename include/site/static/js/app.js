@@ -84,10 +84,11 @@ const madeUp = ({ publisher }) =>
   el("p", { class: "made-up", role: "note" }, el("strong", {}, "Made-up data"), ` (${publisher}): these recalls do not exist.`);
 
 function footer({ base, manifest, status }) {
-  const feed = (path, name) => el("a", { href: base + path }, name);
+  const feed = (path, name) => path && [" · ", el("a", { href: base + path }, name)];
+  const { feeds } = manifest;
   return el(
     "footer", {},
-    el("p", {}, `Version ${manifest.version} · last read ${moment(status.observed_at)} · `, feed(manifest.feeds.changes, "Feed of changes"), " · ", feed(manifest.feeds.warnings, "Feed of warnings")),
+    el("p", {}, `Version ${manifest.version} · last read ${moment(status.observed_at)}`, feed(feeds.changes, "Feed of changes"), feed(feeds.warnings, "Feed of warnings")),
     el("p", {}, "Recalls from NHTSA. Dates are US dates in UTC."),
   );
 }

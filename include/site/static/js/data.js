@@ -12,7 +12,8 @@ export async function data(site) {
     el(
       "p", {},
       "Machines start at ", file("catalog.json", "catalog.json"), " and ", file("datapackage.json", "datapackage.json"),
-      ". Feeds: ", file(feeds.changes, "all changes"), ", ", file(feeds.warnings, "do not drive and park outside"), ".",
+      ".",
+      feeds.changes && [" Feeds: ", file(feeds.changes, "all changes"), ", ", file(feeds.warnings, "do not drive and park outside"), "."],
     ),
     el("nav", { "aria-label": "Datasets" }, el("ul", { class: "chips" }, datasets.map((dataset) => el("li", {}, jump(dataset))))),
     datasets.map((dataset) => described(dataset, site.base)),

@@ -23,7 +23,7 @@ export async function manufacturer(site, route) {
   const vehicles = picked.reduce((sum, row) => sum + (rows.affected[row] ?? 0), 0);
   const others = (spellings.same_name.find((same) => same.includes(index)) ?? []).filter((other) => other !== index);
   const open = warnings.filter((warning) => warning.manufacturer === name && isOpen(warning));
-  const feed = site.manifest.feeds.manufacturers[name];
+  const feed = site.manifest.feeds.manufacturers?.[name];
   const toComponent = (component) => hrefTo("search", "", { manufacturer: name, component });
   return [
     el(
