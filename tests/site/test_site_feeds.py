@@ -80,7 +80,7 @@ def test_links_lead_from_the_feed_to_the_page(site: Site) -> None:
     assert feed["home_page_url"] == "../#/changes"
     assert feed["items"][0]["url"] == "../#/recall/19V000001"
     of_maker = site.json("feeds/manufacturers/tesla-inc.json")
-    assert of_maker["home_page_url"].startswith("../../#/manufacturer/Tesla%20Inc")
+    assert of_maker["home_page_url"].startswith("../../#/manufacturer/TESLA%2C%20INC.")
 
 
 def test_manufacturer_without_a_change_in_90_days_has_no_feed() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import frictionless
 import pandas as pd
 import pytest
 from frictionless import Package, system
@@ -47,7 +46,7 @@ def test_data_package_and_its_files_are_valid(lake: Path) -> None:
     system.trusted = True
     described = json.loads((lake / "site" / "datapackage.json").read_text(encoding="utf-8"))
     package = Package.from_descriptor(described, basepath=str(lake / "site"))
-    report = frictionless.validate(package)
+    report = package.validate()
     assert report.valid, report.flatten(["type", "note"])
     assert {r.name.replace("-", "_") for r in package.resources} == TABLES
     assert report.stats["tasks"] == len(TABLES)
