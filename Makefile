@@ -13,7 +13,7 @@ SYNC    := $(UV) pip sync --quiet --require-hashes
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 # Tests see none of the user's settings, and never the user's own Airflow.
-HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_% VIN_% VPIC_%,$(.VARIABLES))) \
+HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_% SITE_% VIN_% VPIC_%,$(.VARIABLES))) \
            AIRFLOW_HOME=$(CURDIR)/.local/airflow-tests
 PYTEST   = $(HERMETIC) .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
            --no-loadscope-reorder --durations=10
