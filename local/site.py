@@ -90,6 +90,7 @@ def _listening() -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
+            listener.listen()  # from now on a browser waits, and is not refused
         except OSError:
             listener.close()
             continue
