@@ -5,18 +5,23 @@ Without options it runs everything, and writes its output into that page.
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from benchmarks import page, tables
 from benchmarks.by_task import by_task
 from benchmarks.compare import CONTENDERS, compare
 from benchmarks.days import three_days
 from benchmarks.measure import BenchError
-from benchmarks.servers import running_s3
+from benchmarks.servers import S3, running_s3
+from benchmarks.site import site
 from benchmarks.vin_service import cold, export, loads
 from local.processes import LocalError
 
 ROWS = (30_000, 300_000)
 MANY_ROWS = 3_000_000
+
+
+Show = Callable[[str, list[str]], None]
 
 
 def main() -> int:
@@ -26,10 +31,10 @@ def main() -> int:
     parser.add_argument("--without", choices=CONTENDERS, action="append", default=[])
     parser.add_argument("--days", type=int, metavar="ROWS", help="three days of this project")
     parser.add_argument("--by-task", type=int, metavar="ROWS", help="this project, task by task")
+    parser.add_argument("--site", action="store_true", help="the site")
     parser.add_argument("--vin", action="store_true", help="the VIN service")
     asked = parser.parse_args()
-    everything = not (asked.rows or asked.days or asked.by_task or asked.vin)
-    names = [name for name in CONTENDERS if name not in asked.without]
+    everything = not (asked.rows or asked.days or asked.by_task or asked.site or asked.vin)
     sections: dict[str, list[str]] = {}
 
     def show(title: str, lines: list[str]) -> None:
@@ -38,16 +43,7 @@ def main() -> int:
 
     try:
         with running_s3() as s3:
-            for rows in ROWS if everything else asked.rows or ():
-                found = compare(names, rows, asked.runs, s3)
-                show(f"{rows:,} rows, median of {asked.runs}", tables.comparison(rows, found))
-            for rows in ROWS if everything else [asked.days or 0]:
-                if rows:
-                    show(f"{rows:,} rows, day by day", tables.days(three_days(rows, s3)))
-            for rows in (*ROWS, MANY_ROWS) if everything else [asked.by_task or 0]:
-                if rows:
-                    lines = tables.tasks(rows, by_task(rows, s3))
-                    show(f"{rows:,} rows, a process a task", lines)
+            measure_lake(asked, s3, show, everything=everything)
         if everything or asked.vin:
             lines = loads(asked.runs) + cold() + export(asked.runs)
             show(f"The VIN service, median of {asked.runs}", lines)
@@ -57,6 +53,19 @@ def main() -> int:
     if everything:
         page.write(sections)
     return 0
+
+
+def measure_lake(asked: argparse.Namespace, s3: S3, show: Show, *, everything: bool) -> None:
+    names = [name for name in CONTENDERS if name not in asked.without]
+    for rows in ROWS if everything else asked.rows or ():
+        found = compare(names, rows, asked.runs, s3)
+        show(f"{rows:,} rows, median of {asked.runs}", tables.comparison(rows, found))
+    for rows in ROWS if everything else filter(None, [asked.days]):
+        show(f"{rows:,} rows, day by day", tables.days(three_days(rows, s3)))
+    for rows in (*ROWS, MANY_ROWS) if everything else filter(None, [asked.by_task]):
+        show(f"{rows:,} rows, a process a task", tables.tasks(rows, by_task(rows, s3)))
+    if everything or asked.site:
+        show(f"The site of {ROWS[0]:,} recalls", tables.builds(site(ROWS[0], s3)))
 
 
 if __name__ == "__main__":

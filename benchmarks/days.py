@@ -14,18 +14,18 @@ def three_days(rows: int, s3: S3) -> dict[str, tuple[Measured, int]]:
     found = {}
     with fake_api(rows) as url, s3.fresh_bucket() as warm, s3.fresh_bucket() as bucket:
         for day in (2, 1):  # the fake API makes its answers up once
-            _go_to(url, day)
+            go_to(url, day)
             if day == 1:
                 measure("benchmarks.headwaters", url, *warm)
         for name, day in DAYS.items():
-            _go_to(url, day)
+            go_to(url, day)
             before = s3.requests()
             measured = measure("benchmarks.headwaters", url, *bucket)
             found[name] = measured, s3.requests() - before
     return found
 
 
-def _go_to(url: str, day: int) -> None:
+def go_to(url: str, day: int) -> None:
     request = urllib.request.Request(  # noqa: S310 - our own server
         f"{url}/_control",
         json.dumps({"day": day}).encode(),

@@ -21,6 +21,7 @@ REQUEST_GOALS = {"first run": 190, "unchanged day": 30, "day with edits": 150}
 UNCHANGED_GOAL = 0.7  # of a first run's CPU
 MAX_TASK_MB = {30_000: 300}
 MAX_MB = 500
+MAX_FIRST_VIEW_KB = 300
 
 
 def comparison(rows: int, measured: Mapping[str, Sequence[Measured]]) -> list[str]:
@@ -77,6 +78,17 @@ def tasks(rows: int, measured: Mapping[str, Sequence[Measured]]) -> list[str]:
         f"largest process: {peak_mb:.0f} MB; goal at most {goal_mb} MB: "
         + ("met" if peak_mb <= goal_mb else "missed"),
     ]
+
+
+def builds(measured: Mapping[str, Measured]) -> list[str]:
+    lines = [f"{'':14}{'build s':>9}{'files':>7}{'process s':>11}{'CPU s':>8}{'peak MB':>9}"]
+    for name, run in measured.items():
+        lines.append(
+            f"{name:14}{run.said['build_s']:9.2f}{run.said['files']:7}{run.wall_s:11.2f}"
+            f"{run.cpu_s:8.2f}{run.peak_mb:9.0f}"
+        )
+    view_kb = measured["first build"].said["first_view_kb"]
+    return [*lines, f"first view, compressed, kB: {verdict(view_kb, MAX_FIRST_VIEW_KB)}"]
 
 
 def _range(values: Sequence[float]) -> str:

@@ -1,9 +1,9 @@
 """Vehicle recalls: the US government's recall data, every day, one Parquet file a report year.
 
-Makes `vehicle_recalls/{year}.parquet`, three tables under `aggregates/`, a ledger of every edit
-and a report for each version, all from the Delta table `vehicle_recalls/table`. The government
-replaces the whole dataset daily and edits old years all the time, so every year is read every
-day; years that did not change cost nothing.
+Makes `vehicle_recalls/{year}.parquet`, three tables under `aggregates/`, a ledger of every edit,
+a report for each version and the files of `site/`, all from the table `vehicle_recalls/table`. The
+government replaces the whole dataset daily and edits old years all the time, so every year is read
+every day; years that did not change cost nothing.
 
 **Backfill**: trigger with `years`, or use `vehicle_recalls_by_year`, whose backfill form takes
 report years (2015-01-01 to 2019-12-31 is five runs).
@@ -51,10 +51,8 @@ PARAMS = {
         type="array",
         items={"type": "integer", "minimum": FIRST_YEAR, "maximum": THIS_YEAR},
         title="Report years",
-        description=(
-            f"A list such as [2019, 2024]; {FIRST_YEAR} to {THIS_YEAR}. Empty means all. "
-            "vehicle_recalls_by_year takes one year; in its backfill form, leave this empty."
-        ),
+        description=f"A list such as [2019, 2024]; {FIRST_YEAR} to {THIS_YEAR}. Empty means all. "
+        "vehicle_recalls_by_year takes one year; in its backfill form, leave this empty.",
     ),
     "dry_run": dry_run_param(),
     "waive": waive_param('{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}'),
@@ -65,10 +63,8 @@ ALL_YEARS = PARAMS | {
         type="string",
         pattern=r"^(api|raw:[A-Za-z0-9-]+)$(?!\n)",
         title="Source",
-        description=(
-            "api; or a read id from a report, such as raw:20261121T104304-d9c96462, to publish "
-            "again what that read landed. It never replaces what a later read published."
-        ),
+        description="api; or a read id from a report, such as raw:20261121T104304-d9c96462, to "
+        "publish again what that read landed. It never replaces what a later read published.",
     )
 }
 BY_BATCH = "{{ batch_label }}"
@@ -160,7 +156,7 @@ def ledger(receipt: Any) -> Any:
 
 
 @task
-def report(receipt: Any) -> None:
+def report(receipt: Any) -> Any:
     """One readable screen, in this log and beside the data; the news for its subscribers."""
     from include.vehicle_recalls.report import notice, report, write_reports
 
@@ -171,6 +167,16 @@ def report(receipt: Any) -> None:
     if news := notice(bucket, receipt):
         send_news(news.headline, news.text, receipt)
     measure("vehicle_recalls", receipt)
+    return receipt
+
+
+@task(max_active_tis_per_dag=1)
+def site(receipt: Any) -> None:
+    """Bring the site up to date; nothing else waits for it."""
+    from include.site.build import build_site
+
+    if not get_current_context()["params"]["dry_run"]:
+        build_site(store(), receipt)
 
 
 @task(outlets=[RECALLS])
@@ -188,7 +194,7 @@ def pipeline(*, one_year: bool) -> None:
     plans = plan(one_year=one_year)
     batches = batch.expand(batch_plan=plans)
     aggregated = aggregate(publish(plans, batches))
-    report(ledger(aggregated))
+    site(report(ledger(aggregated)))
     announce(aggregated)
 
 
@@ -197,12 +203,14 @@ def vehicle_recalls() -> None:
     pipeline(one_year=False)
 
 
+BY_YEAR = {"start_date": datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), "max_active_runs": 4}
+
+
 @dag(
     schedule=CronPartitionTimetable("0 0 1 1 *", timezone="UTC", key_format="%Y"),
     tags=["recalls"],
     params=PARAMS,
-    **dag_options(__doc__)
-    | {"start_date": datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), "max_active_runs": 4},
+    **dag_options(__doc__) | BY_YEAR,
 )
 def vehicle_recalls_by_year() -> None:
     pipeline(one_year=True)

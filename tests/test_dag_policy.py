@@ -40,6 +40,7 @@ RECALLS_TASKS = {
     "aggregate": {"publish"},
     "ledger": {"aggregate"},
     "report": {"ledger"},
+    "site": {"report"},
     "announce": {"aggregate"},
 }
 HEAVY = ("boto3", "deltalake", "numpy", "pandas", "pyarrow", "requests")

@@ -8,17 +8,17 @@ engine; its log, not its folder, says which files count.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from include.data.contract import Dataset
 from include.data.diff import Diff, events_of, ledger_schema
-from include.data.tables import from_parquet, to_parquet
+from include.data.tables import concat, from_parquet, to_parquet
 from include.errors import PermanentError
 from include.lake.commit import commit, create_table
-from include.lake.keys import Keys, ledger_path, sha256_of
-from include.lake.store import Conflict, Damaged, Missing, Store, StoreError
+from include.lake.keys import Keys, ledger_path, origin_of, sha256_of
+from include.lake.store import Conflict, Damaged, Missing, Store, StoreError, parallel_map
 from include.lake.table import (
     DataFile,
     Version,
@@ -104,7 +104,42 @@ def read_events(store: Store, dataset: Dataset, receipt: Mapping[str, Any]) -> p
     """The events of one version."""
     if not receipt.get("events"):
         return ledger_schema(dataset).empty_table()
-    path = receipt["events"]["path"]
+    return _read_file(store, dataset, receipt["events"]["path"])
+
+
+class Ledger(NamedTuple):
+    """Every event up to a version of the table, and the read that brought each version."""
+
+    events: pa.Table
+    read_ids: dict[int, str]
+
+
+def read_ledger(store: Store, dataset: Dataset, table: Version) -> Ledger:
+    """Refused when the ledger lacks events that the table's receipts name."""
+    ledger = load_version(store, Keys(dataset.name).ledger)
+    known, newest = events_known(store, ledger, table)
+    if newest > known:
+        raise PermanentError(
+            f"the ledger of {dataset.name} has events up to version {known}, the table is at "
+            f"version {newest}; run the command `refresh --dataset {dataset.name}`"
+        )
+    origins = {path: origin_of(path) for path in sorted(ledger.files())}
+    read_ids = {v: read_id for v, read_id in origins.values() if v <= table.receipt_number}
+    paths = [path for path, (version, _) in origins.items() if version in read_ids]
+    tables = parallel_map(lambda path: _read_file(store, dataset, path), paths)
+    return Ledger(concat([ledger_schema(dataset).empty_table(), *tables]), read_ids)
+
+
+def events_known(store: Store, ledger: Version, table: Version) -> tuple[int, int]:
+    """The newest version whose events the ledger has, and the newest that has any."""
+    known = ledger.receipt.get("version", 0)
+    newest = table.receipt_number
+    while newest > known and not receipt_at(store, table, newest).get("events"):
+        newest -= 1
+    return known, max(newest, known)
+
+
+def _read_file(store: Store, dataset: Dataset, path: str) -> pa.Table:
     key = Keys(dataset.name).ledger_file(path)
     try:
         body = store.get(key)
