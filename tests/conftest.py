@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Airflow reads its settings when it is first imported, and writes into its home.
-for name in [
-    n for n in os.environ if n.startswith(("AIRFLOW", "LAKE_", "AWS_", "RECALLS_", "SITE_", "VIN_", "VPIC_"))
-]:
+USED = ("AIRFLOW", "LAKE_", "AWS_", "RECALLS_", "SITE_", "VIN_", "VPIC_")
+for name in [n for n in os.environ if n.startswith(USED)]:
     if name != "AWS_CA_BUNDLE":
         del os.environ[name]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwaters-test-airflow-")
