@@ -206,7 +206,7 @@ def test_years_that_are_taken(recalls_dag: DAG, years: Any) -> None:
     "years",
     [
         *([contract.FIRST_YEAR - 1], [datetime.now(UTC).year + 1], [2019, 20190], [-1]),
-        *(["2019"], [2019.5], [True], [None], [[2019]], 2019, {"2019": 1}),
+        *(["2019"], [2019.5], [True], [None], [[2019]], 2019, "20x9", "[2019]", {"2019": 1}),
     ],
     ids=str,
 )

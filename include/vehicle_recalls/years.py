@@ -9,7 +9,7 @@ from include.errors import PermanentError
 
 # NHTSA was founded in 1966; its oldest recall is of that year.
 FIRST_YEAR = 1966
-RANGE = re.compile(r"(\d{4})(?:\s*[-–]\s*(\d{4}))?")  # noqa: RUF001 - a dash that phones type
+RANGE = re.compile(r"([0-9]{4})(?: *- *([0-9]{4}))?")
 
 
 def parse_years(given: Any) -> list[int]:
@@ -26,7 +26,7 @@ def parse_years(given: Any) -> list[int]:
 
 def _parse_text(text: str) -> list[int]:
     years: set[int] = set()
-    for part in filter(None, re.split(r"\s*[,;]\s*", text.strip())):
+    for part in filter(None, map(str.strip, text.split(","))):
         found = RANGE.fullmatch(part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
         if first > last or not (_is_report_year(first) and _is_report_year(last)):
