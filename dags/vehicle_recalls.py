@@ -1,9 +1,9 @@
 """Vehicle recalls: the US government's recall data, every day, one Parquet file a report year.
 
-Makes `vehicle_recalls/{year}.parquet`, three tables under `aggregates/`, a ledger of every edit
-and a report for each version, all from the Delta table `vehicle_recalls/table`. The government
-replaces the whole dataset daily and edits old years all the time, so every year is read every
-day; years that did not change cost nothing.
+Makes `vehicle_recalls/{year}.parquet`, three tables under `aggregates/`, a ledger of every edit,
+a report for each version and the files of `site/`, all from the table `vehicle_recalls/table`. The
+government replaces the whole dataset daily and edits old years all the time, so every year is read
+every day; years that did not change cost nothing.
 
 **Backfill**: trigger with `years`, or use `vehicle_recalls_by_year`, whose backfill form takes
 report years (2015-01-01 to 2019-12-31 is five runs).
@@ -153,6 +153,15 @@ def report(receipt: Any) -> str:
     return shown
 
 
+@task(max_active_tis_per_dag=1)
+def site(receipt: Any) -> None:
+    """Bring the site up to date; nothing else waits for it."""
+    from include.site.build import build_site
+
+    if not get_current_context()["params"]["dry_run"]:
+        build_site(store(), receipt)
+
+
 @task(outlets=[RECALLS])
 def announce(receipt: Any) -> None:
     """Tell the consumers of the asset which years changed.
@@ -181,7 +190,8 @@ def pipeline(*, one_year: bool) -> None:
     plans = plan(one_year=one_year)
     batches = batch.expand(batch_plan=plans)
     aggregated = aggregate(publish(plans, batches))
-    report(ledger(aggregated))
+    recorded = ledger(aggregated)
+    report(recorded) >> site(recorded)
     announce(aggregated)
 
 
@@ -190,12 +200,14 @@ def vehicle_recalls() -> None:
     pipeline(one_year=False)
 
 
+BY_YEAR = {"start_date": datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), "max_active_runs": 4}
+
+
 @dag(
     schedule=CronPartitionTimetable("0 0 1 1 *", timezone="UTC", key_format="%Y"),
     tags=["recalls"],
     params=PARAMS,
-    **dag_options(__doc__)
-    | {"start_date": datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), "max_active_runs": 4},
+    **dag_options(__doc__) | BY_YEAR,
 )
 def vehicle_recalls_by_year() -> None:
     pipeline(one_year=True)

@@ -40,6 +40,7 @@ RECALLS_TASKS = {
     "aggregate": {"publish"},
     "ledger": {"aggregate"},
     "report": {"ledger"},
+    "site": {"ledger", "report"},
     "announce": {"aggregate"},
 }
 HEAVY = ("boto3", "deltalake", "numpy", "pandas", "pyarrow", "requests")

@@ -9,7 +9,7 @@ from include.cli.output import FORMATS, TABLE, Output
 from include.data.contract import Dataset
 from include.errors import PermanentError
 from include.lake.keys import Keys
-from include.lake.ledger import receipt_at
+from include.lake.ledger import events_known, receipt_at
 from include.lake.report import command
 from include.lake.store import Store, parallel_map
 from include.lake.table import Version, load_version
@@ -109,10 +109,8 @@ def versions_of(store: Store, current: Version) -> list[KnownVersion]:
 
 def note_if_behind(store: Store, dataset: Dataset, current: Version, output: Output) -> None:
     """Say so when the ledger lacks versions, which only an interrupted run leaves."""
-    known = load_version(store, Keys(dataset.name).ledger).receipt.get("version", 0)
-    newest = current.receipt_number
-    while newest > known and not receipt_at(store, current, newest).get("events"):
-        newest -= 1
+    ledger = load_version(store, Keys(dataset.name).ledger)
+    known, newest = events_known(store, ledger, current)
     if newest > known:
         output.note(
             f"the ledger has events up to version {known}, the table is at version {newest}; "

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from include.data.contract import Dataset
 from include.data.diff import Diff, events_of, ledger_schema
-from include.data.tables import from_parquet, to_parquet
+from include.data.tables import concat, from_parquet, to_parquet
 from include.errors import PermanentError
 from include.lake.keys import Keys, ledger_path, sha256_of
-from include.lake.store import Conflict, Damaged, Missing, Store, StoreError
+from include.lake.store import Conflict, Damaged, Missing, Store, StoreError, parallel_map
 from include.lake.table import (
     DataFile,
     Version,
@@ -105,7 +105,36 @@ def read_events(store: Store, dataset: Dataset, receipt: Mapping[str, Any]) -> p
     """The events of one version."""
     if not receipt.get("events"):
         return ledger_schema(dataset).empty_table()
-    path = receipt["events"]["path"]
+    return _read_file(store, dataset, receipt["events"]["path"])
+
+
+def read_ledger(store: Store, dataset: Dataset, table: Version) -> pa.Table:
+    """Every event up to this version of the table; refused when the ledger lacks some of them."""
+    ledger = load_version(store, Keys(dataset.name).ledger)
+    known, newest = events_known(store, ledger, table)
+    if newest > known:
+        raise PermanentError(
+            f"the ledger of {dataset.name} has events up to version {known}, the table is at "
+            f"version {newest}; run the command `refresh --dataset {dataset.name}`"
+        )
+    tables = parallel_map(
+        lambda path: _read_file(store, dataset, path),
+        # A path begins with the number of its version.
+        sorted(path for path in ledger.files() if int(path[:20]) <= table.receipt_number),
+    )
+    return concat([ledger_schema(dataset).empty_table(), *tables])
+
+
+def events_known(store: Store, ledger: Version, table: Version) -> tuple[int, int]:
+    """The newest version whose events the ledger has, and the newest that has any."""
+    known = ledger.receipt.get("version", 0)
+    newest = table.receipt_number
+    while newest > known and not receipt_at(store, table, newest).get("events"):
+        newest -= 1
+    return known, max(newest, known)
+
+
+def _read_file(store: Store, dataset: Dataset, path: str) -> pa.Table:
     key = Keys(dataset.name).ledger_file(path)
     try:
         body = store.get(key)

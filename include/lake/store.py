@@ -130,11 +130,13 @@ class Store:
                 f"{self.url(key)} exists with other bytes and is never overwritten; start a new run"
             ) from None
 
-    def replace(self, key: str, body: bytes) -> str:
+    def replace(self, key: str, body: bytes, content_type: str = "") -> str:
         """Write an object over whatever was there; returns its ETag."""
+        attributes = {"Content-Type": content_type} if content_type else None
         with self.explaining("write", key):
             # In one part, so that the ETag is the MD5 where S3 computes one.
-            return str(obstore.put(self._s3, key, body, use_multipart=False)["e_tag"])
+            written = obstore.put(self._s3, key, body, attributes=attributes, use_multipart=False)
+            return str(written["e_tag"])
 
     def get(self, key: str) -> bytes:
         with self.explaining("read", key):

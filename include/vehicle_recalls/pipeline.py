@@ -17,6 +17,7 @@ from include.lake.publish import Receipt, publish_read
 from include.lake.reads import Read, start_read
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
+from include.site.build import build_site
 from include.vehicle_recalls.aggregates import aggregation_files, count_by_year, stage_counts
 from include.vehicle_recalls.batches import includes, plan_all, plan_some
 from include.vehicle_recalls.client import RecallsApi
@@ -178,7 +179,7 @@ def ledger(store: Store) -> list[int]:
 def refresh(store: Store) -> list[str]:
     """Everything that follows from the table; a run does the same in its tasks."""
     ledger(store)
-    return [*refresh_years(store), *aggregate(store)]
+    return [*refresh_years(store), *aggregate(store), *build_site(store)]
 
 
 def run(

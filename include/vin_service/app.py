@@ -5,13 +5,11 @@ import hmac
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import APIKeyHeader
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import Headers
 from starlette.routing import Route
@@ -72,7 +70,6 @@ def create_app(settings: Settings, lake: Store | None = None) -> FastAPI:
     app.state.sample_vins = settings.vin_samples.replace(",", " ").split()
     app.include_router(routes.router)
     app.include_router(page.router)
-    app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(Guard, key=key)
     app.openapi()  # before HEAD, which would be an operation of its own

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.vin_service.lookups import Answer, Lookups, Outcome
@@ -16,6 +16,7 @@ from include.vin_service.routes import made_up, one_of_many
 from include.vin_service.upstream import UpstreamUnavailable
 
 MAX_VINS = 50
+STYLE = Path(__file__).parents[1] / "style.css"  # the look of the site too
 HEADERS = {
     # Nothing runs, and nothing is fetched from another host.
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; "
@@ -44,6 +45,11 @@ async def show_page(request: Request, vins: str = "") -> HTMLResponse:
         made_up=headers.get("X-Made-Up"),
     )
     return HTMLResponse(html, headers=HEADERS | headers)
+
+
+@router.get("/static/style.css", include_in_schema=False)
+async def style() -> FileResponse:
+    return FileResponse(STYLE, media_type="text/css")
 
 
 async def _card(request: Request, asked: str, outcome: Outcome) -> dict[str, Any]:

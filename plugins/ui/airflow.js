@@ -33,7 +33,7 @@ const page = (style, fill) => function Page(props) {
 
 const mount = (name) => async (element) => {
   const { code } = await get(`${base}site.json`);
-  return (await import(`${base}${code}js/app.js`))[name](element, base);
+  return (await import(`${base}${code}app.js`))[name](element, base);
 };
 
 async function showReport(element, { dagId, runId }) {

@@ -3,13 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from fakes.serve import serving
@@ -68,7 +66,7 @@ def every_kind() -> Iterator[str]:
         html = render(*EVERY_KIND, *more, asked=vins, left_out=12, made_up="seed=1")
         return HTMLResponse(html, headers=page.HEADERS)
 
-    app.mount("/static", StaticFiles(directory=Path(page.__file__).with_name("static")))
+    app.get("/static/style.css")(page.style)
     with serving(app) as url:
         yield url
 

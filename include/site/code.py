@@ -1,0 +1,41 @@
+"""The site's own code: what a browser loads, and a name for what it is made from."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+STYLES = (HERE.parent / "style.css", STATIC / "site.css")  # the family's look, and the site's own
+
+
+@cache
+def code_files() -> dict[str, bytes]:
+    """The files of the code folder by name: the scripts, and one style sheet."""
+    scripts = STATIC / "js"
+    files = {
+        path.relative_to(scripts).as_posix(): path.read_bytes()
+        for path in sorted(scripts.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+    styles = [path.read_bytes() for path in STYLES if path.is_file()]
+    return files | {"style.css": b"\n".join(styles)}
+
+
+@cache
+def code_folder() -> str:
+    """Where the code lies in the site: a name that no other code has."""
+    digest = hashlib.sha256()
+    for name, body in sorted(code_files().items()):
+        digest.update(f"{name} {len(body)}\n".encode() + body)
+    return f"assets/{digest.hexdigest()[:16]}/"
+
+
+@cache
+def generator() -> str:
+    """A hash of what decides how data becomes files: this package's Python, and the contracts."""
+    digest = hashlib.sha256()
+    sources = [*HERE.glob("*.py"), *HERE.rglob("*.j2"), *HERE.parent.glob("*/contract.py")]
+    for path in sorted(sources):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,130 @@
+/* The site: a frame around one page at a time, inside a shadow root of any element. */
+import { about } from "./about.js";
+import { changes } from "./changes.js";
+import { data } from "./data.js";
+import { el, says } from "./dom.js";
+import { count, moment } from "./format.js";
+import { openSite, Problem } from "./load.js";
+import { manufacturer } from "./manufacturer.js";
+import { overview } from "./overview.js";
+import { recall } from "./recall.js";
+import { currentRoute, hrefTo } from "./route.js";
+import { search } from "./search.js";
+import { warnings } from "./warnings.js";
+
+const PAGES = { "": overview, warnings, changes, search, recall, manufacturer, data, about };
+const MENU = [
+  ["", "Overview"],
+  ["warnings", "Do not drive"],
+  ["changes", "What changed"],
+  ["search", "Search"],
+  ["data", "Data"],
+  ["about", "About"],
+];
+
+/** Shows the site in `element`; `base` is the path of its files and ends with a slash. */
+export async function mountRecalls(element, base) {
+  const root = await styledRoot(element);
+  const main = el("main", { class: "page", tabindex: -1 }, el("p", { class: "soft" }, "Loading…"));
+  const menu = el("ul", {});
+  const skip = el("a", { class: "skip", href: location.href, onclick: (event) => (event.preventDefault(), main.focus()) }, "Skip to content");
+  const frame = el(
+    "div", { class: "site" },
+    skip,
+    el("header", {}, el("a", { class: "brand", href: hrefTo("") }, "≈ Headwaters"), el("nav", { "aria-label": "Pages" }, menu)),
+    main,
+  );
+  root.append(frame);
+  let site;
+  let shown;
+  const show = async () => {
+    const route = currentRoute();
+    menu.replaceChildren(...MENU.map(([page, name]) => el("li", {}, el("a", { href: hrefTo(page), "aria-current": page === route.page && "page" }, name))));
+    main.setAttribute("aria-busy", "true");
+    const content = await contentOf(site, route);
+    if (location.hash && currentRoute().page !== route.page) return; // a later click is on its way
+    main.replaceChildren(...content.flat(Infinity).filter(Boolean));
+    main.removeAttribute("aria-busy");
+    const title = main.querySelector("h1").textContent;
+    if (document.getElementById("site")) document.title = route.page ? `${title} · Headwaters` : title;
+    if (shown) main.querySelector("h1").focus({ preventScroll: true });
+    if (shown !== undefined && shown !== route.page + route.subject) scrollTo(0, 0);
+    shown = route.page + route.subject;
+  };
+  try {
+    site = await openSite(base);
+  } catch (problem) {
+    main.replaceChildren(...sorry(problem));
+    return;
+  }
+  if (site.manifest.made_up) skip.after(madeUp(site.manifest));
+  frame.append(footer(site));
+  addEventListener("hashchange", () => element.isConnected && show());
+  await show();
+}
+
+async function contentOf(site, route) {
+  const page = Object.hasOwn(PAGES, route.page) ? PAGES[route.page] : null;
+  try {
+    if (!page) throw new Problem("There is no such page; choose one from the menu.");
+    return await page(site, route);
+  } catch (problem) {
+    return sorry(problem);
+  }
+}
+
+function sorry(problem) {
+  if (!(problem instanceof Problem)) console.error(problem);
+  const sentence = problem instanceof Problem ? problem.message : "This page failed; reload it, and report it if it fails again.";
+  const again = el("button", { type: "button", onclick: () => location.reload() }, "Reload");
+  return [el("h1", { tabindex: -1 }, "This cannot be shown"), el("div", { role: "alert" }, says("bad", sentence)), el("p", {}, again)];
+}
+
+const madeUp = ({ publisher }) =>
+  el("p", { class: "made-up", role: "note" }, el("strong", {}, "Made-up data"), ` (${publisher}): these recalls do not exist.`);
+
+function footer({ base, manifest, status }) {
+  const feed = (path, name) => path && [" · ", el("a", { href: base + path }, name)];
+  const { feeds } = manifest;
+  return el(
+    "footer", {},
+    el("p", {}, `Version ${manifest.version} · last read ${moment(status.observed_at)}`, feed(feeds.changes, "Feed of changes"), feed(feeds.warnings, "Feed of warnings")),
+    el("p", {}, "Recalls from NHTSA. Dates are US dates in UTC."),
+  );
+}
+
+/** A small card: the last read, the version, the checks, and the warnings of today. */
+export async function mountCard(element, base) {
+  const root = await styledRoot(element);
+  let content;
+  try {
+    const { manifest, status } = await openSite(base);
+    const fact = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
+    content = [
+      manifest.made_up && madeUp(manifest),
+      el(
+        "dl", {},
+        fact("Last read", moment(status.observed_at)),
+        fact("Version", String(manifest.version)),
+        fact("Checks passed", `${status.checks.passed} of ${status.checks.of}`),
+        fact("Do not drive now", count(manifest.totals.do_not_drive)),
+      ),
+    ];
+  } catch (problem) {
+    content = sorry(problem).slice(1, 2);
+  }
+  root.append(el("div", { class: "site small-card" }, content));
+}
+
+/** A shadow root with the style sheet in it, loaded before anything is seen. */
+async function styledRoot(element) {
+  const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
+  const link = el("link", { rel: "stylesheet", href: new URL("style.css", import.meta.url).href });
+  const loaded = new Promise((resolve) => ["load", "error"].forEach((event) => link.addEventListener(event, resolve)));
+  root.replaceChildren(link);
+  await loaded;
+  return root;
+}
+
+const home = document.getElementById("recalls-site");
+if (home) mountRecalls(home, new URL(".", location.href).pathname);

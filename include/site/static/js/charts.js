@@ -1,0 +1,201 @@
+/* Charts by Observable Plot, each with a name and the same figures as a table. */
+import { el, plain, said, table } from "./dom.js";
+import { count, percent, plural, short } from "./format.js";
+
+const LABELS = { recalls: "Recalls", vehicles: "Vehicles and items" };
+const TYPE_COLORS = {
+  Vehicle: "var(--vehicle)",
+  Equipment: "var(--equipment)",
+  Tire: "var(--tire)",
+  "Child Seat": "var(--child-seat)",
+  "Not given": "var(--other)",
+};
+const colorOf = (type) => TYPE_COLORS[type] ?? TYPE_COLORS["Not given"];
+
+/** `options(width)` are Plot's; `asTable()` makes the table when it is asked for. */
+function figure(plot, { title, note, legend = [], options, asTable, open }) {
+  const frame = el("div", { class: "frame" });
+  const details = el("details", { ontoggle: () => details.lastChild === summary && details.append(asTable()) });
+  const summary = el("summary", {}, "As a table");
+  details.append(summary);
+  const keys = legend.map((type) => el("span", {}, swatch(colorOf(type)), type));
+  let width = 0;
+  new ResizeObserver(([entry]) => {
+    const now = Math.round(entry.contentRect.width);
+    if (now === width || now === 0) return;
+    width = now;
+    frame.replaceChildren(drawn(plot, { ...options(width), width, title, open }));
+  }).observe(frame);
+  return el(
+    "figure", { class: "chart card" },
+    el("figcaption", {}, el("h2", {}, title), el("p", { class: "soft small" }, note)),
+    keys.length > 1 && el("p", { class: "legend small" }, keys),
+    frame,
+    details,
+  );
+}
+
+function drawn(plot, { title, open, ...options }) {
+  const svg = plot.plot({ ...options, style: { fontSize: "12px", background: "none", overflow: "visible" } });
+  svg.querySelector("style").remove(); // site.css says it; the CSP wants no style in the page
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", `Chart: ${title}. The same figures follow as a table.`);
+  if (open) {
+    svg.classList.add("opens");
+    svg.addEventListener("click", () => svg.value && open(svg.value));
+  }
+  return svg;
+}
+
+function swatch(color) {
+  const node = el("span", { class: "swatch" });
+  node.style.background = color;
+  return node;
+}
+
+function everyYear(cells) {
+  const years = cells.map((cell) => cell.year);
+  const first = Math.min(...years);
+  return Array.from({ length: Math.max(...years) - first + 1 }, (_, index) => first + index);
+}
+
+const ticks = (years, width) => {
+  const step = [1, 2, 5, 10, 20].find((size) => years.length / size <= width / 48) ?? 50;
+  return years.filter((year) => year % step === 0);
+};
+
+export function yearsChart(plot, cells, measure, { title, note }) {
+  const types = Object.keys(TYPE_COLORS).filter((type) => cells.some((cell) => cell.type === type));
+  const years = everyYear(cells);
+  return figure(plot, {
+    title,
+    note,
+    legend: types,
+    options: (width) => ({
+      height: 240,
+      marginLeft: 44,
+      marginRight: 4,
+      x: { type: "band", domain: years, label: null },
+      y: { grid: true, label: null, tickFormat: short, ticks: 5, tickSize: 0 },
+      marks: [
+        plot.axisX({ ticks: ticks(years, width), tickFormat: String, tickSize: 0 }),
+        plot.barY(cells, {
+          x: "year",
+          y: measure,
+          fill: (cell) => colorOf(cell.type),
+          order: (cell) => types.indexOf(cell.type),
+          insetLeft: 0.5,
+          insetRight: 0.5,
+          title: (cell) => `${cell.year} · ${cell.type}\n${LABELS[measure]}: ${count(cell[measure])}`,
+          tip: true,
+        }),
+        plot.ruleY([0]),
+      ],
+    }),
+    asTable: () => {
+      const rows = years.toReversed().map((year) => {
+        const of = (type) => cells.find((cell) => cell.year === year && cell.type === type)?.[measure] ?? 0;
+        return [String(year), ...types.map((type) => count(of(type)))];
+      });
+      return table(title, ["Year", ...types], rows, types);
+    },
+  });
+}
+
+/** Bars with the names above them; `link(name)` names where a name leads in the table. */
+export function topChart(plot, entries, { title, note, open, link }) {
+  return figure(plot, {
+    title,
+    note,
+    open: (entry) => open(entry.name),
+    options: () => ({
+      height: Math.max(entries.length, 1) * 36 + 6,
+      marginLeft: 0,
+      marginRight: 0,
+      marginTop: 2,
+      marginBottom: 4,
+      x: { axis: null },
+      y: { axis: null, domain: entries.map((entry) => entry.name) },
+      marks: [
+        plot.barX(entries, {
+          x: "recalls",
+          y: "name",
+          fill: "var(--vehicle)",
+          insetTop: 18,
+          insetBottom: 2,
+          rx: 2,
+          title: (entry) => `${plain(entry.name)}\n${plural(entry.recalls, "recall")}, ${short(entry.vehicles)} vehicles and items`,
+          tip: true,
+        }),
+        plot.text(entries, { y: "name", text: (entry) => plain(entry.name), frameAnchor: "left", textAnchor: "start", dy: -8 }),
+        plot.text(entries, { y: "name", text: (entry) => count(entry.recalls), frameAnchor: "right", textAnchor: "end", dy: -8, fontWeight: 650 }),
+      ],
+    }),
+    asTable: () => {
+      const rows = entries.map((entry) => [
+        el("a", { href: link(entry.name) }, said(entry.name)),
+        count(entry.recalls),
+        count(entry.vehicles),
+      ]);
+      return table(title, ["Name", LABELS.recalls, LABELS.vehicles], rows, Object.values(LABELS));
+    },
+  });
+}
+
+export function completionChart(plot, years, { title, note }) {
+  return figure(plot, {
+    title,
+    note,
+    options: (width) => ({
+      height: 240,
+      marginLeft: 44,
+      x: { label: null },
+      y: { domain: [0, 100], grid: true, label: null, tickFormat: (rate) => `${rate}%`, ticks: 5, tickSize: 0 },
+      marks: [
+        plot.axisX({ ticks: ticks(years.map((entry) => entry.year), width), tickFormat: String, tickSize: 0 }),
+        plot.areaY(years, { x: "year", y1: "low", y2: "high", fill: "var(--vehicle)", fillOpacity: 0.22, curve: "monotone-x" }),
+        plot.lineY(years, { x: "year", y: "middle", stroke: "var(--vehicle)", strokeWidth: 2.2, curve: "monotone-x" }),
+        plot.dot(years, {
+          x: "year",
+          y: "middle",
+          r: years.length < 40 ? 3 : 0,
+          fill: "var(--vehicle)",
+          title: (entry) => `${entry.year}\nHalf of the recalls: ${percent(entry.low)} to ${percent(entry.high)}\nMedian: ${percent(entry.middle)}`,
+          tip: "x",
+        }),
+        plot.ruleY([0]),
+      ],
+    }),
+    asTable: () => {
+      const head = ["Year", "Lowest quarter up to", "Median", "Highest quarter from", "Recalls"];
+      const rows = years.map((entry) => [
+        String(entry.year), percent(entry.low), percent(entry.middle), percent(entry.high), count(entry.recalls),
+      ]);
+      return table(title, head, rows.toReversed(), head.slice(1));
+    },
+  });
+}
+
+/** `points` are [{at, rate, day}], oldest first. */
+export function rateChart(plot, points, { title, note }) {
+  return figure(plot, {
+    title,
+    note,
+    options: () => ({
+      height: 200,
+      marginLeft: 44,
+      marginRight: 24,
+      x: { type: "utc", label: null, nice: false },
+      y: { domain: [0, 100], grid: true, label: null, tickFormat: (rate) => `${rate}%`, ticks: 5, tickSize: 0 },
+      marks: [
+        plot.axisX({ ticks: 4, tickSize: 0 }),
+        plot.lineY(points, { x: "at", y: "rate", stroke: "var(--vehicle)", strokeWidth: 2.2, curve: "step-after" }),
+        plot.dot(points, {
+          x: "at", y: "rate", r: 4, fill: "var(--vehicle)", title: (point) => `${point.day}\n${percent(point.rate)}`, tip: "x",
+        }),
+        plot.ruleY([0]),
+      ],
+    }),
+    asTable: () => table(title, ["Day", "Completion rate"], points.map((point) => [point.day, percent(point.rate)]), ["Completion rate"]),
+  });
+}

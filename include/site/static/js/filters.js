@@ -1,0 +1,68 @@
+/* Filters: a form whose fields are the query of the address. */
+import { el } from "./dom.js";
+import { yearsOf } from "./rows.js";
+
+/** A labelled select; options are [value, text]. */
+export function choice(name, label, options, value = "") {
+  const known = options.some(([option]) => option === value);
+  const items = options.map(([option, text]) => el("option", { value: option }, text));
+  return labelled(label, el("select", { name, value: known ? value : "" }, items));
+}
+
+export function typed(name, label, value = "", attributes = {}) {
+  const input = el("input", { name, value, autocomplete: "off", spellcheck: "false", ...attributes });
+  return labelled(label, input);
+}
+
+const labelled = (label, control) => el("label", { class: "field" }, el("span", {}, label), control);
+
+const FLAGS = [
+  ["", "All recalls"],
+  ["do-not-drive", "Do not drive"],
+  ["park-outside", "Park outside"],
+  ["any", "Either warning"],
+];
+
+/** The fields that pick recalls: years, manufacturer, component, type, warning. */
+export function recallFields(rows, query) {
+  const first = rows.year[0];
+  const last = rows.year.at(-1);
+  const years = Array.from({ length: last - first + 1 || 0 }, (_, index) => String(last - index));
+  const [from, to] = query.years ? yearsOf(query.years) : [0, Infinity];
+  const asOptions = (names, all) => [["", all], ...names.toSorted().map((name) => [name, name])];
+  const yearOptions = (all) => [["", all], ...years.map((year) => [year, year])];
+  return [
+    choice("from", "From year", yearOptions("First"), from ? String(from) : ""),
+    choice("to", "To year", yearOptions("Latest"), Number.isFinite(to) ? String(to) : ""),
+    manufacturerField(rows.manufacturers, query.manufacturer),
+    choice("component", "Component", asOptions(rows.components, "All components"), query.component),
+    choice("type", "Type", asOptions(rows.types, "All types"), query.type),
+    choice("flag", "Warning", FLAGS, query.flag),
+  ];
+}
+
+/** Names are offered once the field is used: there are thousands. */
+export function manufacturerField(names, value) {
+  const list = el("datalist", { id: "manufacturers" });
+  const fill = () => list.childElementCount || list.append(...names.toSorted().map((name) => el("option", { value: name })));
+  return [typed("manufacturer", "Manufacturer", value, { list: list.id, onfocus: fill, placeholder: "Any, or a part of the name" }), list];
+}
+
+/** Calls `changed(query)` whenever a field changes. */
+export function filterForm(label, fields, changed) {
+  const read = () => {
+    const { from = "", to = "", ...query } = Object.fromEntries(new FormData(form));
+    if (from || to) query.years = from === to ? from : `${from}-${to}`;
+    return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
+  };
+  const clear = () => {
+    for (const control of form.querySelectorAll("select, input")) control.value = "";
+    changed(read());
+  };
+  const form = el(
+    "form", { class: "filters", role: "search", "aria-label": label, oninput: () => changed(read()), onsubmit: (event) => event.preventDefault() },
+    fields,
+    el("button", { type: "button", class: "quiet", onclick: clear }, "Clear"),
+  );
+  return form;
+}

@@ -1,0 +1,65 @@
+/* One manufacturer: its recalls by year and component, its warnings, its lowest completion rates. */
+import { topChart, yearsChart } from "./charts.js";
+import { el, plain, said, table } from "./dom.js";
+import { count, day, percent, plural, short } from "./format.js";
+import { loadPlot, loadShard, Problem } from "./load.js";
+import { hrefTo, hrefToManufacturer, hrefToRecall } from "./route.js";
+import { isoDay, loadRows, loadTexts, perYear, pick, top } from "./rows.js";
+import { isOpen, item, loadWarnings } from "./warnings.js";
+
+const MOST_BARS = 10;
+const LOWEST = 10;
+
+export async function manufacturer(site, route) {
+  const name = route.subject;
+  const rows = await loadRows(site);
+  const index = rows.manufacturers.indexOf(name);
+  if (index < 0) throw new Problem(`No manufacturer is named “${plain(name).slice(0, 60)}”; search for a part of the name.`);
+  const [plot, texts, warnings, spellings] = await Promise.all([
+    loadPlot(site), loadTexts(site), loadWarnings(site), loadShard(site, site.manifest.shards.manufacturers),
+  ]);
+  const picked = pick(rows, { manufacturer: name });
+  const cells = perYear(rows, picked);
+  const vehicles = picked.reduce((sum, row) => sum + (rows.affected[row] ?? 0), 0);
+  const others = (spellings.same_name.find((same) => same.includes(index)) ?? []).filter((other) => other !== index);
+  const open = warnings.filter((warning) => warning.manufacturer === name && isOpen(warning));
+  const feed = site.manifest.feeds.manufacturers?.[name];
+  const toComponent = (component) => hrefTo("search", "", { manufacturer: name, component });
+  return [
+    el(
+      "div", { class: "page-head" },
+      el("p", { class: "small soft" }, "Manufacturer"),
+      el("h1", { tabindex: -1 }, said(name)),
+      el("p", {}, `${plural(picked.length, "recall")} of ${short(vehicles)} vehicles and items. `, el("a", { href: hrefTo("search", "", { manufacturer: name }) }, "List them"), feed && [" · ", el("a", { href: site.base + feed }, "Feed of changes")]),
+      others.length > 0 &&
+        el("p", { class: "small" }, "Also spelled ", others.map((other, at) => [at > 0 && ", ", el("a", { href: hrefToManufacturer(rows.manufacturers[other]) }, said(rows.manufacturers[other]))]), ". NHTSA keeps each spelling; the figures here are of this one alone."),
+    ),
+    open.length > 0 &&
+      el("section", { "aria-labelledby": "warned" }, el("h2", { id: "warned" }, "Do not drive and park outside"), el("ul", { class: "cards pairs" }, open.map(item))),
+    el(
+      "div", { class: "charts" },
+      yearsChart(plot, cells, "recalls", { title: "Recalls per year", note: "By the year in which NHTSA received the report." }),
+      yearsChart(plot, cells, "vehicles", { title: "Vehicles and items per year", note: "As reported; a vehicle in two recalls counts twice." }),
+      topChart(plot, top(rows, picked, rows.component, rows.components, MOST_BARS), {
+        title: "Components", note: "Select a bar to list its recalls.", open: (component) => location.assign(toComponent(component)), link: toComponent,
+      }),
+      lowest(rows, texts, picked),
+    ),
+  ].filter(Boolean);
+}
+
+function lowest(rows, texts, picked) {
+  const rated = picked.filter((row) => rows.completion[row] != null);
+  const worst = rated.toSorted((a, b) => rows.completion[a] - rows.completion[b]).slice(0, LOWEST);
+  const head = ["Recall", "Received", "Affected", "Completed"];
+  const lines = worst.map((row) => [
+    el("a", { href: hrefToRecall(texts.id[row]) }, said(texts.subject[row] ?? texts.id[row])),
+    day(isoDay(rows, row)), count(rows.affected[row]), percent(rows.completion[row]),
+  ]);
+  return el(
+    "section", { class: "card chart", "aria-labelledby": "lowest" },
+    el("h2", { id: "lowest" }, "Lowest completion rates"),
+    el("p", { class: "soft small" }, worst.length ? `Of its ${plural(rated.length, "recall")} with a completion rate.` : "NHTSA gives no completion rate for its recalls."),
+    worst.length > 0 && table("Lowest completion rates", head, lines, ["Affected", "Completed"]),
+  );
+}
