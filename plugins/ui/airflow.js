@@ -21,6 +21,7 @@ const page = (style, fill) => function Page(props) {
   const root = useRef();
   useEffect(() => {
     const element = root.current;
+    element.textContent = "Loading…";
     let leave;
     fill(element, props).then((left) => { leave = left; }, (error) => {
       console.error(error);
