@@ -1,6 +1,8 @@
-"""The site's files from the bucket, for people who may see the DAG vehicle_recalls.
+"""The site's data from the bucket, for people who may see the DAG vehicle_recalls.
 
-Only keys below `site/` are served. Airflow compresses what the browser takes compressed.
+Scripts and styles are those that are installed with Airflow: a page here has the rights of the
+person who looks at it, and many more programs may write to a bucket. What the bucket gives is
+data, which no browser runs. Airflow compresses what is not compressed.
 """
 
 import hashlib
@@ -13,20 +15,18 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 
 HERE = Path(__file__).parent
 SITE, MANIFEST = "site/", "site.json"
-PATH = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
-HASHED = ("assets/", "files/", "shards/")
+PATH = re.compile(r"\w+\.json|(feeds|files|shards)(/\w[\w.-]*)+", re.ASCII)
+HASHED = ("files/", "shards/")
 CONTENT_TYPES = {
     ".atom": "application/atom+xml",
     ".css": "text/css",
-    ".csv": "text/csv",
     ".gz": "application/gzip",
-    ".html": "text/html",
     ".js": "text/javascript",
     ".json": "application/json",
     ".svg": "image/svg+xml",
-    ".woff2": "font/woff2",
 }
 NO_RECALLS = "The lake has no recalls yet: trigger vehicle_recalls, which makes this page too."
+MISSING = "The site has no such file; reload the page for the newest one."
 NO_SITE = "The recalls have no page yet: trigger vehicle_recalls again; its task `site` makes it."
 
 app = FastAPI(
@@ -38,13 +38,19 @@ app = FastAPI(
 
 
 @app.get("/airflow.js")
-def bundle(request: Request) -> Response:
-    return _answer(request, "airflow.js", (HERE / "airflow.js").read_bytes())
-
-
 @app.get("/icon.svg")
-def icon(request: Request) -> Response:
-    return _answer(request, "icon.svg", (HERE / "icon.svg").read_bytes())
+def own_file(request: Request) -> Response:
+    name = request.url.path.rpartition("/")[2]
+    return _answer(request, name, (HERE / name).read_bytes())
+
+
+@app.get("/code/{name:path}")
+def code(request: Request, name: str) -> Response:
+    from include.site.code import code_files
+
+    if name not in code_files():
+        raise HTTPException(404, MISSING)
+    return _answer(request, name, code_files()[name])
 
 
 @app.get("/{path:path}")
@@ -53,19 +59,18 @@ def site_file(request: Request, path: str) -> Response:
     from include.lake.store import StoreError
     from plugins.hooks.store_hook import StoreHook
 
-    path = path or "index.html"
     if not PATH.fullmatch(path):
-        raise HTTPException(404, "The site has no such file.")
+        raise HTTPException(404, MISSING)
     try:
         store = StoreHook().get_conn()
         body = store.get_if_exists(SITE + path)
-        if body is None and path in {MANIFEST, "index.html"}:
+        if body is None and path == MANIFEST:
             log = store.list("vehicle_recalls/table/_delta_log", recursive=False)
             raise HTTPException(404, NO_SITE if log else NO_RECALLS)
     except (StoreError, PermanentError, AirflowNotFoundException) as error:
         raise HTTPException(503, f"The site cannot be read: {error}.") from None
     if body is None:
-        raise HTTPException(404, "The site has no such file; reload the page for the newest one.")
+        raise HTTPException(404, MISSING)
     return _answer(request, path, body)
 
 
@@ -78,6 +83,7 @@ def _answer(request: Request, path: str, body: bytes) -> Response:
         "Cache-Control": "private, max-age=31536000, immutable"
         if path.startswith(HASHED)
         else "private, no-cache",
+        "Content-Security-Policy": "default-src 'none'; sandbox",  # if opened as a page
         "X-Content-Type-Options": "nosniff",
     }
     if request.headers.get("If-None-Match") == etag:

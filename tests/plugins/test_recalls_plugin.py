@@ -12,6 +12,7 @@ import pytest
 from botocore.client import BaseClient
 
 from include.lake.store import Store
+from include.site.code import code_files
 from local.environment import lake_connection
 from local.processes import clean_environment, free_port
 from plugins.ui.recalls_plugin import PAGES
@@ -19,14 +20,21 @@ from tests.conftest import new_store
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "plugins" / "ui" / "airflow.js"
-APP, SHARD, MANIFEST = "assets/0f/app.js", "shards/rows-0f.json.gz", "/recalls/site.json"
-SITE = {"site.json": b"{}", "index.html": b"<p>", APP: b"//" * 999, SHARD: gzip.compress(b"[]")}
+SHARD, MANIFEST, APP = "shards/rows-0f.json.gz", "/recalls/site.json", "/recalls/code/app.js"
+SITE = {"site.json": b"{}", "feeds/changes.atom": b"<feed/>", SHARD: gzip.compress(b"[]")}
+# A script of the bucket would run with the rights of the person who looks.
+SCRIPTS = {"index.html": b"rows", "assets/0f/app.js": b"rows", "airflow.js": b"rows"}
 SERVED = {
     **{f"/recalls/{path}": body for path, body in SITE.items()},
-    "/recalls/": SITE["index.html"],
+    **{f"/recalls/code/{name}": body for name, body in code_files().items()},
     "/recalls/airflow.js": BUNDLE.read_bytes(),
 }
 NOT_OF_THE_SITE = [
+    "/recalls/",
+    "/recalls/index.html",
+    "/recalls/assets/0f/app.js",
+    "/recalls/code/../code.py",
+    "/recalls/code/%2e%2e/%2e%2e/code.py",
     "/recalls/../vehicle_recalls/2026.parquet",
     "/recalls/%2e%2e/vehicle_recalls/2026.parquet",
     "/recalls/..%2fvehicle_recalls%2f2026.parquet",
@@ -65,7 +73,7 @@ def connection(store: Store, url: str = "") -> str:
 @pytest.fixture(scope="module")
 def lakes(s3: BaseClient, s3_url: str) -> dict[str, str]:
     whole, no_site, empty = (new_store(s3, s3_url) for _ in range(3))
-    for path, body in SITE.items():
+    for path, body in (SITE | SCRIPTS).items():
         whole.replace(f"site/{path}", body)
     whole.replace("vehicle_recalls/2026.parquet", b"rows")
     whole.replace("site.txt", b"rows")
@@ -129,6 +137,7 @@ def test_the_site_is_served_to_a_viewer(asked: dict[Question, Answer], path: str
     if path != f"/recalls/{SHARD}":
         assert answer.text.encode() == SERVED[path]
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
 
 
 @pytest.mark.parametrize("path", SERVED)
@@ -145,14 +154,15 @@ def test_another_key_of_the_bucket_is_not_found(asked: dict[Question, Answer], p
     assert answer.text != "rows"
 
 
-def test_scripts_are_compressed_and_kept_and_the_manifest_is_asked_for_again(
+def test_scripts_are_compressed_shards_are_kept_and_the_manifest_is_asked_for_again(
     asked: dict[Question, Answer],
 ) -> None:
-    script = asked[VIEWER, f"/recalls/{APP}", WHOLE].headers
+    script = asked[VIEWER, APP, WHOLE].headers
     assert script["content-type"].startswith("text/javascript")
     assert script["content-encoding"] == "gzip"
-    assert script["cache-control"] == "private, max-age=31536000, immutable"
-    assert asked[VIEWER, f"/recalls/{SHARD}", WHOLE].headers["content-type"] == "application/gzip"
+    shard = asked[VIEWER, f"/recalls/{SHARD}", WHOLE].headers
+    assert shard["content-type"] == "application/gzip"
+    assert shard["cache-control"] == "private, max-age=31536000, immutable"
     assert asked[VIEWER, MANIFEST, WHOLE].headers["cache-control"] == "private, no-cache"
 
 
