@@ -17,7 +17,7 @@ export function typed(name, label, value = "", attributes = {}) {
 const labelled = (label, control) => el("label", { class: "field" }, el("span", {}, label), control);
 
 const FLAGS = [
-  ["", "All recalls"],
+  ["", "All"],
   ["do-not-drive", "Do not drive"],
   ["park-outside", "Park outside"],
   ["any", "Either warning"],
@@ -35,8 +35,8 @@ export function recallFields(rows, query) {
     choice("from", "From year", yearOptions("First"), from ? String(from) : ""),
     choice("to", "To year", yearOptions("Latest"), Number.isFinite(to) ? String(to) : ""),
     manufacturerField(rows.manufacturers, query.manufacturer),
-    choice("component", "Component", asOptions(rows.components, "All components"), query.component),
-    choice("type", "Type", asOptions(rows.types, "All types"), query.type),
+    choice("component", "Component", asOptions(rows.components, "All"), query.component),
+    choice("type", "Type", asOptions(rows.types, "All"), query.type),
     choice("flag", "Warning", FLAGS, query.flag),
   ];
 }
