@@ -65,6 +65,12 @@ def ledger_path(version: int, read_id: str, sha256: str) -> str:
     return f"{version:020}-{read_id}-{sha256}.parquet"
 
 
+def origin_of(path: str) -> tuple[int, str]:
+    """The version and the read that a file of the ledger is of."""
+    version, _, rest = path.partition("-")
+    return int(version), rest.rpartition("-")[0]
+
+
 def sha256_of(path: str) -> str:
     """The content hash in the path of a file of the table or the ledger."""
     return path.rpartition("-")[2].removesuffix(".parquet")

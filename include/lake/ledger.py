@@ -8,7 +8,7 @@ engine; its log, not its folder, says which files count.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -16,7 +16,7 @@ from include.data.contract import Dataset
 from include.data.diff import Diff, events_of, ledger_schema
 from include.data.tables import concat, from_parquet, to_parquet
 from include.errors import PermanentError
-from include.lake.keys import Keys, ledger_path, sha256_of
+from include.lake.keys import Keys, ledger_path, origin_of, sha256_of
 from include.lake.store import Conflict, Damaged, Missing, Store, StoreError, parallel_map
 from include.lake.table import (
     DataFile,
@@ -108,8 +108,15 @@ def read_events(store: Store, dataset: Dataset, receipt: Mapping[str, Any]) -> p
     return _read_file(store, dataset, receipt["events"]["path"])
 
 
-def read_ledger(store: Store, dataset: Dataset, table: Version) -> pa.Table:
-    """Every event up to this version of the table; refused when the ledger lacks some of them."""
+class Ledger(NamedTuple):
+    """Every event up to a version of the table, and the read that brought each version."""
+
+    events: pa.Table
+    read_ids: dict[int, str]
+
+
+def read_ledger(store: Store, dataset: Dataset, table: Version) -> Ledger:
+    """Refused when the ledger lacks events that the table's receipts name."""
     ledger = load_version(store, Keys(dataset.name).ledger)
     known, newest = events_known(store, ledger, table)
     if newest > known:
@@ -117,12 +124,11 @@ def read_ledger(store: Store, dataset: Dataset, table: Version) -> pa.Table:
             f"the ledger of {dataset.name} has events up to version {known}, the table is at "
             f"version {newest}; run the command `refresh --dataset {dataset.name}`"
         )
-    tables = parallel_map(
-        lambda path: _read_file(store, dataset, path),
-        # A path begins with the number of its version.
-        sorted(path for path in ledger.files() if int(path[:20]) <= table.receipt_number),
-    )
-    return concat([ledger_schema(dataset).empty_table(), *tables])
+    origins = {path: origin_of(path) for path in sorted(ledger.files())}
+    read_ids = {v: read_id for v, read_id in origins.values() if v <= table.receipt_number}
+    paths = [path for path, (version, _) in origins.items() if version in read_ids]
+    tables = parallel_map(lambda path: _read_file(store, dataset, path), paths)
+    return Ledger(concat([ledger_schema(dataset).empty_table(), *tables]), read_ids)
 
 
 def events_known(store: Store, ledger: Version, table: Version) -> tuple[int, int]:

@@ -4,13 +4,11 @@ A reader has the old site or the new one, and never half of both: a page carries
 names only files that no other build changes. Everything can be rebuilt from the lake.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,19 +20,24 @@ from include.lake.publish import PUBLISHED
 from include.lake.report import LOCAL_FOLDER, is_made_up
 from include.lake.store import Store, parallel_map
 from include.lake.table import Version, load_version
+from include.site.address import site_url
 from include.site.code import code_files, code_folder, generator
-from include.site.datasets import LEDGER, datasets_shard, passed
+from include.site.datasets import datasets_shard, passed
+from include.site.feeds import write_feeds
 from include.site.files import (
     FOLDER,
     MANIFEST,
+    PACKAGE,
     PAGE,
     STATUS,
     StoredSite,
     content_type,
     gzipped_json,
+    inputs_hash,
     read_site,
     read_status,
 )
+from include.site.open_data import csv_body, datapackage, json_ld, write_downloads
 from include.site.page import render_page
 from include.site.shards import (
     changes_shards,
@@ -46,8 +49,7 @@ from include.site.shards import (
 )
 from include.site.snapshot import LIGHT, Snapshot, read_snapshot
 from include.site.warnings import warnings
-from include.vehicle_recalls.aggregates import AGGREGATIONS
-from include.vehicle_recalls.contract import DATE, RECALLS
+from include.vehicle_recalls.contract import RECALLS
 
 FORMAT = 1
 Receipt = Mapping[str, Any]
@@ -79,19 +81,19 @@ def _build(store: Store) -> list[str]:
             f"{store.url(Keys(RECALLS.name).table)} has no version yet, so there is no site; run "
             "the pipeline first"
         )
+    base = site_url()
     root = os.environ.get(LOCAL_FOLDER) or store.url("").rstrip("/")
-    made_from = _made_from(versions, root)
+    made_from = _made_from(versions, root, base)
     if site.manifest.get("made_from") == made_from and site.is_whole:
         return []
-    _write(site, read_snapshot(store, versions[RECALLS.name]), versions, made_from, root)
+    _write(site, read_snapshot(store, versions[RECALLS.name]), versions, made_from, root, base)
     written = [p for p, entry in site.new.items() if site.catalog.get(p) != entry]
     return [*written, MANIFEST, *site.delete_left_over()]
 
 
-def _made_from(versions: Mapping[str, Version], root: str) -> str:
+def _made_from(versions: Mapping[str, Version], *settings: str) -> str:
     read_ids = {name: version.receipt.get("read_id") for name, version in versions.items()}
-    inputs = [FORMAT, generator(), code_folder(), read_ids, root]
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+    return inputs_hash([FORMAT, generator(), code_folder(), read_ids, settings])
 
 
 def _write(
@@ -100,24 +102,23 @@ def _write(
     versions: Mapping[str, Version],
     made_from: str,
     root: str,
+    base: str,
 ) -> None:
     years = parallel_map(lambda year: _write_year(site, snapshot, year), snapshot.years)
     rows = concat(each.rows for each in years)
+    counts, files = write_downloads(site, snapshot, rows, (each.csv for each in years))
     months = changes_shards(snapshot, rows)
-    counts = {name: table.num_rows for name, table in _aggregated(rows).items()}
-    counts |= {RECALLS.name: rows.num_rows, LEDGER: snapshot.ledger.num_rows}
     shown_rows = rows_shard(rows)
     shards = {
         "rows": shown_rows,
         "texts": texts_shard(rows),
         "warnings": warnings(snapshot, rows),
         "manufacturers": same_names(shown_rows["manufacturers"]),
-        "datasets": datasets_shard(snapshot, versions, counts, {}, root),
+        "datasets": datasets_shard(snapshot, versions, counts, files, root),
         **{f"changes-{month}": shard for month, shard in months.items()},
     }
-    paths = dict(
-        zip(shards, parallel_map(lambda n: _write_shard(site, n, shards[n]), shards), strict=True)
-    )
+    written = parallel_map(lambda shard: _write_shard(site, *shard), shards.items())
+    paths = dict(zip(shards, written, strict=True))
     parallel_map(lambda file: site.write(code_folder() + file[0], file[1]), code_files().items())
     receipt = snapshot.version.receipt
     manifest = {
@@ -142,11 +143,13 @@ def _write(
             "years": {each.name: each.path for each in years},
             "changes": {month: paths[f"changes-{month}"] for month in months},
         },
-        "feeds": {},
+        "feeds": write_feeds(site, snapshot, rows, base),
         "commit": None,
     }
-    site.write(PAGE, render_page(manifest).encode())
-    site.finish(manifest)
+    package = datapackage(manifest, files, base)
+    site.write(PACKAGE, json.dumps(package, indent=1, ensure_ascii=False).encode())
+    site.write(PAGE, render_page(manifest, json_ld(manifest, files, base)).encode())
+    site.finish(manifest, base)
 
 
 class Year(NamedTuple):
@@ -155,37 +158,24 @@ class Year(NamedTuple):
     name: str
     rows: pa.Table  # what all years are shown with
     path: str  # of its shard
+    csv: bytes  # the rows whole
 
 
 def _write_year(site: StoredSite, snapshot: Snapshot, name: str) -> Year:
     """Write the shard of a year, unless the last build made it from the same."""
     rows = snapshot.rows_of(name)
-    inputs = hashlib.sha256(
-        msgspec.json.encode([generator(), name, *year_inputs(snapshot, name, rows)])
-    ).hexdigest()[:16]
+    inputs = inputs_hash([generator(), name, *year_inputs(snapshot, name, rows)])
     path = site.made_from(inputs)
     if path:
         site.keep(path)
     else:
         body = gzipped_json(year_shard(snapshot, name, rows))
         path = site.write_hashed(f"shards/{name}", ".json.gz", body, inputs)
-    return Year(name, rows.select(LIGHT), path)
+    return Year(name, rows.select(LIGHT), path, csv_body(rows))
 
 
 def _write_shard(site: StoredSite, name: str, shard: Any) -> str:
     return site.write_hashed(f"shards/{name}", ".json.gz", gzipped_json(shard))
-
-
-def _aggregated(rows: pa.Table) -> dict[str, pa.Table]:
-    """The aggregations of exactly these rows."""
-    rows = rows.append_column("year", pc.cast(pc.year(rows[DATE]), pa.int32()))
-    return {
-        name: rows.group_by(by)
-        .aggregate([([], "count_all")])
-        .rename_columns([*by, "recalls"])
-        .sort_by([(column, "ascending") for column in by])
-        for name, by in AGGREGATIONS.items()
-    }
 
 
 def _write_status(store: Store, receipt: Receipt) -> bool:

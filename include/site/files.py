@@ -5,7 +5,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -13,6 +15,7 @@ from include.lake.store import Store, parallel_map
 
 FOLDER = "site/"
 MANIFEST, CATALOG, STATUS, PAGE = "site.json", "catalog.json", "status.json", "index.html"
+PACKAGE = "datapackage.json"
 CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -38,6 +41,11 @@ def gzipped_json(value: Any) -> bytes:
     return gzip.compress(msgspec.json.encode(value), SHARD_LEVEL, mtime=0)
 
 
+def inputs_hash(inputs: Any) -> str:
+    """A name for what a file is made from."""
+    return hashlib.sha256(msgspec.json.encode(inputs)).hexdigest()[:16]
+
+
 def hashed(stem: str, suffix: str, body: bytes) -> str:
     """A name that no other content has."""
     return f"{stem}-{hashlib.sha256(body).hexdigest()[:16]}{suffix}"
@@ -60,12 +68,15 @@ class StoredSite:
             self.sizes.get(path) == entry["bytes"] for path, entry in self.catalog.items()
         )
 
+    @cached_property
+    def _by_inputs(self) -> dict[str, str]:
+        return {entry["made_from"]: p for p, entry in self.catalog.items() if "made_from" in entry}
+
     def made_from(self, inputs: str) -> str | None:
         """A file of the last build that was made from the same, and is still there."""
-        for path, entry in self.catalog.items():
-            if entry.get("made_from") == inputs and self.sizes.get(path) == entry["bytes"]:
-                return path
-        return None
+        path = self._by_inputs.get(inputs)
+        is_there = path and self.sizes.get(path) == self.catalog[path]["bytes"]
+        return path if is_there else None
 
     def keep(self, path: str) -> str:
         self.new[path] = dict(self.catalog[path])
@@ -89,9 +100,12 @@ class StoredSite:
     def write_hashed(self, stem: str, suffix: str, body: bytes, inputs: str = "") -> str:
         return self.write(hashed(stem, suffix, body), body, inputs)
 
-    def finish(self, manifest: Mapping[str, Any]) -> None:
+    def finish(self, manifest: Mapping[str, Any], base: str) -> None:
         """Write the catalog of this build, then the manifest: from now on it is the site."""
-        catalog = {"files": [self.new[path] for path in sorted(self.new)]}
+        files = [self.new[path] for path in sorted(self.new)]
+        if base:
+            files = [{**entry, "url": base + quote(entry["path"])} for entry in files]
+        catalog = {"version": manifest["version"], "files": files}
         for path, value in ((CATALOG, catalog), (MANIFEST, manifest)):
             body = json.dumps(value, indent=1, ensure_ascii=False).encode()
             self.store.replace(FOLDER + path, body, content_type(path))

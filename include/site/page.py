@@ -11,8 +11,8 @@ from markupsafe import Markup
 TITLE = "Vehicle recalls"
 
 
-def render_page(manifest: Mapping[str, Any]) -> str:
-    return PAGE.render(title=TITLE, manifest=manifest)
+def render_page(manifest: Mapping[str, Any], json_ld: Mapping[str, Any]) -> str:
+    return PAGE.render(title=TITLE, manifest=manifest, json_ld=json_ld)
 
 
 def script_json(value: object) -> Markup:

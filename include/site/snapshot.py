@@ -38,6 +38,7 @@ class Snapshot:
     store: Store
     version: Version
     ledger: pa.Table
+    read_ids: Mapping[int, str]  # by version
     changes: list[Change]  # by version and recall
     lives: Mapping[str, list[Change]]  # by recall
     retracted: Mapping[str, dict[str, Change]]  # by year and recall: the change that ended it
@@ -57,7 +58,7 @@ class Snapshot:
 
 
 def read_snapshot(store: Store, version: Version) -> Snapshot:
-    ledger = read_ledger(store, RECALLS, version)
+    ledger, read_ids = read_ledger(store, RECALLS, version)
     changes = _changes(ledger)
     lives: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
@@ -68,7 +69,7 @@ def read_snapshot(store: Store, version: Version) -> Snapshot:
             retracted[life[-1].year][recall] = life[-1]
     number = version.receipt["baseline"]
     first = None if number is None else receipt_at(store, version, number)["observed_at"]
-    return Snapshot(store, version, ledger, changes, dict(lives), dict(retracted), first)
+    return Snapshot(store, version, ledger, read_ids, changes, dict(lives), dict(retracted), first)
 
 
 def _changes(ledger: pa.Table) -> list[Change]:
