@@ -6,7 +6,9 @@ RECALLS = Asset(
     "vehicle_recalls",
     group="vehicle_recalls",
     extra={
-        "what": "US recalls of vehicles and equipment, a row each; an event for each changed year",
-        "where": "vehicle_recalls/table, a Delta table in the bucket of the connection lake",
+        "rows": "US vehicle recalls",
+        "table": "vehicle_recalls/table",
+        "bucket": "of the connection lake",
+        "event": "a report year that changed",
     },
 )
