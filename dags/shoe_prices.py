@@ -97,12 +97,13 @@ def publish(raw: Any, batches: Any) -> Any:
 
 
 @task
-def report(receipts: Any) -> None:
-    """Show the run on one screen, in this log."""
+def report(receipts: Any) -> str:
+    """Show the run on one screen, in this log and on the run's page."""
     from include.shoe_prices.report import report
 
-    show(report(store(), receipts))
+    shown = show(report(store(), receipts))
     measure("shoe_prices", receipts["products"])
+    return shown
 
 
 @dag(schedule="0 17 * * *", tags=["prices"], params=PARAMS, **dag_options(__doc__))

@@ -23,6 +23,7 @@ from airflow.sdk import Param, dag, get_current_context, task
 from plugins.dag_defaults import (
     dag_options,
     dry_run_param,
+    flag_param,
     measure,
     refuse_unknown_conf,
     show,
@@ -51,11 +52,8 @@ PARAMS = {
     "dry_run": dry_run_param(
         "Post and publish nothing; the report shows what would be posted and what would change."
     ),
-    "force": Param(
-        False,
-        type="boolean",
-        title="Force",
-        description="Post the outages even if KrakenFlex accepted the same ones last.",
+    "force": flag_param(
+        "Force", "Post the outages even if KrakenFlex accepted the same ones last."
     ),
 }
 
@@ -105,12 +103,13 @@ def publish(raw: Any, batch: Any) -> Any:
 
 
 @task
-def report(receipt: Any) -> None:
-    """Show one screen in the log."""
+def report(receipt: Any) -> str:
+    """Show one screen, in the log and on the run's page."""
     from include.site_outages.report import report
 
-    show(report(store(), receipt))
+    shown = show(report(store(), receipt))
     measure("site_outages", receipt)
+    return shown
 
 
 @dag(schedule="@daily", tags=["outages"], params=PARAMS, **dag_options(__doc__))

@@ -98,13 +98,14 @@ def load(_: Any) -> Any:
 
 
 @task
-def report(receipt: Any, loaded: Any) -> None:
+def report(receipt: Any, loaded: Any) -> str:
     """Show what was read, what changed, where the files are, and a few rows."""
     from include.subject_books.report import report
 
-    show(report(store(), receipt, loaded))
+    shown = show(report(store(), receipt, loaded))
     if loaded:
         measure("subject_books", receipt)
+    return shown
 
 
 @dag(schedule="@weekly", tags=["books"], params=PARAMS, **dag_options(__doc__))

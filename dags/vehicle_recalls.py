@@ -16,57 +16,38 @@ do. Nothing was published; readers see the version before. Clear the task or tri
 any time: a commit is made once, and the next run finishes what was interrupted after it.
 """
 
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import (
-    Asset,
-    CronPartitionTimetable,
-    Param,
-    dag,
-    get_current_context,
-    task,
-    task_group,
-)
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import CronPartitionTimetable, dag, get_current_context, task, task_group
 
+from include.vehicle_recalls.years import FIRST_YEAR, parse_years
+from plugins.assets import RECALLS
 from plugins.dag_defaults import (
     dag_options,
     dry_run_param,
     measure,
     refuse_unknown_conf,
     show,
+    source_param,
     store,
     waive_param,
+    years_param,
 )
 from plugins.notifications import send_news
 
-RECALLS = Asset("vehicle_recalls")
-THIS_YEAR = datetime.now(UTC).year
-FIRST_YEAR = 1966  # NHTSA's first; a test holds it to the contract's
+log = logging.getLogger(__name__)
 
 PARAMS = {
-    "years": Param(
-        [],
-        type="array",
-        items={"type": "integer", "minimum": FIRST_YEAR, "maximum": THIS_YEAR},
-        title="Report years",
-        description=f"A list such as [2019, 2024]; {FIRST_YEAR} to {THIS_YEAR}. Empty means all. "
-        "vehicle_recalls_by_year takes one year; in its backfill form, leave this empty.",
+    "years": years_param(
+        "Empty means all. vehicle_recalls_by_year takes one year; in its backfill form, leave this "
+        "empty."
     ),
     "dry_run": dry_run_param(),
     "waive": waive_param('{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}'),
 }
-ALL_YEARS = PARAMS | {
-    "source": Param(
-        "api",
-        type="string",
-        pattern=r"^(api|raw:[A-Za-z0-9-]+)$(?!\n)",
-        title="Source",
-        description="api; or a read id from a report, such as raw:20261121T104304-d9c96462, to "
-        "publish again what that read landed. It never replaces what a later read published.",
-    )
-}
+ALL_YEARS = PARAMS | {"source": source_param()}
 BY_BATCH = "{{ batch_label }}"
 
 
@@ -85,9 +66,11 @@ def plan(*, one_year: bool) -> Any:
     context = get_current_context()
     params, run = context["params"], context["dag_run"]
     refuse_unknown_conf(run.conf, PARAMS if one_year else ALL_YEARS)
+    years = parse_years(params["years"])
     if not one_year:
-        return plan(recalls_api, store(), params["years"], context["run_id"], params["source"])
-    year = single_year(run.partition_key, params["years"])
+        source = params["source"] or "api"
+        return plan(recalls_api, store(), years, context["run_id"], source)
+    year = single_year(run.partition_key, years)
     return plan(recalls_api, store(), [year], context["run_id"])
 
 
@@ -156,18 +139,18 @@ def ledger(receipt: Any) -> Any:
 
 
 @task
-def report(receipt: Any) -> Any:
-    """One readable screen, in this log and beside the data; the news for its subscribers."""
+def report(receipt: Any) -> str:
+    """One readable screen, on the run's page and beside the data; the news for its subscribers."""
     from include.vehicle_recalls.report import notice, report, write_reports
 
     bucket = store()
-    show(report(bucket, receipt))
+    shown = show(report(bucket, receipt))
     if not get_current_context()["params"]["dry_run"]:
         write_reports(bucket)
     if news := notice(bucket, receipt):
         send_news(news.headline, news.text, receipt)
     measure("vehicle_recalls", receipt)
-    return receipt
+    return shown
 
 
 @task(max_active_tis_per_dag=1)
@@ -181,12 +164,25 @@ def site(receipt: Any) -> None:
 
 @task(outlets=[RECALLS])
 def announce(receipt: Any) -> None:
-    """Tell the consumers of the asset which years changed; skipped when none did."""
+    """Tell the consumers of the asset which years changed.
+
+    When none did, the task is green and says so in its log. Airflow makes an event of every outlet
+    of a task that succeeds, so the outlet is taken off; to skip the task would look like a fault.
+    """
+    from include.lake.report import headline
+
+    context = get_current_context()
     if receipt["version"] is None or not receipt["changed"]:
-        raise AirflowSkipException("no year changed, so there is nothing to announce")
-    event = get_current_context()["outlet_events"][RECALLS]
+        context["task"].outlets = []
+        log.info("no year changed, so there is nothing to announce")
+        return
+    event = context["outlet_events"][RECALLS]
     names = ("version", "read_id", "source", "observed_at", "counts")
-    event.extra = {name: receipt[name] for name in names}
+    event.extra = {
+        "headline": headline(receipt, "row"),
+        "where": store().url(f"{RECALLS.name}/table"),
+        **{name: receipt[name] for name in names},
+    }
     event.add_partitions(sorted(receipt["changed"]))
 
 
@@ -194,7 +190,8 @@ def pipeline(*, one_year: bool) -> None:
     plans = plan(one_year=one_year)
     batches = batch.expand(batch_plan=plans)
     aggregated = aggregate(publish(plans, batches))
-    site(report(ledger(aggregated)))
+    recorded = ledger(aggregated)
+    report(recorded) >> site(recorded)
     announce(aggregated)
 
 

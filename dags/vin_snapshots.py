@@ -63,13 +63,16 @@ def publish(raw: Any, batch: Any) -> Any:
 
 
 @task
-def report(receipt: Any) -> None:
-    """Show one screen in the log."""
+def report(receipt: Any) -> str:
+    """Show one screen, in the log and on the run's page."""
     from include.lake.report import standard_report
     from include.vin_snapshots.contract import VIN_SNAPSHOTS
 
-    show(standard_report(store(), VIN_SNAPSHOTS, receipt, noun="vehicle", name="VIN snapshots"))
+    shown = show(
+        standard_report(store(), VIN_SNAPSHOTS, receipt, noun="vehicle", name="VIN snapshots")
+    )
     measure("vin_snapshots", receipt)
+    return shown
 
 
 @dag(schedule="@daily", tags=["vehicles"], params=PARAMS, **dag_options(__doc__))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from include.errors import PermanentError
+from include.vehicle_recalls.years import parse_years
 from local.processes import LocalError, Misuse
 
 HOOK = re.compile(r"\bplugins\.hooks\.(\w+_hook) import")
@@ -64,6 +66,10 @@ def checked_conf(root: Path, dag_id: str, conf: str) -> str:
         raise Misuse(
             f"CONF has {', '.join(unknown)}, which {dag_id} does not know; it takes {known}"
         )
+    try:
+        parse_years(given.get("years"))
+    except PermanentError as error:
+        raise Misuse(f"CONF: {error}") from None
     return json.dumps(given)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local.airflow_home import AIRFLOW, UI, airflow_environment
+from local.airflow_home import AIRFLOW, RUNS, UI, airflow_environment
 from local.processes import LocalError, ask, end_groups, end_of, free_port, start_group, stopwatch
 from local.run import connected
 from local.stack import Program, Stack
@@ -20,6 +20,10 @@ PATIENCE_S = 15.0
 FIRST = (("api-server",), ("dag-processor",), ("triggerer", "--skip-serve-logs"))
 # What the scheduler starts talks to the api-server, and fails without it.
 LAST = ("scheduler", "--skip-serve-logs")
+RUNS_APART = (
+    "its history has its own runs only: those of `make run` and `make dag` are kept apart, and the "
+    "data that they published is here"
+)
 PARTS = ("metadatabase", "dag_processor", "triggerer", "scheduler")
 
 
@@ -34,6 +38,8 @@ def run_ui(root: Path) -> NoReturn:
             try:
                 start_components(laptop.stack, environment, f"http://127.0.0.1:{port}")
                 say(f"Airflow is ready on http://127.0.0.1:{port}, no login; Ctrl-C ends all of it")
+                if (root / ".local" / "airflow" / f"{RUNS}.db").exists():
+                    say(RUNS_APART)
                 while True:
                     check_components(root)
                     time.sleep(LOOK_EVERY_S)

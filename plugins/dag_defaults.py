@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.vehicle_recalls.years import FIRST_YEAR
 from plugins.notifications import send_alert
 
 log = logging.getLogger(__name__)
@@ -40,19 +41,53 @@ def dag_options(doc: str | None) -> dict[str, Any]:
     }
 
 
+def flag_param(title: str, description: str) -> Param:
+    """Yes or no. Airflow marks a param as required unless its type has `null` too."""
+    return Param(False, type=["boolean", "null"], title=title, description=description)
+
+
 def dry_run_param(
     description: str = "Do everything but the commit; the report shows what would change.",
 ) -> Param:
-    return Param(False, type="boolean", title="Dry run", description=description)
+    return flag_param("Dry run", description)
 
 
 def waive_param(example: str) -> Param:
     return Param(
         {},
-        type="object",
+        type=["object", "null"],
         additionalProperties={"type": "string", "minLength": 1},
         title="Waive",
         description=f"Checks that may fail this time, each with the reason, such as {example}.",
+    )
+
+
+def years_param(description: str) -> Param:
+    """Report years as `parse_years` takes them."""
+    last = datetime.now(UTC).year
+    return Param(
+        None,
+        # Text comes first: the form then shows a line to type in, not an editor of JSON.
+        type=["string", "array", "null"],
+        items={"type": "integer", "minimum": FIRST_YEAR, "maximum": last},
+        pattern="^[0-9 ,-]*$",  # simple, because the form shows it to the person who is wrong
+        examples=["2019", "2021-2023", "2019, 2021-2023"],
+        title="Report years",
+        description=f"Such as 2019, 2021-2023; from {FIRST_YEAR} to {last}. {description}",
+    )
+
+
+def source_param() -> Param:
+    """Where a run of all years reads from."""
+    return Param(
+        "api",
+        type=["string", "null"],
+        pattern=r"^(api|raw:[A-Za-z0-9-]+)$(?!\n)",
+        title="Source",
+        description=(
+            "api; or a read id from a report, such as raw:20261121T104304-d9c96462, to publish "
+            "again what that read landed. It never replaces what a later read published."
+        ),
     )
 
 
@@ -96,9 +131,13 @@ def measure(pipeline: str, receipt: Mapping[str, Any]) -> None:
         stats.gauge(f"headwaters.{name}", value, tags={"pipeline": pipeline})
 
 
-def show(report: str) -> None:
-    """Write a report to the task's log, and to the file that HEADWATERS_SCREEN names."""
+def show(report: str) -> str:
+    """Write a report to the task's log, and to the file that HEADWATERS_SCREEN names.
+
+    A task `report` returns it, for the page of the run shows what that task returned.
+    """
     for line in report.splitlines():
         log.info(line)
     if path := os.environ.get(SCREEN):
         Path(path).write_text(report, encoding="utf-8")
+    return report

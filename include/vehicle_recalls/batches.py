@@ -5,7 +5,8 @@ from itertools import pairwise
 from typing import TypedDict
 
 from include.errors import PermanentError
-from include.vehicle_recalls.contract import DATE, FIRST_YEAR
+from include.vehicle_recalls.contract import DATE
+from include.vehicle_recalls.years import FIRST_YEAR
 
 
 class Years(TypedDict):

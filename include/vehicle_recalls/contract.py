@@ -7,11 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.data.contract import TIMESTAMP, Column, Dataset, Limit, Limits
+from include.vehicle_recalls.years import FIRST_YEAR
 
 DATASET = "6axg-epim"
 KEY_SHAPE = r"\d\d[VETCI][0-9A-Z]{6}"
-# NHTSA was founded in 1966; its oldest recall is of that year.
-FIRST_YEAR = 1966
 DATE = "report_received_date"
 TEXT, NUMBER = ("text",), ("number", "text")
 DAY = ("floating_timestamp", "calendar_date")

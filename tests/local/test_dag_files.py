@@ -50,6 +50,18 @@ def test_conf_with_an_unknown_key_is_refused_with_the_known_ones():
         checked_conf(ROOT, "vehicle_recalls", '{"yers": [2019]}')
 
 
+@pytest.mark.parametrize("years", ["[2019, 2021]", '"2019, 2021-2023"', "null"])
+def test_years_as_a_list_or_as_text_are_passed_on(years: str):
+    conf = f'{{"years": {years}}}'
+    assert checked_conf(ROOT, "vehicle_recalls", conf) == conf
+
+
+@pytest.mark.parametrize("years", ['"20x9"', "[1965]", "[20190]", "2019", '{"2019": 1}'])
+def test_wrong_years_are_refused_in_one_line_before_anything_starts(years: str):
+    with pytest.raises(Misuse, match=r"^CONF: years: .* is not a report year; write .* 2021-2023$"):
+        checked_conf(ROOT, "vehicle_recalls", f'{{"years": {years}}}')
+
+
 def test_params_that_are_not_written_out_are_left_to_airflow(tmp_path: Path):
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "a.py").write_text(

@@ -1,18 +1,11 @@
 /* The site: a frame around one page at a time, inside a shadow root of any element. */
-import { about } from "./about.js";
-import { changes } from "./changes.js";
-import { data } from "./data.js";
-import { el, says } from "./dom.js";
+import { el, plain, says } from "./dom.js";
 import { count, moment } from "./format.js";
-import { openSite, Problem } from "./load.js";
-import { manufacturer } from "./manufacturer.js";
-import { overview } from "./overview.js";
-import { recall } from "./recall.js";
+import { loadCode, openSite, Problem } from "./load.js";
 import { currentRoute, hrefTo } from "./route.js";
-import { search } from "./search.js";
-import { warnings } from "./warnings.js";
 
-const PAGES = { "": overview, warnings, changes, search, recall, manufacturer, data, about };
+// Each is a module with a function of its name.
+const PAGES = ["overview", "warnings", "changes", "search", "recall", "manufacturer", "data", "about"];
 const MENU = [
   ["", "Overview"],
   ["warnings", "Do not drive"],
@@ -36,20 +29,25 @@ export async function mountRecalls(element, base) {
   );
   root.append(frame);
   let site;
-  let shown;
+  let shown; // the address of the page that is seen
+  let turns = 0;
   const show = async () => {
+    const turn = ++turns;
     const route = currentRoute();
     menu.replaceChildren(...MENU.map(([page, name]) => el("li", {}, el("a", { href: hrefTo(page), "aria-current": page === route.page && "page" }, name))));
     main.setAttribute("aria-busy", "true");
     const content = await contentOf(site, route);
-    if (location.hash && currentRoute().page !== route.page) return; // a later click is on its way
+    if (turn !== turns) return; // a later click is on its way
     main.replaceChildren(...content.flat(Infinity).filter(Boolean));
     main.removeAttribute("aria-busy");
-    const title = main.querySelector("h1").textContent;
-    if (document.getElementById("site")) document.title = route.page ? `${title} · Headwaters` : title;
-    if (shown) main.querySelector("h1").focus({ preventScroll: true });
-    if (shown !== undefined && shown !== route.page + route.subject) scrollTo(0, 0);
-    shown = route.page + route.subject;
+    const heading = main.querySelector("h1");
+    if (document.getElementById("site")) document.title = `${plain(heading.textContent)} · Headwaters`;
+    const address = `${route.page}/${route.subject}`;
+    if (shown && shown !== address) {
+      scrollTo(0, 0);
+      heading.focus({ preventScroll: true });
+    }
+    shown = address;
   };
   try {
     site = await openSite(base);
@@ -64,9 +62,10 @@ export async function mountRecalls(element, base) {
 }
 
 async function contentOf(site, route) {
-  const page = Object.hasOwn(PAGES, route.page) ? PAGES[route.page] : null;
+  const name = route.page || "overview";
   try {
-    if (!page) throw new Problem("There is no such page; choose one from the menu.");
+    if (!PAGES.includes(name)) throw new Problem("There is no such page; choose one from the menu.");
+    const { [name]: page } = await loadCode(site, name);
     return await page(site, route);
   } catch (problem) {
     return sorry(problem);

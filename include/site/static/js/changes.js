@@ -29,8 +29,8 @@ export async function changes(site, route) {
     "Filter the changes",
     [
       choice("days", "Days", SPANS, route.query.days),
-      choice("event", "Event", [["", "All events"], ...EVENTS.map((event) => [event, eventName(event)])], route.query.event),
-      choice("field", "Field", [["", "All fields"], ...FIELDS.map((field) => [field, fieldName(field)])], route.query.field),
+      choice("event", "Event", [["", "All"], ...EVENTS.map((event) => [event, eventName(event)])], route.query.event),
+      choice("field", "Field", [["", "All"], ...FIELDS.map((field) => [field, fieldName(field)])], route.query.field),
       manufacturerField(makers, route.query.manufacturer),
     ],
     (query) => {

@@ -67,6 +67,7 @@ const ticks = (years, width) => {
 export function yearsChart(plot, cells, measure, { title, note }) {
   const types = Object.keys(TYPE_COLORS).filter((type) => cells.some((cell) => cell.type === type));
   const years = everyYear(cells);
+  const highest = Math.max(...cells.map((cell) => cell[measure]));
   return figure(plot, {
     title,
     note,
@@ -76,7 +77,7 @@ export function yearsChart(plot, cells, measure, { title, note }) {
       marginLeft: 44,
       marginRight: 4,
       x: { type: "band", domain: years, label: null },
-      y: { grid: true, label: null, tickFormat: short, ticks: 5, tickSize: 0 },
+      y: { grid: true, label: null, tickFormat: short, ticks: Math.min(highest, 5), tickSize: 0 },
       marks: [
         plot.axisX({ ticks: ticks(years, width), tickFormat: String, tickSize: 0 }),
         plot.barY(cells, {

@@ -1,5 +1,7 @@
 /* Elements. Text enters as text, and only NHTSA's own pages are linked. */
 
+import { day } from "./format.js";
+
 export function el(tag, props = {}, ...children) {
   const { value, ...attributes } = props;
   const node = document.createElement(tag);
@@ -27,6 +29,8 @@ export function nhtsaUrl(text) {
   const isNhtsa = url.hostname === "nhtsa.gov" || url.hostname.endsWith(".nhtsa.gov");
   return isNhtsa && /^https?:$/.test(url.protocol) ? url.href : null;
 }
+
+export const time = (iso) => el("time", { datetime: iso }, day(iso));
 
 export const badge = (kind, text) => el("span", { class: `badge ${kind}` }, text);
 

@@ -17,7 +17,7 @@ export function typed(name, label, value = "", attributes = {}) {
 const labelled = (label, control) => el("label", { class: "field" }, el("span", {}, label), control);
 
 const FLAGS = [
-  ["", "All recalls"],
+  ["", "All"],
   ["do-not-drive", "Do not drive"],
   ["park-outside", "Park outside"],
   ["any", "Either warning"],
@@ -35,8 +35,8 @@ export function recallFields(rows, query) {
     choice("from", "From year", yearOptions("First"), from ? String(from) : ""),
     choice("to", "To year", yearOptions("Latest"), Number.isFinite(to) ? String(to) : ""),
     manufacturerField(rows.manufacturers, query.manufacturer),
-    choice("component", "Component", asOptions(rows.components, "All components"), query.component),
-    choice("type", "Type", asOptions(rows.types, "All types"), query.type),
+    choice("component", "Component", asOptions(rows.components, "All"), query.component),
+    choice("type", "Type", asOptions(rows.types, "All"), query.type),
     choice("flag", "Warning", FLAGS, query.flag),
   ];
 }
@@ -48,8 +48,8 @@ export function manufacturerField(names, value) {
   return [typed("manufacturer", "Manufacturer", value, { list: list.id, onfocus: fill, placeholder: "Any, or a part of the name" }), list];
 }
 
-/** Calls `changed(query)` whenever a field changes. */
-export function filterForm(label, fields, changed) {
+/** A form that calls `changed(query)` whenever a field changes; `first` stands above the filters. */
+export function filterForm(label, fields, changed, first = null) {
   const read = () => {
     const { from = "", to = "", ...query } = Object.fromEntries(new FormData(form));
     if (from || to) query.years = from === to ? from : `${from}-${to}`;
@@ -61,8 +61,18 @@ export function filterForm(label, fields, changed) {
   };
   const form = el(
     "form", { class: "filters", role: "search", "aria-label": label, oninput: () => changed(read()), onsubmit: (event) => event.preventDefault() },
-    fields,
-    el("button", { type: "button", class: "quiet", onclick: clear }, "Clear"),
+    first,
+    foldedOnPhones(fields, el("button", { type: "button", class: "quiet", onclick: clear }, "Clear")),
   );
   return form;
+}
+
+function foldedOnPhones(fields, button) {
+  const folded = el("details", {}, el("summary", {}, "Filters"), el("div", { class: "row" }, fields, button));
+  const isWide = matchMedia("(min-width: 46rem)");
+  const isUsed = [...folded.querySelectorAll("select, input")].some((control) => control.value);
+  const unfold = () => (folded.open = isWide.matches || isUsed);
+  isWide.addEventListener("change", unfold);
+  unfold();
+  return folded;
 }

@@ -38,24 +38,23 @@ export function loadShard(site, path) {
   return site.loaded.get(path);
 }
 
-/** The charts' library, for the pages that have charts. */
-export async function loadPlot(site) {
+/** A module that not every page needs, by its name in the code's folder. */
+export async function loadCode(site, name) {
   try {
-    return await import("./vendor/plot.js");
+    return await import(`./${name}.js`);
   } catch (error) {
-    throw await explained(site, "vendor/plot.js", Object.assign(error, { status: 404 }));
+    if (!/import|fetch/i.test(error.message)) throw error; // it came, and is broken
+    throw await explained(site, `${site.manifest.code}${name}.js`, { status: 404 });
   }
 }
 
 async function explained(site, path, problem) {
   if (![403, 404].includes(problem.status)) return problem;
   const newest = await fetchJson(site.base, "site.json", { cache: "no-store" }).catch(() => site.manifest);
-  const isNewer = newest.code !== site.manifest.code || !namesFile(newest.shards, path);
+  const isNewer = newest.code !== site.manifest.code || newest.made_from !== site.manifest.made_from;
   if (isNewer) return new Problem(RELOAD);
   return new Problem(`The file ${path} is missing; run the task site again (make site), then reload this page.`);
 }
-
-const namesFile = (shards, path) => path.startsWith("vendor/") || JSON.stringify(shards).includes(`"${path}"`);
 
 async function fetchJson(base, path, options) {
   let response;

@@ -1,11 +1,11 @@
 /* One manufacturer: its recalls by year and component, its warnings, its lowest completion rates. */
 import { topChart, yearsChart } from "./charts.js";
-import { el, plain, said, table } from "./dom.js";
-import { count, day, percent, plural, short } from "./format.js";
-import { loadPlot, loadShard, Problem } from "./load.js";
+import { el, plain, said, table, time } from "./dom.js";
+import { count, percent, plural, short } from "./format.js";
+import { loadCode, loadShard, Problem } from "./load.js";
 import { hrefTo, hrefToManufacturer, hrefToRecall } from "./route.js";
 import { isoDay, loadRows, loadTexts, perYear, pick, top } from "./rows.js";
-import { isOpen, item, loadWarnings } from "./warnings.js";
+import { isOpen, loadWarnings, warningTable } from "./warnings.js";
 
 const MOST_BARS = 10;
 const LOWEST = 10;
@@ -16,7 +16,7 @@ export async function manufacturer(site, route) {
   const index = rows.manufacturers.indexOf(name);
   if (index < 0) throw new Problem(`No manufacturer is named “${plain(name).slice(0, 60)}”; search for a part of the name.`);
   const [plot, texts, warnings, spellings] = await Promise.all([
-    loadPlot(site), loadTexts(site), loadWarnings(site), loadShard(site, site.manifest.shards.manufacturers),
+    loadCode(site, "vendor/plot"), loadTexts(site), loadWarnings(site), loadShard(site, site.manifest.shards.manufacturers),
   ]);
   const picked = pick(rows, { manufacturer: name });
   const cells = perYear(rows, picked);
@@ -35,7 +35,7 @@ export async function manufacturer(site, route) {
         el("p", { class: "small" }, "Also spelled ", others.map((other, at) => [at > 0 && ", ", el("a", { href: hrefToManufacturer(rows.manufacturers[other]) }, said(rows.manufacturers[other]))]), ". NHTSA keeps each spelling; the figures here are of this one alone."),
     ),
     open.length > 0 &&
-      el("section", { "aria-labelledby": "warned" }, el("h2", { id: "warned" }, "Do not drive and park outside"), el("ul", { class: "cards pairs" }, open.map(item))),
+      el("section", { "aria-labelledby": "warned" }, el("h2", { id: "warned" }, "Do not drive and park outside"), warningTable("Warnings that stand", open)),
     el(
       "div", { class: "charts" },
       yearsChart(plot, cells, "recalls", { title: "Recalls per year", note: "By the year in which NHTSA received the report." }),
@@ -54,7 +54,7 @@ function lowest(rows, texts, picked) {
   const head = ["Recall", "Received", "Affected", "Completed"];
   const lines = worst.map((row) => [
     el("a", { href: hrefToRecall(texts.id[row]) }, said(texts.subject[row] ?? texts.id[row])),
-    day(isoDay(rows, row)), count(rows.affected[row]), percent(rows.completion[row]),
+    time(isoDay(rows, row)), rows.affected[row] == null ? "–" : count(rows.affected[row]), percent(rows.completion[row]),
   ]);
   return el(
     "section", { class: "card chart", "aria-labelledby": "lowest" },

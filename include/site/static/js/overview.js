@@ -3,14 +3,14 @@ import { completionChart, topChart, yearsChart } from "./charts.js";
 import { el, pageHead } from "./dom.js";
 import { filterForm, recallFields } from "./filters.js";
 import { count, moment, plural, short } from "./format.js";
-import { loadPlot } from "./load.js";
+import { loadCode } from "./load.js";
 import { hrefTo, hrefToManufacturer, saveQuery } from "./route.js";
 import { completionPerYear, loadRows, perYear, pick, top } from "./rows.js";
 
 const MOST_BARS = 10;
 
 export async function overview(site, route) {
-  const [rows, plot] = await Promise.all([loadRows(site), loadPlot(site)]);
+  const [rows, plot] = await Promise.all([loadRows(site), loadCode(site, "vendor/plot")]);
   const found = el("p", { class: "found", role: "status" });
   const charts = el("div", { class: "charts" });
   const draw = () => {

@@ -3,10 +3,10 @@ import { rateChart } from "./charts.js";
 import { badge, el, nhtsaUrl, said, says } from "./dom.js";
 import { changedFields, eventBadge } from "./events.js";
 import { day, fieldName, fieldValue, moment } from "./format.js";
-import { loadPlot, loadShard, Problem } from "./load.js";
+import { loadCode, loadShard, Problem } from "./load.js";
 import { hrefTo, hrefToManufacturer } from "./route.js";
 import { loadRows, loadTexts } from "./rows.js";
-import { began, isOpen, loadWarnings } from "./warnings.js";
+import { isOpen, loadWarnings } from "./warnings.js";
 
 const TEXTS = ["defect_summary", "consequence_summary", "corrective_action"];
 const ELSEWHERE = new Set([...TEXTS, "nhtsa_id", "subject", "manufacturer", "recall_link"]);
@@ -17,7 +17,7 @@ export async function recall(site, route) {
   if (!found) throw new Problem(`No recall has the number ${id.slice(0, 20)}; check it, or search for a word of its subject.`);
   const { fields, life, isRetracted } = found;
   const rates = completionPoints(site, life);
-  const plot = rates.length > 1 ? await loadPlot(site) : null;
+  const plot = rates.length > 1 ? await loadCode(site, "vendor/plot") : null;
   return [
     el(
       "div", { class: "page-head" },
@@ -83,7 +83,7 @@ function alarm(warning) {
     do_not_drive: "Do not drive: NHTSA tells owners of affected vehicles to leave them parked until they are repaired.",
     fire_risk_when_parked: "Park outside: NHTSA tells owners of affected vehicles to park them away from buildings until they are repaired.",
   }[warning.flag];
-  const since = warning.began_at ? `It began on ${began(warning)}.` : "It began before our first read.";
+  const since = warning.began_at ? `It began on ${day(warning.began_at)}.` : "It began before our first read.";
   return el("div", { class: "says alarm" }, el("p", {}, sentence), el("p", { class: "small" }, since, " ", el("a", { href: hrefTo("warnings") }, "All warnings")));
 }
 

@@ -1,7 +1,7 @@
 /* Search: all recalls as one types, sorted, in pages, and as CSV. */
-import { badge, el, pageHead, said } from "./dom.js";
+import { badge, el, pageHead, said, time } from "./dom.js";
 import { filterForm, recallFields, typed } from "./filters.js";
-import { count, day, percent, plural, toCsv } from "./format.js";
+import { count, percent, plural, toCsv } from "./format.js";
 import { hrefToManufacturer, hrefToRecall, saveQuery } from "./route.js";
 import { componentOf, DO_NOT_DRIVE, isoDay, loadRows, loadTexts, manufacturerOf, PARK_OUTSIDE, pick, typeOf } from "./rows.js";
 
@@ -34,9 +34,7 @@ export async function search(site, route) {
   };
   const download = el("button", { type: "button", class: "quiet", onclick: () => save(toCsv(CSV_HEAD, matches().map((row) => csvRow(rows, texts, row)))) }, "Download as CSV");
   const words = typed("q", "Words or a recall number", route.query.q, { type: "search", class: "words" });
-  const form = filterForm("Search the recalls", [words, recallFields(rows, route.query)], (query) =>
-    show({ ...query, sort: route.query.sort }),
-  );
+  const form = filterForm("Search the recalls", recallFields(rows, route.query), (query) => show({ ...query, sort: route.query.sort }), words);
   show(route.query);
   return [
     pageHead("Search", "All recalls by number, manufacturer, subject and component."),
@@ -119,7 +117,7 @@ function result(rows, texts, row) {
   const cell = (name, ...content) => el("td", { class: name }, content);
   return el(
     "tr", {},
-    cell("date", el("time", { datetime: isoDay(rows, row) }, day(isoDay(rows, row)))),
+    cell("date", time(isoDay(rows, row))),
     cell("id", el("a", { href: hrefToRecall(texts.id[row]) }, said(texts.id[row]))),
     cell("manufacturer", manufacturer ? el("a", { href: hrefToManufacturer(manufacturer) }, said(manufacturer)) : "not given"),
     cell("subject", said(texts.subject[row] ?? "not given"), flags(rows.flags[row])),

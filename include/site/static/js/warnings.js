@@ -1,10 +1,11 @@
 /* Do not drive: the warnings that stand, since when, and those that were lifted. */
-import { badge, el, pageHead, said } from "./dom.js";
+import { badge, el, pageHead, said, table, time } from "./dom.js";
 import { count, day, percent } from "./format.js";
 import { loadShard } from "./load.js";
 import { hrefToManufacturer, hrefToRecall } from "./route.js";
 
 const NAMES = { do_not_drive: "Do not drive", fire_risk_when_parked: "Park outside" };
+const BEFORE = "before our first read";
 const MEANING = {
   do_not_drive: "NHTSA tells owners to leave these vehicles parked until they are repaired.",
   fire_risk_when_parked: "NHTSA tells owners to park these vehicles outside and away from buildings until they are repaired.",
@@ -12,7 +13,6 @@ const MEANING = {
 
 export const loadWarnings = (site) => loadShard(site, site.manifest.shards.warnings);
 export const isOpen = (warning) => !warning.lifted_at && !warning.retracted;
-export const began = (warning) => (warning.began_at ? day(warning.began_at) : "before our first read");
 
 export async function warnings(site) {
   const all = (await loadWarnings(site)).toSorted((a, b) => newest(b).localeCompare(newest(a)));
@@ -32,7 +32,7 @@ export async function warnings(site) {
     el(
       "section", { "aria-labelledby": "lifted" },
       el("h2", { id: "lifted" }, "Lifted"),
-      ended.length ? el("ul", { class: "cards pairs" }, ended.map(item)) : el("p", { class: "soft" }, "No warning was lifted since our first read."),
+      ended.length ? warningTable("Warnings that were lifted", ended) : el("p", { class: "soft" }, "No warning was lifted since our first read."),
     ),
   ].flat();
 }
@@ -44,31 +44,24 @@ function standing(flag, open) {
     "section", { "aria-labelledby": flag },
     el("h2", { id: flag }, NAMES[flag], " ", badge(open.length ? "alarm" : "plain", count(open.length))),
     el("p", { class: "soft" }, MEANING[flag]),
-    open.length ? el("ul", { class: "cards pairs" }, open.map(item)) : el("p", {}, "No recall is under this warning now."),
+    open.length ? warningTable(NAMES[flag], open) : el("p", {}, "No recall is under this warning now."),
   );
 }
 
-export function item(warning) {
-  const facts = [
-    ["Began", began(warning)],
-    warning.lifted_at && [warning.retracted ? "Recall retracted" : "Lifted", day(warning.lifted_at)],
-    ["Report received", day(warning.date)],
-    ["Potentially affected", count(warning.affected)],
-    ["Completion rate", percent(warning.completion)],
-  ];
-  return el(
-    "li", { class: `card ${isOpen(warning) ? "loud" : ""}` },
-    el(
-      "h3", {},
-      el("a", { href: hrefToRecall(warning.id) }, said(warning.subject ?? `Recall ${warning.id}`)),
-    ),
-    el(
-      "p", { class: "small" },
-      el("span", { class: "number-of" }, warning.id), " · ",
-      warning.manufacturer ? el("a", { href: hrefToManufacturer(warning.manufacturer) }, said(warning.manufacturer)) : "Manufacturer not given",
-      !isOpen(warning) && [" ", badge("plain", NAMES[warning.flag])],
-    ),
-    el("dl", {}, facts.filter(Boolean).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
-  );
+/** A line for each warning; one that was lifted says when. */
+export function warningTable(caption, list) {
+  const wasLifted = list.some((warning) => !isOpen(warning));
+  const isMixed = new Set(list.map((warning) => warning.flag)).size > 1 || wasLifted;
+  const columns = [
+    ["Began", (warning) => (warning.began_at ? time(warning.began_at) : el("span", { class: "soft" }, BEFORE))],
+    wasLifted && ["Lifted", (warning) => [time(warning.lifted_at), warning.retracted && ", with the recall"]],
+    isMixed && ["Warning", (warning) => NAMES[warning.flag]],
+    ["Recall", (warning) => [el("a", { href: hrefToRecall(warning.id) }, said(warning.subject ?? "Subject not given")), " ", el("span", { class: "number-of" }, warning.id)]],
+    ["Manufacturer", (warning) => (warning.manufacturer ? el("a", { href: hrefToManufacturer(warning.manufacturer) }, said(warning.manufacturer)) : "not given")],
+    ["Received", (warning) => (warning.date ? time(warning.date) : "–")],
+    ["Affected", (warning) => (warning.affected == null ? "–" : count(warning.affected))],
+    ["Completed", (warning) => (warning.completion == null ? "–" : percent(warning.completion))],
+  ].filter(Boolean);
+  const lines = list.map((warning) => columns.map(([, cell]) => cell(warning)));
+  return el("div", { class: "card stack" }, table(caption, columns.map(([name]) => name), lines, ["Affected", "Completed"]));
 }
-
