@@ -23,8 +23,7 @@ export async function mountRecalls(element, base) {
   const skip = el("a", { class: "skip", href: location.href, onclick: (event) => (event.preventDefault(), main.focus()) }, "Skip to content");
   const frame = el(
     "div", { class: "site" },
-    skip,
-    el("header", {}, el("a", { class: "brand", href: hrefTo("") }, "≈ Headwaters"), el("nav", { "aria-label": "Pages" }, menu)),
+    el("header", {}, skip, el("a", { class: "brand", href: hrefTo("") }, "≈ Headwaters"), el("nav", { "aria-label": "Pages" }, menu)),
     main,
   );
   root.append(frame);
@@ -55,7 +54,7 @@ export async function mountRecalls(element, base) {
     main.replaceChildren(...sorry(problem));
     return;
   }
-  if (site.manifest.made_up) skip.after(madeUp(site.manifest));
+  if (site.manifest.made_up) frame.prepend(madeUp(site.manifest));
   frame.append(footer(site));
   addEventListener("hashchange", () => element.isConnected && show());
   await show();
@@ -80,7 +79,7 @@ function sorry(problem) {
 }
 
 const madeUp = ({ publisher }) =>
-  el("p", { class: "made-up", role: "note" }, el("strong", {}, "Made-up data"), ` (${publisher}): these recalls do not exist.`);
+  el("aside", { class: "made-up", "aria-label": "Made-up data" }, el("strong", {}, "Made-up data"), ` (${publisher}): these recalls do not exist.`);
 
 function footer({ base, manifest, status }) {
   const feed = (path, name) => path && [" · ", el("a", { href: base + path }, name)];

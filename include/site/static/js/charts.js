@@ -38,7 +38,8 @@ function figure(plot, { title, note, legend = [], options, asTable, open }) {
 function drawn(plot, { title, open, ...options }) {
   const svg = plot.plot({ ...options, style: { fontSize: "12px", background: "none", overflow: "visible" } });
   svg.querySelector("style").remove(); // site.css says it; the CSP wants no style in the page
-  svg.setAttribute("role", "img");
+  for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+  svg.setAttribute("role", "img"); // one picture with one name
   svg.setAttribute("aria-label", `Chart: ${title}. The same figures follow as a table.`);
   if (open) {
     svg.classList.add("opens");
