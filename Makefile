@@ -13,7 +13,7 @@ SYNC    := $(UV) pip sync --quiet --require-hashes
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 # Tests see none of the user's settings, and never the user's own Airflow.
-HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_% VIN_% VPIC_%,$(.VARIABLES))) \
+HERMETIC = env $(addprefix -u ,$(filter AIRFLOW% AWS_% LAKE_% RECALLS_% SITE_% VIN_% VPIC_%,$(.VARIABLES))) \
            AIRFLOW_HOME=$(CURDIR)/.local/airflow-tests
 PYTEST   = $(HERMETIC) .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
            --no-loadscope-reorder --durations=10
@@ -23,7 +23,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run vin lake dag ui live secrets up ps logs down test test-all test-distributed test-containers lint bench audit lock install clean
+.PHONY: help run vin lake site dag ui live secrets up ps logs down test test-all test-distributed test-containers lint bench audit lock install clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ vin: install  ## Start the VIN service on 127.0.0.1 with a fake vPIC; make vin L
 
 lake: install  ## Run one of the lake's commands: make lake ARGS='changes'; without ARGS, open a shell for them.
 	@$(LOCAL) lake $(if $(LIVE),--live) --arguments="$$ARGS"
+
+site: install  ## Show the site of the vehicle recalls on 127.0.0.1, as the last run made it; Ctrl-C ends it.
+	@$(LOCAL) site
 
 dag: install  ## Run any DAG once: make dag DAG=vehicle_recalls CONF='{"years":[2019]}'
 	@$(LOCAL) dag --dag="$$DAG" --conf="$$CONF"

@@ -11,6 +11,7 @@ from statistics import median
 from benchmarks.by_task import by_task
 from benchmarks.compare import CONTENDERS, compare
 from benchmarks.measure import BenchError, Measured
+from benchmarks.site import site
 from benchmarks.vin_service import export, loads
 from local.localstack import running_localstack
 from local.processes import LocalError
@@ -35,9 +36,10 @@ def main() -> int:
     parser.add_argument(
         "--by-task", type=int, metavar="ROWS", help="this project alone, task by task"
     )
+    parser.add_argument("--site", action="store_true", help="the site")
     parser.add_argument("--vin", action="store_true", help="the VIN service")
     asked = parser.parse_args()
-    everything = not (asked.rows or asked.by_task or asked.vin)
+    everything = not (asked.rows or asked.by_task or asked.site or asked.vin)
     names = [name for name in CONTENDERS if name not in asked.without]
     try:
         with (
@@ -53,6 +55,8 @@ def main() -> int:
             for rows in (ROWS[-1], MANY_ROWS) if everything else [asked.by_task or 0]:
                 if rows:
                     _say(f"{rows:,} rows, a process a task", _tasks(rows, by_task(rows, s3_url)))
+            if everything or asked.site:
+                _say(f"the site of {ROWS[0]:,} rows", _builds(site(ROWS[0], s3_url)))
         if everything or asked.vin:
             runs = asked.runs or 5
             lines = loads(runs) + export(runs)
@@ -103,6 +107,17 @@ def _tasks(rows: int, measured: Mapping[str, list[Measured]]) -> list[str]:
         f"largest process: {peak_mb:.0f} MB; goal under {MAX_MB}: "
         + ("met" if peak_mb < MAX_MB else "missed"),
     ]
+
+
+def _builds(measured: Mapping[str, Measured]) -> list[str]:
+    lines = [f"{'':14}{'build s':>9}{'files':>7}{'process s':>11}{'CPU s':>8}{'peak MB':>9}"]
+    for name, run in measured.items():
+        lines.append(
+            f"{name:14}{run.said['build_s']:9.2f}{run.said['files']:7}{run.wall_s:11.2f}"
+            f"{run.cpu_s:8.2f}{run.peak_mb:9.0f}"
+        )
+    view_kb = measured["first build"].said["first_view_kb"]
+    return [*lines, f"first view, all code, compressed: {view_kb:.0f} kB; goal under 300"]
 
 
 def _say(title: str, lines: list[str]) -> None:

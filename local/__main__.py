@@ -11,6 +11,7 @@ from local.audit import run_audit
 from local.lake import use_lake
 from local.processes import LocalError, Misuse, tell
 from local.run import FLAGSHIP, run, run_flagship
+from local.site import run_site
 from local.ui import run_ui
 from local.vin import run_vin
 
@@ -20,7 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=("audit", "dag", "lake", "live", "run", "ui", "vin"))
+    parser.add_argument(
+        "command", choices=("audit", "dag", "lake", "live", "run", "site", "ui", "vin")
+    )
     parser.add_argument("--dag", default="", help="dag: which")
     parser.add_argument("--conf", default="", help='dag: JSON such as {"years": [2019]}')
     parser.add_argument("--days", default="", help="run: that many days, one after the other")
@@ -35,6 +38,7 @@ def main() -> int:
         "lake": lambda: use_lake(ROOT, asked.arguments, live=asked.live),
         "live": lambda: run(ROOT, FLAGSHIP, log_name="live", official=True),
         "run": lambda: run_flagship(ROOT, asked.days),
+        "site": lambda: run_site(ROOT),
         "ui": lambda: run_ui(ROOT),
         "vin": lambda: run_vin(ROOT, live=asked.live),
     }

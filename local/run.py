@@ -31,6 +31,7 @@ OWN_LAKE = "the lake is the one that you set; LocalStack is not started, nothing
 NEXT = f"""
 Next, for example:
   make run DAYS=3                      # three days of the source, with edits from day to day
+  make site                            # what came of it, as pages in a browser
   make lake ARGS='{CHANGES}'  # what was edited, by recall and field
   make dag DAG=shoe_prices             # another pipeline
   make ui                              # all of them in Airflow's pages"""

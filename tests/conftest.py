@@ -9,7 +9,7 @@ from pathlib import Path
 
 # Airflow reads its settings when it is first imported, and writes into its home.
 for name in [
-    n for n in os.environ if n.startswith(("AIRFLOW", "LAKE_", "AWS_", "RECALLS_", "VIN_", "VPIC_"))
+    n for n in os.environ if n.startswith(("AIRFLOW", "LAKE_", "AWS_", "RECALLS_", "SITE_", "VIN_", "VPIC_"))
 ]:
     if name != "AWS_CA_BUNDLE":
         del os.environ[name]

@@ -87,8 +87,7 @@ def _build(store: Store) -> list[str]:
     if site.manifest.get("made_from") == made_from and site.is_whole:
         return []
     _write(site, read_snapshot(store, versions[RECALLS.name]), versions, made_from, root, base)
-    written = [p for p, entry in site.new.items() if site.catalog.get(p) != entry]
-    return [*written, MANIFEST, *site.delete_left_over()]
+    return [*sorted(site.written), MANIFEST, *site.delete_left_over()]
 
 
 def _made_from(versions: Mapping[str, Version], *settings: str) -> str:

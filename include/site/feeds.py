@@ -53,7 +53,7 @@ class Feed(NamedTuple):
 
 def write_feeds(site: StoredSite, snapshot: Snapshot, rows: pa.Table, base: str) -> dict[str, Any]:
     """Write every feed; returns what the manifest says of them."""
-    names = names_of(rows)
+    names = names_of(snapshot, rows)
     newest_first = sorted(snapshot.changes, key=lambda c: (-c.version, c.recall))
     items = [Item(change, *named(change, names)) for change in newest_first]
     warned = [item for item in items if _is_warning(item.change)]

@@ -60,6 +60,7 @@ class StoredSite:
     catalog: Mapping[str, Mapping[str, Any]]  # what the last build wrote, by path
     sizes: Mapping[str, int]  # of what is there
     new: dict[str, dict[str, Any]] = field(default_factory=dict)  # what this build has, by path
+    written: list[str] = field(default_factory=list)
 
     @property
     def is_whole(self) -> bool:
@@ -94,6 +95,7 @@ class StoredSite:
         known = self.catalog.get(path, {})
         if known.get("sha256") != entry["sha256"] or self.sizes.get(path) != len(body):
             self.store.replace(FOLDER + path, body, entry["content_type"])
+            self.written.append(path)
         self.new[path] = entry
         return path
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.data.tables import is_in
 from include.site.snapshot import KEY, Change, Snapshot
 from include.vehicle_recalls.contract import DATE, RECALLS
 
@@ -17,6 +18,7 @@ COMPANY = re.compile(
     r"usa|us|of america|north america|na)\b"
 )
 DO_NOT_DRIVE, PARK_OUTSIDE = 1, 2
+Names = dict[str, tuple[str | None, str | None]]
 
 
 def rows_shard(rows: pa.Table) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def _keys(snapshot: Snapshot, year: str, rows: pa.Table) -> list[str]:
 
 def changes_shards(snapshot: Snapshot, rows: pa.Table) -> dict[str, dict[str, Any]]:
     """What changed, by month of observation."""
-    names = names_of(rows)
+    names = names_of(snapshot, rows)
     months: dict[str, dict[str, Any]] = {}
     for change in snapshot.changes:
         month = months.setdefault(change.observed_at[:7], {"versions": [], "events": []})
@@ -112,15 +114,14 @@ def changes_shards(snapshot: Snapshot, rows: pa.Table) -> dict[str, dict[str, An
     return months
 
 
-def names_of(rows: pa.Table) -> dict[str, tuple[str | None, str | None]]:
-    """Manufacturer and subject by recall."""
+def names_of(snapshot: Snapshot, rows: pa.Table) -> Names:
+    """Manufacturer and subject of each recall that has changed."""
+    rows = rows.filter(is_in(rows[KEY], sorted(snapshot.lives)))
     columns = (rows[name].to_pylist() for name in ("manufacturer", "subject"))
     return dict(zip(rows[KEY].to_pylist(), zip(*columns, strict=True), strict=True))
 
 
-def named(
-    change: Change, names: dict[str, tuple[str | None, str | None]]
-) -> tuple[str | None, str | None]:
+def named(change: Change, names: Names) -> tuple[str | None, str | None]:
     """As the recall is called now; one that is gone, as it was called then."""
     if found := names.get(change.recall):
         return found

@@ -7,12 +7,14 @@ import pyarrow.compute as pc
 
 from include.data.formatting import printable
 from include.data.tables import from_parquet
+from include.errors import PermanentError
 from include.lake.keys import Keys
 from include.lake.ledger import receipt_at
 from include.lake.publish import DRY_RUN, PUBLISHED, Receipt
 from include.lake.report import Preview, headline, is_made_up, render, where
 from include.lake.store import Store
 from include.lake.table import load_version
+from include.site.address import site_url
 from include.vehicle_recalls.aggregates import AGGREGATIONS, file_name
 from include.vehicle_recalls.batches import years_text
 from include.vehicle_recalls.contract import RECALLS
@@ -93,9 +95,18 @@ def notice(store: Store, receipt: Receipt) -> Notice | None:
         news_markdown(news, is_screen=False).strip(),
         "",
         f"The complete report: {where(store, KEYS.report(receipt['version']))}",
+        *([f"The recalls as pages: {address}#/changes"] if (address := _site()) else []),
         "",
     ]
     return Notice(_shortened(f"{subject}: {news_headline(news)}"), "\n".join(lines))
+
+
+def _site() -> str:
+    """A wrong address fails the task that makes the site, not the news."""
+    try:
+        return site_url()
+    except PermanentError:
+        return ""
 
 
 def _shortened(line: str) -> str:

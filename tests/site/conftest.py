@@ -1,0 +1,68 @@
+"""A lake of a few days with its site, made once; and the site as a browser reads it."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from include.lake.store import Store
+from include.site.build import build_site
+from tests.conftest import new_store
+from tests.pipelines.vehicle_recalls.recalls import publish, recall
+
+HOSTILE = '<script>alert(1)</script>"><img onerror=x>\u202e\x0b'
+
+
+class Site:
+    """The files of a site, read from the bucket."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def body(self, path: str) -> bytes:
+        return self.store.get(f"site/{path}")
+
+    def json(self, path: str) -> Any:
+        body = self.body(path)
+        return json.loads(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body)
+
+    @property
+    def manifest(self) -> Any:
+        return self.json("site.json")
+
+    def shard(self, *names: str) -> Any:
+        found = self.manifest["shards"]
+        for name in names:
+            found = found[name]
+        return self.json(found)
+
+    def files(self) -> dict[str, str]:
+        """The ETag of every file by path."""
+        return {key.removeprefix("site/"): o.etag for key, o in self.store.list("site").items()}
+
+
+def first_days(store: Store) -> None:
+    """The baseline, two days of changes, and a day on which nothing changes."""
+    tesla = {"manufacturer": "TESLA, INC.", "do_not_drive": "Yes"}
+    publish(store, recall(1), recall(2, **tesla), recall(3, fire_risk_when_parked="Yes"), day=1)
+    in_2020 = {"report_received_date": "2020-05-01T00:00:00.000", "manufacturer": "Tesla Inc"}
+    second = [
+        recall(1, do_not_drive="Yes", subject=HOSTILE),
+        recall(2, manufacturer="TESLA, INC."),
+        recall(3, fire_risk_when_parked="Yes"),
+        recall(4, **in_2020),
+    ]
+    publish(store, *second, day=2)
+    third = [recall(1, do_not_drive="Yes", subject=HOSTILE, completion_rate="60"), *second[1:]]
+    publish(store, *(row for row in third if row["nhtsa_id"] != "19V000003"), day=3)
+
+
+@pytest.fixture(scope="module")
+def site(s3: BaseClient, s3_url: str) -> Site:
+    """After three days: read only."""
+    store = new_store(s3, s3_url)
+    first_days(store)
+    build_site(store)
+    return Site(store)

@@ -1,0 +1,187 @@
+"""When the site is written, what is rewritten, and what a failure leaves."""
+
+import json
+
+import pytest
+
+from include.errors import PermanentError
+from include.lake.store import Store
+from include.site.build import build_site
+from include.vehicle_recalls import pipeline
+from tests.faulty_s3 import FaultyS3
+from tests.pipelines.vehicle_recalls.recalls import land, publish, recall
+from tests.site.conftest import Site, first_days
+
+IN_2020 = {"report_received_date": "2020-05-01T00:00:00.000"}
+
+
+def publish_alone(store: Store, *rows: dict[str, object], day: int) -> dict[str, object]:
+    """A new version whose site, ledger and plain files are not yet made."""
+    plan, raw = land(store, list(rows), day=day)
+    return pipeline.publish(store, [plan], [pipeline.transform(store, raw)])
+
+
+def test_empty_lake_is_refused_in_one_line(store: Store) -> None:
+    with pytest.raises(PermanentError, match="has no version yet, so there is no site; run the"):
+        build_site(store)
+    assert store.list("site") == {}
+
+
+def test_ledger_behind_is_refused_and_refresh_mends_it(store: Store) -> None:
+    publish(store, recall(1), day=1)
+    before = Site(store).files()
+    publish_alone(store, recall(1, subject="New"), day=2)
+    with pytest.raises(PermanentError, match=r"up to version 0, .* at version 2; run the command"):
+        build_site(store)
+    assert Site(store).files() == before
+    assert "site/site.json" in pipeline.refresh(store)
+    assert Site(store).manifest["version"] == 2
+
+
+def test_unchanged_day_writes_the_status_alone(proxy: FaultyS3, shaky_store: Store) -> None:
+    publish(shaky_store, recall(1), day=1)
+    receipt = publish_alone(shaky_store, recall(1), day=2)
+    assert receipt["outcome"] == "unchanged"
+    seen = len(proxy.changes)
+    assert build_site(shaky_store, receipt) == ["site/status.json"]
+    assert [call.path for call in proxy.changes[seen:]] == [
+        f"/{shaky_store.bucket}/site/status.json"
+    ]
+    status = Site(shaky_store).json("status.json")
+    assert status["observed_at"] == "2026-06-02T11:30:43Z"
+    assert (status["version"], status["outcome"]) == (1, "unchanged")
+    assert status["checks"]["of"] == len(receipt["checks"])
+    assert Site(shaky_store).manifest["observed_at"] == "2026-06-01T11:30:43Z"
+
+
+def test_older_read_leaves_the_status(store: Store) -> None:
+    receipt = publish(store, recall(1), day=2)
+    older = receipt | {"observed_at": "2026-06-01T00:00:00Z", "read_id": "older"}
+    assert build_site(store, older) == []
+    assert Site(store).json("status.json")["read_id"] == receipt["read_id"]
+
+
+def test_only_the_shards_that_changed_are_rewritten(proxy: FaultyS3, shaky_store: Store) -> None:
+    store = shaky_store
+    publish(store, recall(1), recall(2, **IN_2020), day=1)
+    before = Site(store).manifest["shards"]["years"]
+    seen = len(proxy.changes)
+    publish(store, recall(1), recall(2, **IN_2020, subject="New"), day=2)
+    written = [call.path for call in proxy.changes[seen:] if "/site/" in call.path]
+    assert not [path for path in written if "/2019-" in path or "/assets/" in path]
+    after = Site(store).manifest["shards"]["years"]
+    assert after["2019"] == before["2019"]
+    assert after["2020"] != before["2020"]
+
+
+def test_retraction_in_an_untouched_year_reaches_its_shard(store: Store) -> None:
+    """A recall that comes back in another year leaves the shard of the old one."""
+    publish(store, recall(1), recall(2, **IN_2020), day=1)
+    publish(store, recall(1), day=2)
+    assert "19V000002" in Site(store).shard("years", "2020")["retracted"]
+    publish(store, recall(1), recall(2), day=3)
+    assert "2020" not in Site(store).manifest["shards"]["years"]
+    assert "19V000002" in Site(store).shard("years", "2019")["life"]
+
+
+@pytest.mark.parametrize(
+    "path", ["shards/2019", "shards/rows", "files/vehicle_recalls-", "index.html"]
+)
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_missing_or_cut_file_is_written_again(store: Store, path: str, damage: str) -> None:
+    publish(store, recall(1), day=1)
+    site, whole = Site(store), Site(store).files()
+    (found,) = [each for each in whole if each.startswith(path)]
+    if damage == "missing":
+        store.delete([f"site/{found}"])
+    else:
+        store.replace(f"site/{found}", site.body(found)[:-1])
+    assert f"site/{found}" in build_site(store)
+    assert site.files() == whole
+    assert build_site(store) == []
+
+
+@pytest.mark.parametrize("path", ["site.json", "catalog.json"])
+def test_damaged_manifest_is_written_again(store: Store, path: str) -> None:
+    publish(store, recall(1), day=1)
+    whole = Site(store).files()
+    store.replace(f"site/{path}", b"{")
+    assert build_site(store)
+    assert Site(store).files() == whole
+
+
+def test_crash_at_any_write_leaves_a_whole_site(proxy: FaultyS3, shaky_store: Store) -> None:
+    """Whatever write is the last one, index.html and site.json name only files that are there."""
+    store = shaky_store
+    publish(store, recall(1), recall(2, **IN_2020), day=1)
+    publish_alone(store, recall(1, subject="New"), recall(2, **IN_2020), day=2)
+    pipeline.ledger(store)
+    versions = set()
+    for nth in range(1, 60):
+        proxy.refuse_from(nth, lambda call: call.changes and "/site/" in call.path)
+        try:
+            build_site(store)
+        except PermanentError:
+            versions.add(whole_version(proxy, Site(store)))
+        else:
+            break
+    proxy.clear()
+    build_site(store)
+    assert versions >= {1}
+    assert whole_version(proxy, Site(store)) == 2
+    assert nth > 3
+
+
+def whole_version(proxy: FaultyS3, site: Site) -> int:
+    """The version of a site all of whose files are there, by its page and by its manifest."""
+    proxy.clear()
+    stored, manifest = site.files(), site.manifest
+    page = site.body("index.html").decode()
+    inline = json.loads(page.partition('id="site">')[2].partition("</script>")[0])
+    for shown in (manifest, inline):
+        shards = shown["shards"]
+        named = [v for v in shards.values() if isinstance(v, str)]
+        named += [*shards["years"].values(), *shards["changes"].values()]
+        assert set(named) <= stored.keys()
+        assert f"{shown['code']}app.js" in stored
+        assert json_of_rows(site, shards["rows"]) == shown["totals"]["recalls"]
+    return int(manifest["version"])
+
+
+def json_of_rows(site: Site, path: str) -> int:
+    return len(site.json(path)["date"])
+
+
+def test_left_over_files_go_after_the_next_build(store: Store) -> None:
+    publish(store, recall(1), day=1)
+    old = Site(store).manifest["shards"]["rows"]
+    store.replace("site/shards/strange.json.gz", b"left over")
+    publish(store, recall(1, subject="New", potentially_affected="7"), day=2)
+    assert old in Site(store).files()  # a page that is open still finds it
+    assert "shards/strange.json.gz" not in Site(store).files()
+    publish(store, recall(1, subject="Newer", potentially_affected="8"), day=3)
+    assert old not in Site(store).files()
+
+
+def test_wrong_site_url_is_refused_in_one_line(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, recall(1), day=1)
+    before = Site(store).files()
+    monkeypatch.setenv("SITE_URL", "recalls.example.org")
+    with pytest.raises(PermanentError, match=r"SITE_URL is 'recalls.*, which is not the address"):
+        build_site(store)
+    assert Site(store).files() == before
+
+
+def test_site_url_makes_links_absolute(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    first_days(store)
+    monkeypatch.setenv("SITE_URL", "https://recalls.example.org/us")
+    build_site(store)
+    site = Site(store)
+    base = "https://recalls.example.org/us/"
+    assert f'href="{base}#/recall/19V000001"' in site.body("feeds/changes.atom").decode()
+    assert site.json("feeds/changes.json")["feed_url"] == f"{base}feeds/changes.json"
+    assert all(file["url"].startswith(base) for file in site.json("catalog.json")["files"])
+    assert site.json("datapackage.json")["homepage"] == base
+    assert f'"contentUrl":"{base}files/' in site.body("index.html").decode()

@@ -1,0 +1,101 @@
+"""The feeds, as independent parsers read them."""
+
+from typing import Any
+
+import feedparser
+import jsonschema
+import pytest
+
+from include.lake.table import load_version, read_receipt
+from include.site import feeds
+from include.site.files import StoredSite
+from include.site.snapshot import Change, read_snapshot
+from tests.pipelines.vehicle_recalls.recalls import KEYS
+from tests.site.conftest import Site
+from tests.site.json_feed import SCHEMA
+
+ALL = ("changes", "warnings", "manufacturers/ford-motor-company", "manufacturers/tesla-inc")
+
+
+def entries(site: Site, name: str) -> list[Any]:
+    feed = feedparser.parse(site.body(f"feeds/{name}.atom"))
+    assert not feed.bozo, feed.get("bozo_exception")
+    assert feed.version == "atom10"
+    assert feed.feed.title.startswith("MADE UP: Vehicle recalls")
+    return list(feed.entries)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_feed_is_valid_and_both_forms_agree(site: Site, name: str) -> None:
+    atom, feed = entries(site, name), site.json(f"feeds/{name}.json")
+    jsonschema.Draft202012Validator(SCHEMA).validate(feed)
+    assert [entry.id for entry in atom] == [item["id"] for item in feed["items"]]
+    assert [entry.updated for entry in atom] == [i["date_published"] for i in feed["items"]]
+    assert atom
+
+
+def test_changes_have_one_entry_a_recall_and_version(site: Site) -> None:
+    """The newest first, with ids that stay: the read and the recall."""
+    read_ids = {n: read_receipt(site.store, KEYS.table, n)["read_id"] for n in (2, 3)}
+    shard = site.shard("changes", "2026-06")
+    wanted = [
+        f"urn:headwaters:vehicle_recalls:{read_ids[version]}:{recall}"
+        for version, recall, *_ in sorted(shard["events"], key=lambda e: (-e[0], e[1]))
+    ]
+    assert [entry.id for entry in entries(site, "changes")] == wanted
+    assert len(wanted) == len(set(wanted)) == 5
+
+
+def test_titles_say_what_happened(site: Site) -> None:
+    titles = [entry.title for entry in entries(site, "changes")]
+    assert titles[0].startswith("Completion rate from 50 to 60 %: Ford Motor Company: ")
+    assert titles[1] == (
+        "Retracted, was: park outside: Ford Motor Company: Brake hose may crack (19V000003)"
+    )
+    assert titles[2].startswith("Now do not drive, edited: subject: Ford Motor Company: <script>")
+    assert titles[3].startswith("No longer: do not drive: TESLA, INC.: ")
+    assert titles[4].startswith("New recall: Tesla Inc: ")
+
+
+def test_warnings_have_only_changes_of_warnings(site: Site) -> None:
+    found = [entry.id.rpartition(":")[2] for entry in entries(site, "warnings")]
+    assert found == ["19V000003", "19V000001", "19V000002"]
+
+
+def test_manufacturer_has_a_feed_of_all_its_spellings(site: Site) -> None:
+    of_names = site.manifest["feeds"]["manufacturers"]
+    assert of_names == {
+        "Ford Motor Company": "feeds/manufacturers/ford-motor-company.atom",
+        "TESLA, INC.": "feeds/manufacturers/tesla-inc.atom",
+        "Tesla Inc": "feeds/manufacturers/tesla-inc.atom",
+    }
+    assert {entry.id[-9:] for entry in entries(site, "manufacturers/tesla-inc")} == {
+        "19V000002",
+        "19V000004",
+    }
+
+
+def test_links_lead_from_the_feed_to_the_page(site: Site) -> None:
+    feed = site.json("feeds/changes.json")
+    assert feed["home_page_url"] == "../#/changes"
+    assert feed["items"][0]["url"] == "../#/recall/19V000001"
+    of_maker = site.json("feeds/manufacturers/tesla-inc.json")
+    assert of_maker["home_page_url"].startswith("../../#/manufacturer/TESLA%2C%20INC.")
+
+
+def test_manufacturer_without_a_change_in_90_days_has_no_feed() -> None:
+    def item(observed_at: str, name: str) -> feeds.Item:
+        return feeds.Item(Change(2, observed_at, "19V000001", "2019", "edited", []), name, None)
+
+    items = [item("2026-06-03T00:00:00Z", "New"), item("2026-03-01T00:00:00Z", "Old")]
+    assert list(feeds._by_manufacturer(items, "2026-06-03T00:00:00Z")) == ["New"]
+
+
+def test_feed_has_at_most_500_entries(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = read_snapshot(site.store, load_version(site.store, KEYS.table))
+    bodies: dict[str, bytes] = {}
+    stored = StoredSite(site.store, {}, {}, {})
+    monkeypatch.setattr(stored, "write", lambda path, body, _inputs: bodies.update({path: body}))
+    one = feeds.Item(snapshot.changes[0], "Ford", "Subject")
+    feeds._write(stored, snapshot, feeds.Feed("feeds/x", "X", "/", [one] * 501), "")
+    assert bodies["feeds/x.atom"].count(b"<entry>") == 500

@@ -1,0 +1,114 @@
+"""The open dataset: files, their description, and the ways to read them."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from frictionless import Package, system
+
+from local.mirror import save
+from tests.pipelines.vehicle_recalls.recalls import rows_of_table
+from tests.site.conftest import Site
+
+TABLES = {
+    "vehicle_recalls",
+    "recalls_per_manufacturer_per_year",
+    "recalls_per_component_per_year",
+    "recalls_per_type_per_manufacturer",
+    "vehicle_recalls_ledger",
+}
+
+
+@pytest.fixture(scope="module")
+def lake(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole bucket as a folder."""
+    folder = tmp_path_factory.mktemp("lake")
+    save(site.store, folder)
+    return folder
+
+
+def entry_of(site: Site, name: str) -> Any:
+    return next(each for each in site.shard("datasets") if each["name"] == name)
+
+
+def csv_of(site: Site, name: str) -> pd.DataFrame:
+    (file,) = entry_of(site, name)["files"]
+    body = gzip.decompress(site.body(file["path"]))
+    return pd.read_csv(io.BytesIO(body), keep_default_na=False, na_values=[""])
+
+
+def test_data_package_and_its_files_are_valid(lake: Path) -> None:
+    system.trusted = True
+    described = json.loads((lake / "site" / "datapackage.json").read_text(encoding="utf-8"))
+    package = Package.from_descriptor(described, basepath=str(lake / "site"))
+    report = package.validate()
+    assert report.valid, report.flatten(["type", "note"])
+    assert {r.name.replace("-", "_") for r in package.resources} == TABLES
+    assert report.stats["tasks"] == len(TABLES)
+
+
+def test_csv_has_every_recall_of_the_table(site: Site) -> None:
+    rows, found = rows_of_table(site.store), csv_of(site, "vehicle_recalls")
+    assert list(found.columns) == list(rows[0])
+    assert sorted(found["nhtsa_id"]) == sorted(row["nhtsa_id"] for row in rows)
+    hostile = next(row["subject"] for row in rows if row["nhtsa_id"] == "19V000001")
+    assert found.set_index("nhtsa_id").loc["19V000001", "subject"] == hostile
+    assert found.set_index("nhtsa_id").loc["19V000001", "do_not_drive"]
+
+
+def test_aggregations_add_up_to_the_table(site: Site) -> None:
+    for name in TABLES:
+        if name.startswith("recalls_per"):
+            assert csv_of(site, name)["recalls"].sum() == len(rows_of_table(site.store))
+
+
+def test_page_on_data_lists_what_the_lake_has(site: Site) -> None:
+    shard = site.shard("datasets")
+    assert {each["name"] for each in shard} == TABLES
+    assert shard[0]["name"] == "vehicle_recalls"
+    for each in shard:
+        assert all(column["sentence"] for column in each["columns"])
+        assert each["rows"] == len(csv_of(site, each["name"]))
+        assert each["publisher"] == "made-up:7"
+        assert each["reading"]
+    table = next(f for f in shard[0]["folders"] if f["path"] == "vehicle_recalls/table/")
+    assert "mixes versions" in table["sentence"]
+
+
+@pytest.mark.parametrize("tool", ["pandas", "DuckDB", "Polars", "deltalake"])
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_block_reads_the_table(site: Site, lake: Path, name: str, tool: str) -> None:
+    """On a folder in place of the bucket: S3 in DuckDB is an extension that it would download."""
+    entry = entry_of(site, name)
+    code = {block["tool"]: block["code"] for block in entry["reading"]}.get(tool)
+    if code is None:
+        assert (name == "vehicle_recalls_ledger") == (tool == "pandas") or tool == "deltalake"
+        return
+    root = site.store.url("").rstrip("/")
+    assert root in code
+    found: dict[str, Any] = {}
+    exec(code.replace(root, str(lake)).replace("2024.parquet", "2019.parquet"), found)  # noqa: S102
+    wanted = 2 if (name, tool) == ("vehicle_recalls", "pandas") else entry["rows"]
+    assert len(found["rows"]) == wanted
+
+
+def test_reading_the_whole_folder_mixes_versions(lake: Path) -> None:
+    """The reason for the warning on the page."""
+    files = str(lake / "vehicle_recalls" / "table" / "*" / "*.parquet")
+    (mixed,) = duckdb.sql(f"select count(*) from read_parquet('{files}')").fetchall()
+    assert mixed[0] > 3
+
+
+def test_page_describes_the_dataset_for_search_engines(site: Site) -> None:
+    page = site.body("index.html").decode()
+    text = page.partition('type="application/ld+json">')[2].partition("</script>")[0]
+    found = json.loads(text)
+    assert (found["@context"], found["@type"]) == ("https://schema.org/", "Dataset")
+    assert found["description"].startswith("This data is MADE UP.")
+    paths = {each["contentUrl"] for each in found["distribution"]}
+    assert paths == {entry_of(site, name)["files"][0]["path"] for name in TABLES}
