@@ -89,10 +89,12 @@ def opened(
     size: dict[str, int] = WIDE,
     scheme: str = "light",
     answers: dict[str, dict[str, object]] | None = None,
+    *,
+    bypass_csp: bool = False,
 ) -> Iterator[Page]:
     """The page once it is shown. It asks nothing of other hosts, runs nothing of a publisher's,
     and leaves the console clean, but for the answers that are made to fail."""
-    context = browser.new_context(viewport=size, color_scheme=scheme, accept_downloads=True)
+    context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=bypass_csp)
     problems: list[str] = []
 
     def watch(route: Route) -> None:
@@ -116,7 +118,7 @@ def opened(
     yield page
     assert page.evaluate("window.hacked") is None
     context.close()
-    assert problems == []
+    assert problems == [], problems
 
 
 def shown(page: Page) -> None:
