@@ -93,7 +93,8 @@ def opened(
     bypass_csp: bool = False,
 ) -> Iterator[Page]:
     """The page once it is shown. It asks nothing of other hosts, runs nothing of a publisher's,
-    and leaves the console clean, but for the answers that are made to fail."""
+    and leaves the console clean, but for the answers that are made to fail.
+    """
     context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=bypass_csp)
     problems: list[str] = []
 

@@ -59,9 +59,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def folder(
-    browser: Browser, s3: BaseClient, s3_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def folder(s3: BaseClient, s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     write_site(new_store(s3, s3_url), folder)
     return folder
@@ -184,9 +182,11 @@ def test_filters_of_the_overview_live_in_the_address(browser: Browser, url: str)
         maker(page).fill("ford")
         page.get_by_label("Warning").select_option("do-not-drive")
         after = page.locator(".found").inner_text()
-        assert after.startswith("1 recall of 100") and before != after
+        assert after.startswith("1 recall of 100")
+        assert before != after
         address = page.url
-        assert "years=2019-2020" in address and "flag=do-not-drive" in address
+        assert "years=2019-2020" in address
+        assert "flag=do-not-drive" in address
         page.goto("about:blank")
         page.goto(address)
         shown(page)
@@ -206,7 +206,8 @@ def test_overview_shows_charts_with_the_same_figures_as_tables(browser: Browser,
         cells = charts.first.locator("tbody td:last-child").all_inner_texts()
         assert sum(map(int, cells)) == 85
         tiles = page.locator(".tiles").inner_text()
-        assert re.search(r"Do not drive\s+2\s", tiles) and re.search(r"Recalls\s+85\s", tiles)
+        assert re.search(r"Do not drive\s+2\s", tiles)
+        assert re.search(r"Recalls\s+85\s", tiles)
 
 
 def test_selected_bar_opens_the_manufacturer(browser: Browser, url: str) -> None:
@@ -239,7 +240,8 @@ def test_search_as_one_types_agrees_with_its_address_and_its_csv(
             page.get_by_role("button", name="Download as CSV").click()
         rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
         assert [row["nhtsa_id"] for row in rows] == numbers == sorted(numbers)
-        assert rows[0]["subject"] == "Spare part 100" and rows[0]["completion_rate"] == "50"
+        assert rows[0]["subject"] == "Spare part 100"
+        assert rows[0]["completion_rate"] == "50"
 
 
 def test_csv_quotes_every_text_and_keeps_it_whole(browser: Browser, url: str) -> None:
@@ -248,8 +250,10 @@ def test_csv_quotes_every_text_and_keeps_it_whole(browser: Browser, url: str) ->
             page.get_by_role("button", name="Download as CSV").click()
         text = Path(download.value.path()).read_bytes().decode()
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        assert rows[0]["subject"] == f"{SCRIPT}{IMAGE}" and rows[0]["do_not_drive"] == "true"
-        assert rows[1]["component"] == "" and rows[1]["subject"] == f"=1+1 {TURNED}"
+        assert rows[0]["subject"] == f"{SCRIPT}{IMAGE}"
+        assert rows[0]["do_not_drive"] == "true"
+        assert rows[1]["component"] == ""
+        assert rows[1]["subject"] == f"=1+1 {TURNED}"
         assert rows[3]["subject"] == 'Say "when", please'
         assert text.split("\r\n")[4].startswith('"2019-02-03","19V000005","FORD MOTOR COMPANY"')
 
@@ -277,7 +281,8 @@ def test_recall_tells_its_life_in_order(browser: Browser, url: str) -> None:
         rates = page.locator("figure tbody td:last-child").all_inner_texts()
         assert rates == ["20%", "35%", "55.3%"]
         alarm = page.locator(".says.alarm").inner_text()
-        assert "Do not drive" in alarm and "It began on Jun 2, 2026." in alarm
+        assert "Do not drive" in alarm
+        assert "It began on Jun 2, 2026." in alarm
 
 
 @pytest.mark.parametrize("where", ["changes?days=all&field=defect_summary", "recall/19V000003"])
@@ -322,7 +327,8 @@ def test_retracted_recall_keeps_its_last_known_fields(browser: Browser, url: str
     with opened(browser, at(url, "recall/19v000004")) as page:
         said = page.locator("main").inner_text()
         assert "NHTSA took this recall back on Jun 2, 2026" in said
-        assert "Gone soon" in said and "Dealers replace the hose." in said
+        assert "Gone soon" in said
+        assert "Dealers replace the hose." in said
 
 
 def test_data_page_names_every_download(browser: Browser, url: str) -> None:

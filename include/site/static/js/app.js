@@ -17,6 +17,9 @@ const MENU = [
 
 /** Shows the site in `element`; `base` is the path of its files and ends with a slash. */
 export async function mountRecalls(element, base) {
+  import(`./${nameOf(currentRoute())}.js`).catch(() => {}); // while the style sheet comes
+  const opening = openSite(base);
+  opening.catch(() => {}); // said below
   const root = await styledRoot(element);
   const main = el("main", { class: "page", tabindex: -1 }, el("p", { class: "soft" }, "Loading…"));
   const menu = el("ul", {});
@@ -49,7 +52,7 @@ export async function mountRecalls(element, base) {
     shown = address;
   };
   try {
-    site = await openSite(base);
+    site = await opening;
   } catch (problem) {
     main.replaceChildren(...sorry(problem));
     return;
@@ -60,8 +63,10 @@ export async function mountRecalls(element, base) {
   await show();
 }
 
+const nameOf = ({ page }) => page || "overview";
+
 async function contentOf(site, route) {
-  const name = route.page || "overview";
+  const name = nameOf(route);
   try {
     if (!PAGES.includes(name)) throw new Problem("There is no such page; choose one from the menu.");
     const { [name]: page } = await loadCode(site, name);
