@@ -123,4 +123,4 @@ def opened(
 
 
 def shown(page: Page) -> None:
-    page.locator("main:not([aria-busy]) h1").wait_for()
+    page.locator("main:not([aria-busy]):not(:has([aria-busy])) h1").wait_for()

@@ -228,14 +228,16 @@ def test_search_as_one_types_agrees_with_its_address_and_its_csv(
         page.get_by_label("Words or a recall number").press_sequentially("SPARE 19v ford")
         page.get_by_role("button", name="Number").click()
         page.get_by_role("button", name="Next").click()
+        page.get_by_role("button", name="Next").click()
         assert page.locator(".found").inner_text() == "80 recalls found"
-        assert page.locator(TABLE).count() == 30
-        assert "q=SPARE+19v+ford&sort=id&page=2" in page.url
+        assert page.locator(TABLE).count() == 20
+        assert "q=SPARE+19v+ford&sort=id&page=3" in page.url
         page.reload()
         shown(page)
-        second = page.locator(f"{TABLE} td.id").all_inner_texts()
-        page.get_by_role("button", name="Previous").click()
-        numbers = page.locator(f"{TABLE} td.id").all_inner_texts() + second
+        numbers = page.locator(f"{TABLE} td.id").all_inner_texts()
+        for _ in range(2):
+            page.get_by_role("button", name="Previous").click()
+            numbers = page.locator(f"{TABLE} td.id").all_inner_texts() + numbers
         with page.expect_download() as download:
             page.get_by_role("button", name="Download as CSV").click()
         rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))

@@ -1,7 +1,8 @@
 /* The site: a frame around one page at a time, inside a shadow root of any element. */
-import { el, plain, says } from "./dom.js";
+import { el, plain } from "./dom.js";
 import { count, moment } from "./format.js";
-import { loadCode, openSite, Problem } from "./load.js";
+import { loadCode, openSite } from "./load.js";
+import { alertOf, Problem } from "./problem.js";
 import { currentRoute, hrefTo } from "./route.js";
 
 // Each is a module with a function of its name.
@@ -29,7 +30,6 @@ export async function mountRecalls(element, base) {
     el("header", {}, skip, el("a", { class: "brand", href: hrefTo("") }, "≈ Headwaters"), el("nav", { "aria-label": "Pages" }, menu)),
     main,
   );
-  root.append(frame);
   let site;
   let shown; // the address of the page that is seen
   let turns = 0;
@@ -55,10 +55,12 @@ export async function mountRecalls(element, base) {
     site = await opening;
   } catch (problem) {
     main.replaceChildren(...sorry(problem));
+    root.append(frame);
     return;
   }
   if (site.manifest.made_up) frame.prepend(madeUp(site.manifest));
   frame.append(footer(site));
+  root.append(frame);
   addEventListener("hashchange", () => element.isConnected && show());
   await show();
 }
@@ -76,12 +78,7 @@ async function contentOf(site, route) {
   }
 }
 
-function sorry(problem) {
-  if (!(problem instanceof Problem)) console.error(problem);
-  const sentence = problem instanceof Problem ? problem.message : "This page failed; reload it, and report it if it fails again.";
-  const again = el("button", { type: "button", onclick: () => location.reload() }, "Reload");
-  return [el("h1", { tabindex: -1 }, "This cannot be shown"), el("div", { role: "alert" }, says("bad", sentence)), el("p", {}, again)];
-}
+const sorry = (problem) => [el("h1", { tabindex: -1 }, "This cannot be shown"), alertOf(problem)].flat();
 
 const madeUp = ({ publisher }) =>
   el("aside", { class: "made-up", "aria-label": "Made-up data" }, el("strong", {}, "Made-up data"), ` (${publisher}): these recalls do not exist.`);
@@ -114,7 +111,7 @@ export async function mountCard(element, base) {
       ),
     ];
   } catch (problem) {
-    content = sorry(problem).slice(1, 2);
+    content = alertOf(problem);
   }
   root.append(el("div", { class: "site small-card" }, content));
 }

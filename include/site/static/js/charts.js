@@ -24,7 +24,9 @@ function figure(plot, { title, note, legend = [], options, asTable, open }) {
     const now = Math.round(entry.contentRect.width);
     if (now === width || now === 0) return;
     width = now;
-    frame.replaceChildren(drawn(plot, { ...options(width), width, title, open }));
+    const drawing = { ...options(width), width, title, open };
+    frame.style.minHeight = `${drawing.height}px`;
+    setTimeout(() => frame.replaceChildren(drawn(plot, drawing))); // one at a time: the page answers in between
   }).observe(frame);
   return el(
     "figure", { class: "chart card" },

@@ -2,7 +2,8 @@
 import { topChart, yearsChart } from "./charts.js";
 import { el, plain, said, table, time } from "./dom.js";
 import { count, percent, plural, short } from "./format.js";
-import { loadCode, loadShard, Problem } from "./load.js";
+import { loadCode, loadShard } from "./load.js";
+import { Problem } from "./problem.js";
 import { hrefTo, hrefToManufacturer, hrefToRecall } from "./route.js";
 import { isoDay, loadRows, loadTexts, perYear, pick, top } from "./rows.js";
 import { isOpen, loadWarnings, warningTable } from "./warnings.js";
