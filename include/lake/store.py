@@ -132,11 +132,10 @@ class Store:
 
     def replace(self, key: str, body: bytes, content_type: str = "") -> str:
         """Write an object over whatever was there; returns its ETag."""
-        attributes = {"Content-Type": content_type} if content_type else None
-        with self.explaining("write", key):
-            # In one part, so that the ETag is the MD5 where S3 computes one.
-            written = obstore.put(self._s3, key, body, attributes=attributes, use_multipart=False)
-            return str(written["e_tag"])
+        kind = {"Content-Type": content_type} if content_type else None
+        with self.explaining("write", key):  # in one part, so that S3's ETag is the MD5
+            put = obstore.put(self._s3, key, body, attributes=kind, use_multipart=False)
+            return str(put["e_tag"])
 
     def get(self, key: str) -> bytes:
         with self.explaining("read", key):
