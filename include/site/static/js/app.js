@@ -18,7 +18,8 @@ const MENU = [
 
 /** Shows the site in `element`; `base` is the path of its files and ends with a slash. */
 export async function mountRecalls(element, base) {
-  import(`./${nameOf(currentRoute())}.js`).catch(() => {}); // while the style sheet comes
+  const first = nameOf(currentRoute());
+  if (PAGES.includes(first)) import(`./${first}.js`).catch(() => {}); // while the style sheet comes
   const opening = openSite(base);
   opening.catch(() => {}); // said below
   const root = await styledRoot(element);
