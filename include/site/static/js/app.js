@@ -1,7 +1,8 @@
 /* The site: a frame around one page at a time, inside a shadow root of any element. */
-import { el, plain, says } from "./dom.js";
+import { el, plain } from "./dom.js";
 import { count, moment } from "./format.js";
-import { loadCode, openSite, Problem } from "./load.js";
+import { loadCode, openSite } from "./load.js";
+import { alertOf, Problem } from "./problem.js";
 import { currentRoute, hrefTo } from "./route.js";
 
 // Each is a module with a function of its name.
@@ -17,17 +18,19 @@ const MENU = [
 
 /** Shows the site in `element`; `base` is the path of its files and ends with a slash. */
 export async function mountRecalls(element, base) {
+  const first = nameOf(currentRoute());
+  if (PAGES.includes(first)) import(`./${first}.js`).catch(() => {}); // while the style sheet comes
+  const opening = openSite(base);
+  opening.catch(() => {}); // said below
   const root = await styledRoot(element);
   const main = el("main", { class: "page", tabindex: -1 }, el("p", { class: "soft" }, "Loading…"));
   const menu = el("ul", {});
   const skip = el("a", { class: "skip", href: location.href, onclick: (event) => (event.preventDefault(), main.focus()) }, "Skip to content");
   const frame = el(
     "div", { class: "site" },
-    skip,
-    el("header", {}, el("a", { class: "brand", href: hrefTo("") }, "≈ Headwaters"), el("nav", { "aria-label": "Pages" }, menu)),
+    el("header", {}, skip, el("a", { class: "brand", href: hrefTo("") }, "≈ Headwaters"), el("nav", { "aria-label": "Pages" }, menu)),
     main,
   );
-  root.append(frame);
   let site;
   let shown; // the address of the page that is seen
   let turns = 0;
@@ -50,19 +53,23 @@ export async function mountRecalls(element, base) {
     shown = address;
   };
   try {
-    site = await openSite(base);
+    site = await opening;
   } catch (problem) {
     main.replaceChildren(...sorry(problem));
+    root.append(frame);
     return;
   }
-  if (site.manifest.made_up) skip.after(madeUp(site.manifest));
+  if (site.manifest.made_up) frame.prepend(madeUp(site.manifest));
   frame.append(footer(site));
+  root.append(frame);
   addEventListener("hashchange", () => element.isConnected && show());
   await show();
 }
 
+const nameOf = ({ page }) => page || "overview";
+
 async function contentOf(site, route) {
-  const name = route.page || "overview";
+  const name = nameOf(route);
   try {
     if (!PAGES.includes(name)) throw new Problem("There is no such page; choose one from the menu.");
     const { [name]: page } = await loadCode(site, name);
@@ -72,15 +79,10 @@ async function contentOf(site, route) {
   }
 }
 
-function sorry(problem) {
-  if (!(problem instanceof Problem)) console.error(problem);
-  const sentence = problem instanceof Problem ? problem.message : "This page failed; reload it, and report it if it fails again.";
-  const again = el("button", { type: "button", onclick: () => location.reload() }, "Reload");
-  return [el("h1", { tabindex: -1 }, "This cannot be shown"), el("div", { role: "alert" }, says("bad", sentence)), el("p", {}, again)];
-}
+const sorry = (problem) => [el("h1", { tabindex: -1 }, "This cannot be shown"), alertOf(problem)].flat();
 
 const madeUp = ({ publisher }) =>
-  el("p", { class: "made-up", role: "note" }, el("strong", {}, "Made-up data"), ` (${publisher}): these recalls do not exist.`);
+  el("aside", { class: "made-up", "aria-label": "Made-up data" }, el("strong", {}, "Made-up data"), ` (${publisher}): these recalls do not exist.`);
 
 function footer({ base, manifest, status }) {
   const feed = (path, name) => path && [" · ", el("a", { href: base + path }, name)];
@@ -110,7 +112,7 @@ export async function mountCard(element, base) {
       ),
     ];
   } catch (problem) {
-    content = sorry(problem).slice(1, 2);
+    content = alertOf(problem);
   }
   root.append(el("div", { class: "site small-card" }, content));
 }

@@ -4,6 +4,7 @@ import { changedFields, eventBadge } from "./events.js";
 import { choice, filterForm, manufacturerField } from "./filters.js";
 import { day, eventName, fieldName, FIELDS, moment, plural } from "./format.js";
 import { loadShard } from "./load.js";
+import { alertOf } from "./problem.js";
 import { hrefToManufacturer, hrefToRecall, saveQuery } from "./route.js";
 
 const MS_PER_DAY = 86_400_000;
@@ -35,7 +36,7 @@ export async function changes(site, route) {
     ],
     (query) => {
       saveQuery(route, query);
-      show().catch((problem) => list.replaceChildren(el("div", { class: "says bad", role: "alert" }, problem.message)));
+      show().catch((problem) => list.replaceChildren(...alertOf(problem)));
     },
   );
   return [

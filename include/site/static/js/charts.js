@@ -24,7 +24,9 @@ function figure(plot, { title, note, legend = [], options, asTable, open }) {
     const now = Math.round(entry.contentRect.width);
     if (now === width || now === 0) return;
     width = now;
-    frame.replaceChildren(drawn(plot, { ...options(width), width, title, open }));
+    const drawing = { ...options(width), width, title, open };
+    frame.style.minHeight = `${drawing.height}px`;
+    setTimeout(() => frame.replaceChildren(drawn(plot, drawing))); // one at a time: the page answers in between
   }).observe(frame);
   return el(
     "figure", { class: "chart card" },
@@ -38,7 +40,8 @@ function figure(plot, { title, note, legend = [], options, asTable, open }) {
 function drawn(plot, { title, open, ...options }) {
   const svg = plot.plot({ ...options, style: { fontSize: "12px", background: "none", overflow: "visible" } });
   svg.querySelector("style").remove(); // site.css says it; the CSP wants no style in the page
-  svg.setAttribute("role", "img");
+  for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+  svg.setAttribute("role", "img"); // one picture with one name
   svg.setAttribute("aria-label", `Chart: ${title}. The same figures follow as a table.`);
   if (open) {
     svg.classList.add("opens");

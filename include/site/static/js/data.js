@@ -57,7 +57,7 @@ function described(dataset, base) {
         dataset.columns.map((column) => [[el("code", {}, column.name), column.key && [" ", badge("plain", "key")]], el("code", {}, column.type), column.sentence]),
       ),
     ),
-    dataset.reading.length > 0 && fold("How to read it", () => dataset.reading.map(block)),
+    dataset.reading.length > 0 && fold("How to read it", () => dataset.reading.map((reading) => block(reading, dataset.title))),
     dataset.folders.length > 0 &&
       fold("Which folder is which", () => el("dl", { class: "stacked" }, dataset.folders.map(({ path, sentence }) => el("div", {}, el("dt", {}, el("code", {}, path)), el("dd", {}, sentence))))),
   );
@@ -71,7 +71,7 @@ function downloads(files, base) {
 
 const fold = (name, content) => el("details", {}, el("summary", {}, name), content());
 
-function block({ tool, code }) {
+function block({ tool, code }, title) {
   const said = el("span", { role: "status", class: "small soft" });
   const text = el("code", {}, code);
   const copy = async () => {
@@ -85,7 +85,7 @@ function block({ tool, code }) {
   };
   return el(
     "section", { class: "code" },
-    el("div", { class: "head" }, el("h3", {}, tool), el("span", {}, said, " ", el("button", { type: "button", class: "quiet", "aria-label": `Copy the code for ${tool}`, onclick: copy }, "Copy"))),
-    el("pre", { tabindex: 0, role: "region", "aria-label": `Code for ${tool}` }, text),
+    el("div", { class: "head" }, el("h3", {}, tool), el("span", {}, said, " ", el("button", { type: "button", class: "quiet", "aria-label": `Copy the code for ${tool}: ${title}`, onclick: copy }, "Copy"))),
+    el("pre", { tabindex: 0, role: "region", "aria-label": `Code for ${tool}: ${title}` }, text),
   );
 }

@@ -1,7 +1,5 @@
 /* The manifest, the status and the shards; what goes wrong becomes one sentence. */
-
-/** Its message says what happened and what to do. */
-export class Problem extends Error {}
+import { Problem } from "./problem.js";
 
 const RELOAD = "The site has a newer version; reload this page.";
 

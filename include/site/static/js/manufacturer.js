@@ -2,7 +2,8 @@
 import { topChart, yearsChart } from "./charts.js";
 import { el, plain, said, table, time } from "./dom.js";
 import { count, percent, plural, short } from "./format.js";
-import { loadCode, loadShard, Problem } from "./load.js";
+import { loadCode, loadShard } from "./load.js";
+import { Problem } from "./problem.js";
 import { hrefTo, hrefToManufacturer, hrefToRecall } from "./route.js";
 import { isoDay, loadRows, loadTexts, perYear, pick, top } from "./rows.js";
 import { isOpen, loadWarnings, warningTable } from "./warnings.js";
@@ -35,7 +36,7 @@ export async function manufacturer(site, route) {
         el("p", { class: "small" }, "Also spelled ", others.map((other, at) => [at > 0 && ", ", el("a", { href: hrefToManufacturer(rows.manufacturers[other]) }, said(rows.manufacturers[other]))]), ". NHTSA keeps each spelling; the figures here are of this one alone."),
     ),
     open.length > 0 &&
-      el("section", { "aria-labelledby": "warned" }, el("h2", { id: "warned" }, "Do not drive and park outside"), warningTable("Warnings that stand", open)),
+      el("section", { "aria-labelledby": "warned" }, el("h2", { id: "warned" }, "Do not drive and park outside"), warningTable("Warnings that stand", open, true)),
     el(
       "div", { class: "charts" },
       yearsChart(plot, cells, "recalls", { title: "Recalls per year", note: "By the year in which NHTSA received the report." }),

@@ -4,12 +4,29 @@ import { el, pageHead } from "./dom.js";
 import { filterForm, recallFields } from "./filters.js";
 import { count, moment, plural, short } from "./format.js";
 import { loadCode } from "./load.js";
+import { alertOf } from "./problem.js";
 import { hrefTo, hrefToManufacturer, saveQuery } from "./route.js";
 import { completionPerYear, loadRows, perYear, pick, top } from "./rows.js";
 
 const MOST_BARS = 10;
 
-export async function overview(site, route) {
+export function overview(site, route) {
+  const rest = el("div", { class: "rest", "aria-busy": "true" });
+  filtered(site, route)
+    .catch(alertOf)
+    .then((nodes) => {
+      rest.replaceChildren(...nodes);
+      rest.removeAttribute("aria-busy");
+    });
+  return [
+    pageHead("Vehicle recalls in the United States", "Every recall that manufacturers reported to NHTSA, read and checked daily, with the day on which each one changed."),
+    tiles(site),
+    rest,
+  ];
+}
+
+/** The charts under their filters, once the rows and the library are here. */
+async function filtered(site, route) {
   const [rows, plot] = await Promise.all([loadRows(site), loadCode(site, "vendor/plot")]);
   const found = el("p", { class: "found", role: "status" });
   const charts = el("div", { class: "charts" });
@@ -23,11 +40,7 @@ export async function overview(site, route) {
     draw();
   });
   draw();
-  return [
-    pageHead("Vehicle recalls in the United States", "Every recall that manufacturers reported to NHTSA, read and checked daily, with the day on which each one changed."),
-    tiles(site),
-    form, found, charts,
-  ];
+  return [form, found, charts];
 }
 
 function tiles({ manifest, status }) {

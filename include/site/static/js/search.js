@@ -5,7 +5,7 @@ import { count, percent, plural, toCsv } from "./format.js";
 import { hrefToManufacturer, hrefToRecall, saveQuery } from "./route.js";
 import { componentOf, DO_NOT_DRIVE, isoDay, loadRows, loadTexts, manufacturerOf, PARK_OUTSIDE, pick, typeOf } from "./rows.js";
 
-const PER_PAGE = 50;
+const PER_PAGE = 30;
 const COLUMNS = [
   ["date", "Received"],
   ["id", "Number"],

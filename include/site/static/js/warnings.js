@@ -49,7 +49,7 @@ function standing(flag, open) {
 }
 
 /** A line for each warning; one that was lifted says when. */
-export function warningTable(caption, list) {
+export function warningTable(caption, list, ofOneManufacturer = false) {
   const wasLifted = list.some((warning) => !isOpen(warning));
   const isMixed = new Set(list.map((warning) => warning.flag)).size > 1 || wasLifted;
   const columns = [
@@ -57,7 +57,7 @@ export function warningTable(caption, list) {
     wasLifted && ["Lifted", (warning) => [time(warning.lifted_at), warning.retracted && ", with the recall"]],
     isMixed && ["Warning", (warning) => NAMES[warning.flag]],
     ["Recall", (warning) => [el("a", { href: hrefToRecall(warning.id) }, said(warning.subject ?? "Subject not given")), " ", el("span", { class: "number-of" }, warning.id)]],
-    ["Manufacturer", (warning) => (warning.manufacturer ? el("a", { href: hrefToManufacturer(warning.manufacturer) }, said(warning.manufacturer)) : "not given")],
+    !ofOneManufacturer && ["Manufacturer", (warning) => (warning.manufacturer ? el("a", { href: hrefToManufacturer(warning.manufacturer) }, said(warning.manufacturer)) : "not given")],
     ["Received", (warning) => (warning.date ? time(warning.date) : "–")],
     ["Affected", (warning) => (warning.affected == null ? "–" : count(warning.affected))],
     ["Completed", (warning) => (warning.completion == null ? "–" : percent(warning.completion))],

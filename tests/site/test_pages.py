@@ -1,0 +1,413 @@
+"""The site's pages in Chromium, over rows that would do harm if they were more than text."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from botocore.client import BaseClient
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from fakes.serve import serving
+from tests.conftest import new_store
+from tests.site.browsing import (
+    IMAGE,
+    LONG,
+    LONG_NOW,
+    MAKER,
+    PHONE,
+    SCRIPT,
+    TURNED,
+    WIDE,
+    opened,
+    shown,
+    start_browser,
+    write_site,
+)
+
+PAGES = {
+    "overview": "",
+    "warnings": "warnings",
+    "changes": "changes?days=all",
+    "search": "search",
+    "recall": "recall/19V000001",
+    "edited": "recall/19V000003",
+    "retracted": "recall/19V000004",
+    "manufacturer": f"manufacturer/{quote(MAKER, safe='')}",
+    "data": "data",
+    "about": "about",
+    "unknown": "recall/19V999999",
+}
+LOOKS = {"light": (WIDE, "light"), "dark": (WIDE, "dark"), "phone": (PHONE, "light")}
+TABLE = "table.results tbody tr"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = start_browser(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(s3: BaseClient, s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    write_site(new_store(s3, s3_url), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    """The address of the site; beside it, another page with a <base> that mounts it too."""
+    code = json.loads((folder / "site.json").read_text())["code"]
+    app = FastAPI()
+
+    @app.get("/host/script.js")
+    def script() -> HTMLResponse:
+        body = (
+            f'import {{ mountCard, mountRecalls }} from "/site/{code}app.js";\n'
+            'mountCard(document.getElementById("card"), "/site/");\n'
+            'mountRecalls(document.getElementById("all"), "/site/");\n'
+        )
+        return HTMLResponse(body, media_type="text/javascript")
+
+    @app.get("/host/page")
+    def host() -> HTMLResponse:
+        return HTMLResponse(
+            "<!doctype html><html lang=en><title>A host</title><base href='/'>"
+            "<link rel=icon href=data:,><script type=module src=/host/script.js></script>"
+            "<div id=card></div><div id=all></div>"
+        )
+
+    app.mount("/site", StaticFiles(directory=folder, html=True))
+    with serving(app) as address:
+        yield address
+
+
+def at(url: str, hash_path: str = "") -> str:
+    return f"{url}/site/#/{hash_path}"
+
+
+def go(page: Page, hash_path: str) -> None:
+    page.evaluate("path => { location.hash = path }", f"#/{hash_path}")
+    page.wait_for_timeout(50)
+    shown(page)
+
+
+def maker(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Manufacturer", exact=True)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_over_hostile_rows_runs_nothing(browser: Browser, url: str, name: str) -> None:
+    with opened(browser, at(url, PAGES[name])) as page:
+        unfold(page)
+        assert page.locator("main img, main script, main iframe").count() == 0
+        assert page.locator(".made-up").inner_text().startswith("Made-up data (made-up:7)")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_and_no_page_scrolls_sideways(
+    browser: Browser, url: str, name: str, look: str
+) -> None:
+    size, scheme = LOOKS[look]
+    # axe puts a style into the page
+    with opened(browser, at(url, PAGES[name]), size, scheme, bypass_csp=True) as page:
+        unfold(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        found = Axe().run(page).response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
+
+
+def unfold(page: Page) -> None:
+    page.evaluate(
+        "document.querySelector('#recalls-site').shadowRoot"
+        ".querySelectorAll('details').forEach(d => d.open = true)"
+    )
+    page.wait_for_timeout(50)  # tables enter when they are opened
+
+
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ("search?q=script", f"{SCRIPT}{IMAGE}"),
+        ("recall/19V000001", f"{SCRIPT}{IMAGE}"),
+        ("recall/19V000001", f"{TURNED}{IMAGE}"),
+        ("warnings", f"{SCRIPT}{IMAGE}"),
+        ("changes?days=all", f"New {IMAGE}"),
+        (PAGES["manufacturer"], MAKER),
+    ],
+)
+def test_publishers_text_stays_text_and_turns_nothing_around_it(
+    browser: Browser, url: str, where: str, text: str
+) -> None:
+    with opened(browser, at(url, where)) as page:
+        element = page.locator("bdi", has_text=text).first
+        assert element.text_content() == text
+        assert element.evaluate("e => getComputedStyle(e).unicodeBidi") == "isolate"
+
+
+@pytest.mark.parametrize(
+    ("number", "link"),
+    [
+        ("19V000001", None),  # javascript:
+        ("19V000002", None),  # a host that only begins like NHTSA's
+        ("19V000003", "https://www.nhtsa.gov/recalls?nhtsaId=19V000003"),
+    ],
+)
+def test_only_links_to_nhtsa_are_links(
+    browser: Browser, url: str, number: str, link: str | None
+) -> None:
+    with opened(browser, at(url, f"recall/{number}")) as page:
+        links = page.locator("article a").evaluate_all("links => links.map(a => a.href)")
+        assert links == ([link] if link else [])
+        assert ("NHTSA gives no link" in page.locator("article").inner_text()) is (link is None)
+
+
+def test_filters_of_the_overview_live_in_the_address(browser: Browser, url: str) -> None:
+    with opened(browser, at(url)) as page:
+        before = page.locator(".found").inner_text()
+        page.get_by_label("From year").select_option("2019")
+        page.get_by_label("To year").select_option("2020")
+        maker(page).fill("ford")
+        page.get_by_label("Warning").select_option("do-not-drive")
+        after = page.locator(".found").inner_text()
+        assert after.startswith("1 recall of 100")
+        assert before != after
+        address = page.url
+        assert "years=2019-2020" in address
+        assert "flag=do-not-drive" in address
+        page.goto("about:blank")
+        page.goto(address)
+        shown(page)
+        assert page.locator(".found").inner_text() == after
+        assert page.get_by_label("From year").input_value() == "2019"
+        assert maker(page).input_value() == "ford"
+        page.get_by_role("button", name="Clear").click()
+        assert page.locator(".found").inner_text() == before
+        assert page.url == at(url)
+
+
+def test_overview_shows_charts_with_the_same_figures_as_tables(browser: Browser, url: str) -> None:
+    with opened(browser, at(url)) as page:
+        charts = page.locator("figure")
+        assert charts.locator("svg[role=img][aria-label]").count() == charts.count() == 5
+        charts.first.get_by_text("As a table").click()
+        cells = charts.first.locator("tbody td:last-child").all_inner_texts()
+        assert sum(map(int, cells)) == 85
+        tiles = page.locator(".tiles").inner_text()
+        assert re.search(r"Do not drive\s+2\s", tiles)
+        assert re.search(r"Recalls\s+85\s", tiles)
+
+
+def test_selected_bar_opens_the_manufacturer(browser: Browser, url: str) -> None:
+    with opened(browser, at(url)) as page:
+        chart = page.locator("figure", has_text="Manufacturers with").locator("svg")
+        chart.hover(position={"x": 9, "y": 25})
+        chart.click(position={"x": 9, "y": 25})
+        page.get_by_role("heading", name="Ford Motor Company", level=1, exact=True).wait_for()
+        page.get_by_role("link", name="FORD MOTOR COMPANY", exact=True).click()
+        page.get_by_role("heading", name="FORD MOTOR COMPANY", level=1, exact=True).wait_for()
+
+
+def test_search_as_one_types_agrees_with_its_address_and_its_csv(
+    browser: Browser, url: str
+) -> None:
+    with opened(browser, at(url, "search")) as page:
+        assert page.locator(".found").inner_text() == "85 recalls found"
+        page.get_by_label("Words or a recall number").press_sequentially("SPARE 19v ford")
+        page.get_by_role("button", name="Number").click()
+        page.get_by_role("button", name="Next").click()
+        page.get_by_role("button", name="Next").click()
+        assert page.locator(".found").inner_text() == "80 recalls found"
+        assert page.locator(TABLE).count() == 20
+        assert "q=SPARE+19v+ford&sort=id&page=3" in page.url
+        page.reload()
+        shown(page)
+        numbers = page.locator(f"{TABLE} td.id").all_inner_texts()
+        for _ in range(2):
+            page.get_by_role("button", name="Previous").click()
+            numbers = page.locator(f"{TABLE} td.id").all_inner_texts() + numbers
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download as CSV").click()
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+        assert [row["nhtsa_id"] for row in rows] == numbers == sorted(numbers)
+        assert rows[0]["subject"] == "Spare part 100"
+        assert rows[0]["completion_rate"] == "50"
+
+
+def test_csv_quotes_every_text_and_keeps_it_whole(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "search?years=2019&sort=id")) as page:
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download as CSV").click()
+        text = Path(download.value.path()).read_bytes().decode()
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        assert rows[0]["subject"] == f"{SCRIPT}{IMAGE}"
+        assert rows[0]["do_not_drive"] == "true"
+        assert rows[1]["component"] == ""
+        assert rows[1]["subject"] == f"=1+1 {TURNED}"
+        assert rows[3]["subject"] == 'Say "when", please'
+        assert text.split("\r\n")[4].startswith('"2019-02-03","19V000005","FORD MOTOR COMPANY"')
+
+
+@pytest.mark.parametrize(
+    ("sort", "first"), [("-completion", "55.3%"), ("completion", "50%"), ("-affected", "50%")]
+)
+def test_search_sorts_numbers_as_numbers(browser: Browser, url: str, sort: str, first: str) -> None:
+    with opened(browser, at(url, f"search?sort={sort}")) as page:
+        assert page.locator(f"{TABLE} td.completion").first.inner_text() == first
+
+
+def test_recall_tells_its_life_in_order(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "recall/19V000003")) as page:
+        steps = page.locator(".life > li")
+        heads = steps.locator(".head").all_inner_texts()
+        assert [" ".join(head.split()) for head in heads] == [
+            "Jun 1, 2026 First read",
+            "Jun 2, 2026 Edited",
+            "Jul 10, 2026 Edited",
+        ]
+        assert "35% → 55.3%" in " ".join(steps.nth(2).inner_text().split())
+        page.locator("figure svg[role=img]").wait_for()
+        page.get_by_text("As a table").click()
+        rates = page.locator("figure tbody td:last-child").all_inner_texts()
+        assert rates == ["20%", "35%", "55.3%"]
+        alarm = page.locator(".says.alarm").inner_text()
+        assert "Do not drive" in alarm
+        assert "It began on Jun 2, 2026." in alarm
+
+
+@pytest.mark.parametrize("where", ["changes?days=all&field=defect_summary", "recall/19V000003"])
+def test_long_texts_differ_word_by_word(browser: Browser, url: str, where: str) -> None:
+    with opened(browser, at(url, where)) as page:
+        changed = page.locator(".edits bdi:has(ins)")
+        assert changed.locator("del").all_inner_texts() == ["chafe", "leak"]
+        both = changed.evaluate(
+            "e => ['ins', 'del'].map(tag => { const copy = e.cloneNode(true);"
+            "copy.querySelectorAll(tag).forEach(n => n.remove()); return copy.textContent })"
+        )
+        assert [" ".join(text.split()) for text in both] == [LONG, LONG_NOW]
+
+
+def test_warnings_tell_when_they_began_and_were_lifted(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "warnings")) as page:
+        rows = {
+            name: page.get_by_role("table", name=name).locator("tbody tr").all_inner_texts()
+            for name in ("Do not drive", "Warnings that were lifted")
+        }
+        began = [row.split("\t")[0] for row in rows["Do not drive"]]
+        assert began == ["Jun 2, 2026", "before our first read"]
+        lifted = rows["Warnings that were lifted"][0].split("\t")
+        assert lifted[:3] == ["before our first read", "Jun 2, 2026", "Park outside"]
+        assert "No recall is under this warning now." in page.locator("main").inner_text()
+
+
+def test_changes_count_their_days_back_from_the_last_read(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "changes")) as page:
+        assert "1 recall changed in 1 version" in page.locator(".found").inner_text()
+        page.get_by_label("Days").select_option("all")
+        page.get_by_text("in 2 versions").wait_for()
+        page.get_by_label("Event").select_option("retracted")
+        page.get_by_text("1 recall changed").wait_for()
+        assert page.locator("h3").all_inner_texts() == ["Gone soon"]
+        assert "days=all&event=retracted" in page.url
+        maker(page).fill("nobody")
+        page.get_by_text("No change passes these filters").wait_for()
+
+
+def test_retracted_recall_keeps_its_last_known_fields(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "recall/19v000004")) as page:
+        said = page.locator("main").inner_text()
+        assert "NHTSA took this recall back on Jun 2, 2026" in said
+        assert "Gone soon" in said
+        assert "Dealers replace the hose." in said
+
+
+def test_data_page_names_every_download(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "data")) as page:
+        links = page.locator("article a[download]").evaluate_all("all => all.map(a => a.href)")
+        assert links
+        assert all(page.request.get(link).ok for link in links)
+        page.get_by_text("How to read it").first.click()
+        code = page.locator("pre").first
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy the code for").first.click()
+        page.get_by_text("Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == code.text_content()
+
+
+def test_keyboard_reaches_the_pages_and_the_heading_follows(browser: Browser, url: str) -> None:
+    with opened(browser, at(url)) as page:
+        for _ in range(4):
+            page.keyboard.press("Tab")  # the skip link, the brand, Overview, Do not drive
+        page.keyboard.press("Enter")
+        page.locator("h1:focus", has_text="Do not drive").wait_for()
+        page.go_back()
+        page.locator("h1:focus", has_text="Vehicle recalls").wait_for()
+
+
+GONE = {"status": 404, "body": ""}
+NEWER = {"status": 200, "json": {"format": 1, "made_from": "newer", "code": "", "shards": {}}}
+
+
+@pytest.mark.parametrize(
+    ("where", "answers", "sentence"),
+    [
+        ("search", {"shards/texts": GONE}, r"The file shards/texts.* is missing; run the task"),
+        ("search", {"shards/texts": GONE, "site.json": NEWER}, "has a newer version; reload"),
+        ("", {"vendor/plot": GONE, "site.json": NEWER}, "has a newer version; reload"),
+        ("data", {"data.js": GONE}, r"The file assets/.*/data.js is missing"),
+        ("data", {"shards/": {"body": "{"}}, r"The file shards/datasets.* is damaged; run"),
+        ("data", {"shards/": {"body": b"\x1f\x8bno"}}, r"shards/datasets.* is damaged; run"),
+        ("data", {"shards/": {"status": 401, "body": ""}}, "login has expired; log in to Airflow"),
+        ("", {"status.json": {"status": 401, "body": ""}}, "login has expired; log in to Airflow"),
+        ("data", {"shards/": {"status": 500, "body": ""}}, "server answered 500 for shards/data"),
+        ("recall/24V000000", {}, "No recall has the number 24V000000; check it"),
+        ("manufacturer/Nobody", {}, "No manufacturer is named “Nobody”; search"),
+        ("nothing", {}, "There is no such page; choose one from the menu"),
+        ("manufacturer/%E0%A4%A", {}, "No manufacturer is named"),
+    ],
+)
+def test_failure_says_in_one_sentence_what_to_do(
+    browser: Browser, url: str, where: str, answers: dict, sentence: str
+) -> None:
+    with opened(browser, at(url, where), answers=answers) as page:
+        said = page.get_by_role("alert").inner_text()
+        assert re.search(sentence, said), said
+        assert said.count(". ") == 0
+
+
+def test_page_without_status_shows_the_last_version(browser: Browser, url: str) -> None:
+    with opened(browser, at(url), answers={"status.json": GONE}) as page:
+        assert "Jul 10, 2026" in page.locator(".tiles").inner_text()
+        assert page.locator("figure").count() == 5
+
+
+def test_site_mounts_in_a_page_with_another_base(browser: Browser, url: str) -> None:
+    """As in Airflow: links keep the host's path, and the card stands alone."""
+    with opened(browser, f"{url}/host/page") as page:
+        page.locator("#card").get_by_text("Do not drive now").wait_for()
+        page.get_by_role("link", name="What changed").click()
+        page.get_by_role("heading", name="What changed").wait_for()
+        assert page.url == f"{url}/host/page#/changes"
+        assert page.title() == "A host"
+
+
+def test_no_site_yet_says_what_to_run(browser: Browser, url: str) -> None:
+    with opened(browser, f"{url}/host/page", answers={"site.json": GONE}) as page:
+        page.locator("#all").get_by_role("alert").wait_for()
+        said = page.locator("#all").get_by_role("alert").inner_text()
+        assert said == (
+            "There is no site here yet; run the DAG vehicle_recalls (make run), "
+            "then reload this page."
+        )
