@@ -12,7 +12,7 @@ from include.vehicle_recalls.aggregates import file_name
 from include.vehicle_recalls.client import RecallsApi
 from include.vehicle_recalls.contract import RECALLS
 from include.vehicle_recalls.pipeline import run
-from include.vehicle_recalls.report import report, write_reports
+from include.vehicle_recalls.report import report_run
 from local.environment import LOCAL_KEY, LOCAL_REGION
 
 
@@ -39,8 +39,7 @@ def outcome(store: Store, rows: int) -> dict[str, Any]:
 def main(url: str, s3_url: str, bucket: str) -> dict[str, Any]:
     store = open_store(s3_url, bucket)
     receipt = run(lambda: RecallsApi(url), store)
-    report(store, receipt)
-    write_reports(store)
+    report_run(store, receipt)
     return outcome(store, receipt["counts"]["rows"])
 
 

@@ -12,7 +12,7 @@ from benchmarks.headwaters import open_store, outcome
 from include.lake.store import Store
 from include.vehicle_recalls import pipeline
 from include.vehicle_recalls.client import RecallsApi
-from include.vehicle_recalls.report import report, write_reports
+from include.vehicle_recalls.report import report_run
 
 
 def run(task: str, url: str, store: Store, given: Any) -> Any:
@@ -35,8 +35,7 @@ def run(task: str, url: str, store: Store, given: Any) -> Any:
         case "ledger":
             pipeline.ledger(store)
         case "report":
-            report(store, given)
-            write_reports(store)
+            report_run(store, given)
             made = outcome(store, given["counts"]["rows"])
     return made
 

@@ -141,14 +141,12 @@ def ledger(receipt: Any) -> Any:
 @task
 def report(receipt: Any) -> str:
     """One readable screen, on the run's page and beside the data; the news for its subscribers."""
-    from include.vehicle_recalls.report import notice, report, write_reports
+    from include.vehicle_recalls.report import report_run
 
-    bucket = store()
-    shown = show(report(bucket, receipt))
-    if not get_current_context()["params"]["dry_run"]:
-        write_reports(bucket)
-    if news := notice(bucket, receipt):
-        send_news(news.headline, news.text, receipt)
+    made = report_run(store(), receipt, dry_run=get_current_context()["params"]["dry_run"])
+    shown = show(made.screen)
+    if made.notice:
+        send_news(made.notice.headline, made.notice.text, receipt)
     measure("vehicle_recalls", receipt)
     return shown
 

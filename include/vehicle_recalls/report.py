@@ -1,5 +1,6 @@
 """The report of a run and what is sent of it: the news first, then the run."""
 
+from collections.abc import Mapping
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from include.site.address import site_url
 from include.vehicle_recalls.aggregates import AGGREGATIONS, file_name
 from include.vehicle_recalls.batches import years_text
 from include.vehicle_recalls.contract import RECALLS
-from include.vehicle_recalls.news import news_of
+from include.vehicle_recalls.news import News, news_of
 from include.vehicle_recalls.news_text import news_headline, news_markdown
 
 KEYS = Keys(RECALLS.name)
@@ -34,8 +35,27 @@ class Notice(NamedTuple):
     text: str  # Markdown
 
 
-def report(store: Store, receipt: Receipt, *, is_screen: bool = True) -> str:
-    """The report of one run; one that is not a screen names every recall with a warning."""
+class Reported(NamedTuple):
+    screen: str
+    notice: Notice | None
+
+
+def report_run(store: Store, receipt: Receipt, *, dry_run: bool = False) -> Reported:
+    """The screen of a run and what is sent of it; writes the reports that are missing."""
+    news = news_of(store, receipt) if receipt["outcome"] == PUBLISHED else None
+    screen = report(store, receipt, news=news)
+    if not dry_run:
+        write_reports(store, {receipt["version"]: news} if news else {})
+    return Reported(screen, notice(store, receipt, news))
+
+
+def report(
+    store: Store, receipt: Receipt, *, news: News | None = None, is_screen: bool = True
+) -> str:
+    """The report of one run; one that is not a screen names every recall with a warning.
+
+    `news` saves reading the version's events again.
+    """
     changed = [int(year) for year in receipt["changed"]]
     facts = [f"years changed: {years_text(changed) or 'none'}"]
     for name, column in (("outdated", "known from a later read"), ("replay_of", "replay of read")):
@@ -57,15 +77,18 @@ def report(store: Store, receipt: Receipt, *, is_screen: bool = True) -> str:
         RECALLS,
         receipt,
         noun="row",
-        news=_news_text(store, receipt, is_screen=is_screen),
+        news=_news_text(store, receipt, news, is_screen=is_screen),
         facts=facts,
         files=files,
         previews=previews,
     )
 
 
-def write_reports(store: Store) -> list[str]:
-    """Write the reports that are missing beside the data, up to the current version's."""
+def write_reports(store: Store, known: Mapping[int, News] | None = None) -> list[str]:
+    """Write the reports that are missing beside the data, up to the current version's.
+
+    `known` is the news of some versions.
+    """
     current = load_version(store, KEYS.table)
     stored = store.list(KEYS.plain("reports"), recursive=False)
     numbers = range(current.receipt_number, 0, -1)
@@ -75,16 +98,17 @@ def write_reports(store: Store) -> list[str]:
     for number in reversed(missing):
         if receipt := dict(receipt_at(store, current, number)):
             receipt |= {"version": number, "outcome": PUBLISHED}
-            store.replace(KEYS.report(number), report(store, receipt, is_screen=False).encode())
+            text = report(store, receipt, news=(known or {}).get(number), is_screen=False)
+            store.replace(KEYS.report(number), text.encode())
             written.append(KEYS.report(number))
     return written
 
 
-def notice(store: Store, receipt: Receipt) -> Notice | None:
+def notice(store: Store, receipt: Receipt, news: News | None = None) -> Notice | None:
     """What to send of this run: nothing unless it committed a version that has news."""
     if receipt["outcome"] != PUBLISHED:
         return None
-    news = news_of(store, receipt)
+    news = news or news_of(store, receipt)
     if news.silence or news.is_empty:
         return None
     subject = "Vehicle recalls" + (" (made-up data)" if is_made_up(receipt) else "")
@@ -118,9 +142,9 @@ def _shortened(line: str) -> str:
     return line + more
 
 
-def _news_text(store: Store, receipt: Receipt, *, is_screen: bool) -> str:
+def _news_text(store: Store, receipt: Receipt, news: News | None, *, is_screen: bool) -> str:
     if receipt["outcome"] == PUBLISHED:
-        news = news_of(store, receipt)
+        news = news or news_of(store, receipt)
         return news.silence or news_markdown(news, is_screen=is_screen)
     if receipt["outcome"] == DRY_RUN:
         return "A dry run: the next lines say what a run would change."
