@@ -1,4 +1,9 @@
-"""The whole path of this project without Airflow: plan to ledger and report, into S3."""
+"""The whole path of this project without Airflow: plan to ledger and report, into S3.
+
+    python -m benchmarks.headwaters URL S3_URL BUCKET [years]
+
+`years` leaves out what only the comparison needs, and tells how many years changed.
+"""
 
 import json
 import sys
@@ -36,10 +41,12 @@ def outcome(store: Store, rows: int) -> dict[str, Any]:
     return {"rows": rows, "aggregations": fingerprints}
 
 
-def main(url: str, s3_url: str, bucket: str) -> dict[str, Any]:
+def main(url: str, s3_url: str, bucket: str, what: str = "outcome") -> dict[str, Any]:
     store = open_store(s3_url, bucket)
     receipt = run(lambda: RecallsApi(url), store)
     report_run(store, receipt)
+    if what == "years":
+        return {"years": len(receipt["changed"])}
     return outcome(store, receipt["counts"]["rows"])
 
 

@@ -33,7 +33,7 @@ def create_table(
     }
     try:
         with explaining_table(store, "create the table", table):
-            DeltaTable.create(
+            made = DeltaTable.create(
                 store.url(table),
                 schema=schema,
                 partition_by=[partition_by] if partition_by else None,
@@ -42,9 +42,13 @@ def create_table(
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
     except StoreError:
-        if not load_version(store, table).exists:
+        found = load_version(store, table)
+        if not found.exists:
             raise
-    return load_version(store, table)
+        return found
+    empty = Version(table, store, 0)
+    vars(empty)["handle"] = made  # which opening the table would load again
+    return empty
 
 
 def commit(
