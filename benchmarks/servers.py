@@ -35,20 +35,26 @@ class S3:
 
     @contextmanager
     def fresh_bucket(self) -> Iterator[Bucket]:
-        """A bucket that was never used, so that nothing is there already; deleted afterwards."""
-        s3 = boto3.resource(
-            "s3",
-            endpoint_url=self.url,
-            region_name=LOCAL_REGION,
-            aws_access_key_id=LOCAL_KEY,
-            aws_secret_access_key=LOCAL_KEY,
-        )
-        bucket = s3.create_bucket(Bucket=f"bench-{uuid.uuid4().hex[:12]}")
-        try:
-            yield Bucket(self.url, bucket.name)
-        finally:
-            bucket.objects.delete()
-            bucket.delete()
+        with fresh_bucket(self.url) as name:
+            yield Bucket(self.url, name)
+
+
+@contextmanager
+def fresh_bucket(s3_url: str) -> Iterator[str]:
+    """A bucket that was never used, so that nothing is there already; deleted afterwards."""
+    s3 = boto3.resource(
+        "s3",
+        endpoint_url=s3_url,
+        region_name=LOCAL_REGION,
+        aws_access_key_id=LOCAL_KEY,
+        aws_secret_access_key=LOCAL_KEY,
+    )
+    bucket = s3.create_bucket(Bucket=f"bench-{uuid.uuid4().hex[:12]}")
+    try:
+        yield bucket.name
+    finally:
+        bucket.objects.delete()
+        bucket.delete()
 
 
 @contextmanager
