@@ -23,7 +23,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run vin lake site dag ui live secrets up ps logs down test test-all test-distributed test-containers lint bench audit lock install clean
+.PHONY: help run vin lake site dag ui live secrets up ps logs down test test-all test-distributed test-containers lint bench audit sbom lock install clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ bench: install .venv-bench/installed  ## Compare speed and memory with a plain s
 
 audit: .venv/installed .venv-audit/installed  ## Check the locks for known vulnerabilities.
 	@$(LOCAL) audit --arguments="$$ARGS"
+
+sbom: .venv/installed .venv-audit/installed  ## Write what production installs as CycloneDX, to .local/sbom.cdx.json.
+	@$(LOCAL) sbom
 
 lock: .venv/bootstrapped  ## Resolve the locks again from pyproject.toml; UPGRADE=1 takes newer versions.
 	@$(COMPILE) pyproject.toml --output-file requirements.txt

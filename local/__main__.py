@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from local.audit import run_audit
+from local.audit import run_audit, write_sbom
 from local.lake import use_lake
 from local.processes import LocalError, Misuse, tell
 from local.run import FLAGSHIP, run, run_flagship
@@ -16,13 +16,15 @@ from local.ui import run_ui
 from local.vin import run_vin
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+COMMANDS = ("audit", "dag", "lake", "live", "run", "sbom", "site", "ui", "vin")
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument(
-        "command", choices=("audit", "dag", "lake", "live", "run", "site", "ui", "vin")
+        "command",
+        choices=("audit", "dag", "lake", "live", "run", "sbom", "site", "ui", "vin"),
     )
     parser.add_argument("--dag", default="", help="dag: which")
     parser.add_argument("--conf", default="", help='dag: JSON such as {"years": [2019]}')
@@ -38,6 +40,7 @@ def main() -> int:
         "lake": lambda: use_lake(ROOT, asked.arguments, live=asked.live),
         "live": lambda: run(ROOT, FLAGSHIP, log_name="live", official=True),
         "run": lambda: run_flagship(ROOT, asked.days),
+        "sbom": lambda: write_sbom(ROOT),
         "site": lambda: run_site(ROOT),
         "ui": lambda: run_ui(ROOT),
         "vin": lambda: run_vin(ROOT, live=asked.live),
