@@ -12,8 +12,8 @@ from typing import NamedTuple
 import boto3
 
 from benchmarks.measure import ROOT, BenchError, environment
+from local import s3_engine
 from local.environment import LOCAL_KEY, LOCAL_REGION
-from local.localstack import log_of, running_localstack
 
 
 class Bucket(NamedTuple):
@@ -28,7 +28,7 @@ class S3:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
-        self._log = log_of(folder)
+        self._log = s3_engine.log_of(folder)
 
     def requests(self) -> int:
         return self._log.read_bytes().count(b" AWS s3.")
@@ -59,7 +59,10 @@ def fresh_bucket(s3_url: str) -> Iterator[str]:
 
 @contextmanager
 def running_s3() -> Iterator[S3]:
-    with tempfile.TemporaryDirectory() as folder, running_localstack(Path(folder)) as url:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        s3_engine.running_s3(Path(folder), s3_engine.ENGINES["localstack"]) as url,
+    ):
         yield S3(url, Path(folder))
 
 

@@ -1,1 +1,1 @@
-"""The laptop: starts LocalStack, the fake APIs and Airflow, and ends what it started."""
+"""The laptop: starts an S3, the fake APIs and Airflow, and ends what it started."""

@@ -1,5 +1,9 @@
-"""Known vulnerabilities of the locks; requirements/audit.toml has what is accepted until when."""
+"""Known vulnerabilities of the locks, and the SBOM of the one that production installs.
 
+requirements/audit.toml has which findings are accepted until when.
+"""
+
+import json
 import re
 import subprocess
 import tempfile
@@ -12,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from local.lake import split
 from local.processes import LocalError, tell
 
+PRODUCTION = "requirements.txt"
+SBOM = ".local/sbom.cdx.json"
 LOCKS = (
-    "requirements.txt",
+    PRODUCTION,
     *(f"requirements/{n}.lock" for n in ("dev", "localstack", "bench", "bootstrap", "audit")),
 )
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)", re.MULTILINE)
@@ -65,6 +71,22 @@ def run_audit(root: Path, arguments: str) -> int:
             )
     print("something needs a look" if failed else "nothing needs a look", flush=True)
     return int(failed)
+
+
+def write_sbom(root: Path) -> int:
+    """Write what production installs as CycloneDX, which the tool holds against its schema."""
+    program, sbom = root / ".venv-audit" / "bin" / "cyclonedx-py", root / SBOM
+    sbom.unlink(missing_ok=True)
+    sbom.parent.mkdir(exist_ok=True)
+    options = ["--spec-version=1.6", "--output-reproducible", "--validate", f"--output-file={sbom}"]
+    options += ["--pyproject=pyproject.toml", "--mc-type=application"]
+    command = [str(program), "requirements", *options, PRODUCTION]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode or not sbom.exists():
+        raise LocalError(f"no SBOM was written: {' '.join(done.stderr.split())[-300:]}")
+    components = len(json.loads(sbom.read_text("utf-8"))["components"])
+    tell(f"{SBOM} has the {components} packages of {PRODUCTION}")
+    return 0
 
 
 def read_accepted(path: Path) -> list[Accepted]:

@@ -21,15 +21,15 @@ RECALLS_API = "AIRFLOW_CONN_RECALLS_API"
 VIN_API = "AIRFLOW_CONN_VIN_API"
 OFFICIAL_RECALLS_API = "https://data.transportation.gov"
 BUCKET, LIVE_BUCKET = "headwaters", "headwaters-live"
-# Where each bucket of LocalStack is kept, and where reports say that its files are.
+# Where each bucket of the local S3 is kept, and where reports say that its files are.
 FOLDERS = {BUCKET: "s3_bucket", LIVE_BUCKET: "s3_bucket_live"}
 LOCAL_FOLDER = "HEADWATERS_LOCAL_FOLDER"
-LOCAL_KEY, LOCAL_REGION = "test", "us-east-1"  # LocalStack takes any
+LOCAL_KEY, LOCAL_REGION = "test", "us-east-1"  # the local S3 takes any
 BOOKS_FILE = Path(__file__).resolve().parent.parent / ".local" / "books.db"
 # Settings of another Airflow on this machine, which would point this one at its files. Those
 # meant for this project go into its `.env`.
 OF_ANOTHER_AIRFLOW = re.compile(r"AIRFLOW_HOME|AIRFLOW_CONFIG|AIRFLOW__.*|PYTHON(PATH|HOME)")
-# The user's own account has no business with LocalStack.
+# The user's own account has no business with the local S3.
 OF_ANOTHER_LAKE = re.compile(r"(AWS_(?!CA_BUNDLE)|LAKE_).*")
 # Set to nothing, these are not set: that is how one line of `.env` is switched off.
 OURS = re.compile(r"(AIRFLOW_CONN|LAKE|RECALLS|VIN|VPIC)_.*")
@@ -52,7 +52,7 @@ def read_environment(root: Path, real: Mapping[str, str] = os.environ) -> dict[s
 
 
 def local_bucket(settings: Mapping[str, str], *, live: bool = False) -> str:
-    """The bucket of LocalStack to use; none where the user names a lake."""
+    """The bucket of the local S3 to use; none where the user names a lake."""
     return "" if "LAKE_BUCKET" in settings else LIVE_BUCKET if live else BUCKET
 
 
@@ -60,7 +60,7 @@ def connect(
     settings: Mapping[str, str],
     *,
     bucket: str = "",
-    localstack_url: str = "",
+    s3_url: str = "",
     fakes_url: str = "",
     vin_url: str = "",
     official: bool = False,
@@ -68,7 +68,7 @@ def connect(
     """The settings, with every connection that they leave open pointed at these servers."""
     found = api_connections(settings, fakes_url, vin_url, official=official)
     return {name: json.dumps(value) for name, value in found.items()} | connect_lake(
-        settings, bucket=bucket, localstack_url=localstack_url
+        settings, bucket=bucket, s3_url=s3_url
     )
 
 
@@ -97,14 +97,14 @@ def api_connections(
 
 
 def connect_lake(
-    settings: Mapping[str, str], *, bucket: str = "", localstack_url: str = ""
+    settings: Mapping[str, str], *, bucket: str = "", s3_url: str = ""
 ) -> dict[str, str]:
-    """The settings, with the lake as a connection too; LocalStack's where they name none."""
+    """The settings, with the lake as a connection too; the local S3's where they name none."""
     connected = dict(settings)
     connected.pop(LOCAL_FOLDER, None)
     if "LAKE_BUCKET" not in settings:
         connected = {n: value for n, value in connected.items() if not OF_ANOTHER_LAKE.fullmatch(n)}
-        connected |= local_lake(bucket, localstack_url)
+        connected |= local_lake(bucket, s3_url)
         if bucket in FOLDERS:
             connected[LOCAL_FOLDER] = FOLDERS[bucket]
     connected[LAKE] = lake_connection(connected)
@@ -114,12 +114,12 @@ def connect_lake(
     return connected
 
 
-def local_lake(bucket: str, localstack_url: str) -> dict[str, str]:
-    """A bucket of LocalStack, as the commands' variables."""
+def local_lake(bucket: str, s3_url: str) -> dict[str, str]:
+    """A bucket of the local S3, as the commands' variables."""
     return {
         "LAKE_BUCKET": bucket,
-        "LAKE_ENDPOINT_URL": localstack_url,
-        "AWS_ENDPOINT_URL": localstack_url,  # of the tools of AWS, which would ask AWS itself
+        "LAKE_ENDPOINT_URL": s3_url,
+        "AWS_ENDPOINT_URL": s3_url,  # of the tools of AWS, which would ask AWS itself
         "AWS_REGION": LOCAL_REGION,
         "AWS_DEFAULT_REGION": LOCAL_REGION,
         "AWS_ACCESS_KEY_ID": LOCAL_KEY,

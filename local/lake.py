@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.environment import connect_lake, local_bucket, read_environment
 from local.processes import LocalError, Misuse, stopwatch, tell
-from local.stack import LOCALSTACK, Stack
+from local.stack import Stack
 
 COMMANDS = "include.cli"  # the module behind `make lake ARGS=...`
 CHANGES = "changes --limit 20"  # the command that people are sent to
@@ -30,9 +30,7 @@ def use_lake(root: Path, arguments: str, *, live: bool) -> int:
     settings = read_environment(root)
     bucket = local_bucket(settings, live=live)
     with Stack(root, stopwatch()).used(bucket=bucket) as stack:
-        connected = connect_lake(
-            settings, bucket=bucket, localstack_url=stack.urls.get(LOCALSTACK, "")
-        )
+        connected = connect_lake(settings, bucket=bucket, s3_url=stack.s3_url)
         environment = shell_environment(root, connected)
         if command:
             return _run([sys.executable, "-m", COMMANDS, *command], environment)

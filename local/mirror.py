@@ -1,4 +1,4 @@
-"""A bucket of LocalStack kept as a folder: LocalStack forgets when it stops, the folder does not.
+"""A bucket kept as a folder: the local S3 forgets when it stops, the folder does not.
 
 Only what differs is copied. What refers to other objects is copied after them and listed before
 them, so a copy that was cut off, or made while a run publishes, can be read.
@@ -67,7 +67,7 @@ def _consistent_listing(store: Store) -> dict[str, StoredObject]:
 
 
 def _is_same(path: Path, found: StoredObject) -> bool:
-    """LocalStack's ETag of an object that was put in one part is its MD5."""
+    """The ETag of an object that was put in one part is its MD5."""
     if not path.is_file() or path.stat().st_size != found.size:
         return False
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == found.etag.strip(

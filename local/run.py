@@ -21,13 +21,13 @@ from local.environment import (
 from local.lake import CHANGES
 from local.made_up_days import MadeUpDays
 from local.processes import Misuse, Say, end_groups, stopwatch
-from local.stack import FAKES, LOCALSTACK, Stack
+from local.stack import FAKES, Stack
 from local.state import Lock
 from local.vin import VIN_SERVICE, vin_service
 
 FLAGSHIP = "vehicle_recalls"
 MAX_DAYS = 30
-OWN_LAKE = "the lake is the one that you set; LocalStack is not started, nothing is mirrored"
+OWN_LAKE = "the lake is the one that you set; no local S3 is started, nothing is mirrored"
 NEXT = f"""
 Next, for example:
   make run DAYS=3                      # three days of the source, with edits from day to day
@@ -115,7 +115,7 @@ def connected(
                 connections = connect(
                     settings,
                     bucket=bucket,
-                    localstack_url=stack.urls.get(LOCALSTACK, ""),
+                    s3_url=stack.s3_url,
                     fakes_url=stack.urls.get(FAKES, ""),
                     vin_url=stack.urls.get(VIN_SERVICE, ""),
                     official=official,

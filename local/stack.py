@@ -1,4 +1,4 @@
-"""LocalStack and the other servers of a checkout, shared by the make targets that run.
+"""The local S3 and the other servers of a checkout, shared by the make targets that run.
 
 Each target holds a shared lock. One that leaves mirrors the buckets; the last one also ends the
 servers. A target that was killed leaves them running: the next one finds them in the state file.
@@ -6,7 +6,6 @@ servers. A target that was killed leaves them running: the next one finds them i
 
 from __future__ import annotations
 
-import http.client
 import subprocess
 import sys
 import time
@@ -14,17 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from include.lake.connect import connect
 from include.lake.store import StoreError
 from local import mirror
-from local.environment import FOLDERS, local_lake
-from local.localstack import log_of, s3_runs, start_localstack
+from local.environment import FOLDERS, local_lake, read_environment
 from local.processes import (
     POLL_S,
     LocalError,
+    Misuse,
     Say,
     ask,
     born,
@@ -35,9 +35,10 @@ from local.processes import (
     start_group,
     wait_until,
 )
+from local.s3_engine import S3_NAMES, chosen_engine, log_of, s3_folder, start_s3
 from local.state import Lock, Server, State, state_file
 
-LOCALSTACK, FAKES = "LocalStack", "the fake APIs"
+FAKES = "the fake APIs"
 ANSWERS_WITHIN_S = 10.0
 Start = Callable[[], tuple[subprocess.Popen[bytes], str]]
 
@@ -60,23 +61,25 @@ class Stack:
         self.root = root
         self.say = say
         self.urls: dict[str, str] = {}
+        self.s3_url = ""  # of the local S3; none where the user names a lake
 
     @contextmanager
     def used(self, *, bucket: str = "", fakes: bool = False) -> Iterator[Stack]:
-        """Use LocalStack with this bucket loaded, and the fake APIs, as far as asked for."""
+        """Use the local S3 with this bucket loaded, and the fake APIs, as far as asked for."""
         wanted = []
         if bucket:
-            folder = self.root / ".local" / "localstack"
-            start = partial(start_localstack, folder)
-            wanted.append(Program(LOCALSTACK, start, s3_runs, log_of(folder)))
+            engine = chosen_engine(read_environment(self.root))
+            at = s3_folder(self.root, engine.name)
+            start = partial(start_s3, at, engine)
+            wanted.append(Program(engine.name, start, engine.runs, log_of(at)))
         if fakes:
-            wanted.append(
-                python_server(self.root, FAKES, "fakes", "/_control", clean_environment())
-            )
+            own = clean_environment()
+            wanted.append(python_server(self.root, FAKES, "fakes", "/_control", own))
         with Lock(self.root, "users").take(shared=True) as users:
             try:
                 self.use(*wanted)
                 if bucket:
+                    self.s3_url = self.urls[engine.name]
                     self._load(bucket)
                 yield self
             finally:
@@ -88,6 +91,7 @@ class Stack:
         with Lock(self.root, "stack").take():
             state, begun = State.read(self.root), time.monotonic()
             for program in programs:
+                _refuse_second_s3(state, program.name)
                 server = state.servers.get(program.name)
                 if server and server.knows == program.knows and _answers_soon(program, server):
                     self.say(f"found {program.name} on {urlsplit(server.url).netloc}")
@@ -108,12 +112,11 @@ class Stack:
         server = state.servers.get(program.name)
         if server and server.alive():
             end_groups([server.pid])
-        if program.name == LOCALSTACK:
+        if program.name in S3_NAMES:
             state.loaded.clear()
         child, url = program.start()
         state.servers[program.name] = Server(child.pid, born(child.pid) or "", url, program.knows)
-        # Written before it is ready: if we are killed now, the next one finds it.
-        state.write(self.root)
+        state.write(self.root)  # before it is ready: if we are killed now, the next one finds it
         return child
 
     def _load(self, bucket: str) -> None:
@@ -122,10 +125,9 @@ class Stack:
             if bucket in state.loaded:
                 return
             folder = self.root / FOLDERS[bucket]
-            with _explaining(f"could not load {folder} into LocalStack"):
-                url = self.urls[LOCALSTACK]
-                ask(f"{url}/{bucket}", method="PUT")
-                loaded = mirror.load(connect(local_lake(bucket, url)), folder)
+            with _explaining(f"could not load {folder} into s3://{bucket}"):
+                ask(f"{self.s3_url}/{bucket}", method="PUT")
+                loaded = mirror.load(connect(local_lake(bucket, self.s3_url)), folder)
             state.loaded.append(bucket)
             state.write(self.root)
             if loaded:
@@ -135,25 +137,23 @@ class Stack:
         """Mirror all that is loaded, and end the servers when no other target uses them."""
         with Lock(self.root, "stack").take():
             state = State.read(self.root)
-            localstack = state.servers.get(LOCALSTACK)
-            died = bool(state.loaded and localstack and not localstack.alive())
-            if localstack and not died:
+            running = {name: server for name, server in state.servers.items() if server.alive()}
+            died = S3_NAMES & (state.servers.keys() - running.keys()) if state.loaded else ()
+            for name in S3_NAMES & running.keys():
                 for bucket in state.loaded:
-                    self._mirror(localstack.url, bucket)
+                    self._mirror(running[name].url, bucket)
             users.release()
             if users.take_if_free():
                 state.end_servers(patience_s=1)  # what they held is mirrored
                 state_file(self.root).unlink(missing_ok=True)
-        if died:
-            log = log_of(self.root / ".local" / "localstack")
-            raise LocalError(
-                f"LocalStack has died; the folder is as after the last run; {end_of(log)}"
-            )
+        for name in died:
+            end = end_of(log_of(s3_folder(self.root, name)))
+            raise LocalError(f"{name} has died; the folder is as after the last run; {end}")
 
     def _mirror(self, url: str, bucket: str) -> None:
         folder = self.root / FOLDERS[bucket]
         with _explaining(
-            f"could not mirror s3://{bucket} to {folder}. LocalStack keeps running, so nothing is "
+            f"could not mirror s3://{bucket} to {folder}. Its server keeps running, so nothing is "
             "lost: correct the cause, then run again. The cause"
         ):
             saved = mirror.save(connect(local_lake(bucket, url)), folder)
@@ -186,9 +186,20 @@ def python_server(
 
     def answers(url: str) -> bool:
         answer = ask(f"{url}{health}")
-        return answer is not None and answer[0] == http.client.OK
+        return answer is not None and answer[0] == HTTPStatus.OK
 
     return Program(name, start, answers, log, knows)
+
+
+def _refuse_second_s3(state: State, wanted: str) -> None:
+    """Two would mirror into the same folder, each over what the other has."""
+    for name in S3_NAMES - {wanted} if wanted in S3_NAMES else ():
+        if name in state.servers and state.servers[name].alive():
+            raise Misuse(
+                f"{name} has the bucket, so {wanted} was not started: end the other targets, then "
+                f"`make lake ARGS=verify S3_ENGINE={name.lower()}`, which ends {name}"
+            )
+        state.servers.pop(name, None)
 
 
 def _answers_soon(program: Program, server: Server) -> bool:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from local.environment import connect_lake, local_bucket, read_environment
 from local.processes import LocalError, end_of, stopwatch
-from local.stack import FAKES, LOCALSTACK, Program, Stack, python_server
+from local.stack import FAKES, Program, Stack, python_server
 from local.state import State
 
 VIN_SERVICE = "the VIN service"
@@ -23,13 +23,13 @@ def vin_service(stack: Stack, settings: Mapping[str, str], bucket: str) -> Progr
 
     Each source has its own cache, so that made-up and real vehicles never meet in one.
     """
-    fakes_url, localstack_url = stack.urls.get(FAKES, ""), stack.urls.get(LOCALSTACK, "")
+    fakes_url, s3_url = stack.urls.get(FAKES, ""), stack.s3_url
     cache = "own" if "VPIC_URL" in settings else "made-up" if fakes_url else "live"
     environment = {"VIN_DB": str(stack.root / ".local" / "vin" / f"{cache}.db")}
     if fakes_url:
         environment |= {"VPIC_URL": f"{fakes_url}/api", "RECALLS_API_URL": fakes_url}
         environment["VIN_SAMPLES"] = SAMPLE_VINS
-    environment |= connect_lake(settings, bucket=bucket, localstack_url=localstack_url)
+    environment |= connect_lake(settings, bucket=bucket, s3_url=s3_url)
     return python_server(
         stack.root,
         VIN_SERVICE,
@@ -37,7 +37,7 @@ def vin_service(stack: Stack, settings: Mapping[str, str], bucket: str) -> Progr
         "/healthz",
         environment,
         port=PREFERRED_PORT,
-        knows=f"{fakes_url} {localstack_url} {bucket} {settings.get('VPIC_URL', '')}",
+        knows=f"{fakes_url} {s3_url} {bucket} {settings.get('VPIC_URL', '')}",
     )
 
 

@@ -1,4 +1,7 @@
-"""One LocalStack and one set of local APIs for the whole test run, on free ports of 127.0.0.1."""
+"""One S3 and one set of local APIs for the whole test run, on free ports of 127.0.0.1.
+
+S3_ENGINE=moto runs them on the second S3 (docs/s3-engines.md).
+"""
 
 import os
 import shutil
@@ -23,7 +26,7 @@ from fakes.app import create_app
 from fakes.control import Control
 from fakes.serve import serving
 from include.lake.store import Store
-from local.localstack import running_localstack
+from local.s3_engine import running_s3
 from tests.faulty_s3 import FaultyS3, faulty_s3
 
 
@@ -38,7 +41,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_localstack(Path(tmp_path_factory.mktemp("localstack"))) as url:
+    with running_s3(Path(tmp_path_factory.mktemp("s3"))) as url:
         yield url
 
 
@@ -62,7 +65,7 @@ def bucket(s3: BaseClient) -> str:
 
 @pytest.fixture
 def proxy(s3_url: str) -> Iterator[FaultyS3]:
-    """LocalStack behind a wire that a test can cut."""
+    """The S3 behind a wire that a test can cut."""
     with faulty_s3(s3_url) as proxy:
         yield proxy
 

@@ -1,6 +1,8 @@
 """What others made and we bring: licences, hashes, images."""
 
+import json
 import re
+import uuid
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
+from local import audit
 from local.audit import LOCKS, PIN
+from local.processes import LocalError
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
@@ -134,6 +138,37 @@ def test_every_lock_is_audited() -> None:
     """What `make lock` writes is what `make audit` asks about."""
     assert set(re.findall(r"--output-file (\S+)", MAKEFILE)) == set(LOCKS)
     assert {lock for locks in ENVIRONMENTS.values() for lock in locks} == set(LOCKS)
+
+
+def test_sbom_has_every_package_that_production_installs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its version and one of its hashes, under the name of this project."""
+    if not (ROOT / ".venv-audit" / "installed").exists():
+        pytest.skip(".venv-audit is not installed; `make sbom` does")
+    sbom = f".local/sbom-of-test-{uuid.uuid4().hex}.json"
+    monkeypatch.setattr(audit, "SBOM", sbom)
+    try:
+        audit.write_sbom(ROOT)
+        found = json.loads((ROOT / sbom).read_text(encoding="utf-8"))
+    finally:
+        (ROOT / sbom).unlink(missing_ok=True)
+    assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
+    assert found["metadata"]["component"]["name"] == "headwaters"
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    listed = {(each["name"], each["version"]) for each in found["components"]}
+    assert listed == set(PIN.findall(lock))
+    for each in found["components"]:
+        (hashes,) = [source["hashes"] for source in each["externalReferences"]]
+        assert all(f"sha256:{one['content']}" in lock for one in hashes)
+
+
+def test_sbom_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (ROOT / ".venv-audit" / "installed").exists():
+        pytest.skip(".venv-audit is not installed; `make sbom` does")
+    monkeypatch.setattr(audit, "PRODUCTION", "requirements/none.txt")
+    monkeypatch.setattr(audit, "SBOM", f".local/sbom-of-test-{uuid.uuid4().hex}.json")
+    with pytest.raises(LocalError, match=r"no SBOM was written: .*none\.txt") as refused:
+        audit.write_sbom(ROOT)
+    assert "\n" not in str(refused.value)
 
 
 def test_the_image_takes_wheels_only() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from local.airflow_home import UI, airflow_environment
 from local.environment import local_lake
-from local.localstack import ROOT
 from local.processes import clean_environment
+from local.s3_engine import ROOT
 
 FILE = ROOT / "config" / "airflow_local_settings.py"
 # Airflow's process of this name, as far as it is the same for all: then two tasks at a time.

@@ -11,7 +11,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from local import airflow_home
 from local.airflow_home import RUNS, UI, migrate
-from local.localstack import ROOT
+from local.s3_engine import ROOT
 
 POOLS = json.loads((ROOT / "config" / "pools.json").read_text())
 DEFAULT = "default_pool"

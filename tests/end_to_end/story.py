@@ -22,7 +22,7 @@ import requests
 
 from fakes.app import create_app
 from fakes.serve import serving
-from local.localstack import running_localstack
+from local.s3_engine import running_s3
 from tests.end_to_end import house
 from tests.end_to_end.bucket import Bucket
 from tests.recalls_source import DATASET, DATE, RecallsSource, Row, recalls_source
@@ -298,7 +298,7 @@ def record() -> None:
     facts = {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_localstack(Path(folder)) as s3_url,
+        running_s3(Path(folder)) as s3_url,
         playing(s3_url) as (_, steps),
     ):
         for step, found in steps:

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local.localstack import ROOT
 from local.processes import clean_environment
+from local.s3_engine import ROOT
 
 # A terminal on 0 becomes the one that Ctrl-C comes from.
 PROGRAM = f"""

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local.audit import LOCKS, read_accepted, run_audit
-from local.localstack import ROOT
 from local.processes import LocalError
+from local.s3_engine import ROOT
 
 LOCALSTACK = "requirements/localstack.lock"
 OLD_ENOUGH = ("--assume-old=.venv/installed", "--assume-old=.venv/bootstrapped")

@@ -7,8 +7,8 @@ from airflow.dag_processing.dagbag import DagBag
 
 from local.dag_files import checked_conf, declared_dags
 from local.environment import RECALLS_API, VIN_API, api_connections
-from local.localstack import ROOT
 from local.processes import LocalError, Misuse
+from local.s3_engine import ROOT
 
 
 def test_dags_and_params_are_those_that_airflow_finds():

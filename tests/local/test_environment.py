@@ -21,8 +21,8 @@ from local.environment import (
     read_dotenv,
     read_environment,
 )
-from local.localstack import ROOT
 from local.processes import LocalError, Misuse
+from local.s3_engine import ROOT
 
 OWN_LAKE = {
     "LAKE_BUCKET": "my-lake",
@@ -87,7 +87,7 @@ def test_half_a_lake_or_a_second_name_of_it_is_refused(tmp_path: Path, name: str
 def test_without_settings_all_is_on_this_laptop():
     """The user's own account stays out of it, in both names of the lake."""
     settings = {"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SESSION_TOKEN": "x"}
-    urls = {"localstack_url": "http://l", "fakes_url": "http://f", "vin_url": "http://v"}
+    urls = {"s3_url": "http://l", "fakes_url": "http://f", "vin_url": "http://v"}
     connected = connect(settings, bucket=BUCKET, **urls)
     lake = json.loads(connected[LAKE])
     assert (lake["login"], lake["password"]) == ("test", "test")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from local.lake import CHANGES, COMMANDS, split
-from local.localstack import ROOT
 from local.processes import Misuse, clean_environment
+from local.s3_engine import ROOT, chosen_engine
 from local.state import State, state_file
 from tests.local.checkout import finished, start
 
@@ -90,10 +90,10 @@ def test_an_open_quote_is_refused():
 
 @pytest.mark.parametrize(("flags", "folder"), [([], "s3_bucket"), (["--live"], "s3_bucket_live")])
 def test_a_command_that_writes_is_mirrored(root: Path, flags: list[str], folder: str):
-    """Its output and exit code are its own; LocalStack has ended."""
+    """Its output and exit code are its own; the local S3 has ended."""
     ended = finished(root, "lake", *flags, "--arguments=write '1 May'")
     assert (ended.stdout, ended.returncode) == (f"['write', '1 May'] {folder}\n", 7)
-    assert "LocalStack up" in ended.stderr
+    assert f"{chosen_engine().name} up" in ended.stderr
     assert "mirrored" in ended.stderr
     assert (root / folder / YEAR).read_bytes() == b"1"
     assert not state_file(root).exists()
@@ -155,7 +155,7 @@ def test_a_closed_terminal_leaves_nothing_running_and_mirrors(root: Path, termin
     terminal.read_until(PROMPT)
     terminal.type(f"{sys.executable} -m {COMMANDS} write\n")
     terminal.read_until("['write']")
-    server = State.read(root).servers["LocalStack"]
+    server = State.read(root).servers[chosen_engine().name]
     os.close(terminal.keyboard)
     terminal.process.wait()
     assert (root / "s3_bucket" / YEAR).exists()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from local.localstack import ROOT
+from local.s3_engine import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 

@@ -12,10 +12,10 @@ from fakes.control import Control
 from local import dag_run, processes, run
 from local.dag_run import Failure, Progress, run_dag, turn
 from local.lake import CHANGES
-from local.localstack import ROOT
 from local.made_up_days import MadeUpDays
 from local.processes import LocalError, Misuse, clean_environment, free_port
 from local.run import Connected, run_flagship
+from local.s3_engine import ROOT
 from local.stack import Stack
 from local.state import Lock
 

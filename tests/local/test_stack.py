@@ -15,13 +15,15 @@ from fakes.made_up_vins import EXAMPLES
 from include.lake.connect import connect
 from include.lake.store import Store
 from local.environment import local_lake
-from local.localstack import ROOT, s3_runs
-from local.processes import LocalError, ask, born, end_groups
-from local.stack import FAKES, LOCALSTACK, Stack
+from local.processes import LocalError, Misuse, ask, born, end_groups
+from local.s3_engine import ENGINES, ROOT, chosen_engine
+from local.stack import FAKES, Stack
 from local.state import Lock, Server, State, state_file, stop
 from local.vin import VIN_SERVICE, vin_service
 
 KEY = "vehicle_recalls/2019.parquet"
+ENGINE = chosen_engine()
+S3 = ENGINE.name
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def quiet(_: str) -> None:
 
 
 def lake(stack: Stack, bucket: str = "headwaters") -> Store:
-    return connect(local_lake(bucket, stack.urls[LOCALSTACK]))
+    return connect(local_lake(bucket, stack.s3_url))
 
 
 def test_two_users_share_the_servers_and_the_last_one_ends_them(root: Path, said: list[str]):
@@ -52,21 +54,19 @@ def test_two_users_share_the_servers_and_the_last_one_ends_them(root: Path, said
             assert second.urls == first.urls
             lake(first, "headwaters-live").put(KEY, b"1")
         assert (root / "s3_bucket_live" / KEY).read_bytes() == b"1"
-        assert s3_runs(first.urls[LOCALSTACK])
+        assert ENGINE.runs(first.s3_url)
         lake(first).put(KEY, b"2")
         servers = State.read(root).servers
-        assert servers.keys() == {LOCALSTACK, FAKES}
+        assert servers.keys() == {S3, FAKES}
 
     assert (root / "s3_bucket" / KEY).read_bytes() == b"2"
     assert not any(server.alive() for server in servers.values())
     assert not state_file(root).exists()
-    assert said[0].endswith("starting LocalStack and the fake APIs ...")
+    assert said[0].endswith(f"starting {S3} and the fake APIs ...")
 
 
-def test_the_next_localstack_has_the_folder_and_says_nothing_when_only_read(
-    root: Path, said: list[str]
-):
-    """What LocalStack forgot, the next one has; a user that only reads mirrors nothing."""
+def test_the_next_s3_has_the_folder_and_says_nothing_when_only_read(root: Path, said: list[str]):
+    """What the S3 forgot, the next one has; a user that only reads mirrors nothing."""
     (root / "s3_bucket" / KEY).parent.mkdir(parents=True)
     (root / "s3_bucket" / KEY).write_bytes(b"1")
     with Stack(root, said.append).used(bucket="headwaters") as stack:
@@ -89,11 +89,11 @@ with Stack(Path({str(root)!r}), print).used(bucket="headwaters") as stack:
 """
     killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
-    left = State.read(root).servers[LOCALSTACK]
+    left = State.read(root).servers[S3]
     assert left.alive()
 
     with Stack(root, quiet).used(bucket="headwaters") as stack:
-        assert stack.urls[LOCALSTACK] == left.url
+        assert stack.s3_url == left.url
     assert (root / "s3_bucket" / KEY).read_bytes() == b"1"
     assert not left.alive()
 
@@ -102,39 +102,39 @@ def test_a_process_that_reuses_the_pid_of_a_dead_server_is_left_alone(root: Path
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         stale = Server(stranger.pid, "long ago", "http://127.0.0.1:9")
-        State({LOCALSTACK: stale}, ["headwaters"]).write(root)
+        State({S3: stale}, ["headwaters"]).write(root)
         with Stack(root, quiet).used(bucket="headwaters") as stack:
-            assert stack.urls[LOCALSTACK] != stale.url
+            assert stack.s3_url != stale.url
             assert lake(stack).list("") == {}
         assert stranger.poll() is None
     finally:
         stranger.communicate(b"\n")
 
 
-def test_a_failed_mirror_keeps_localstack_for_the_next_user(root: Path):
+def test_a_failed_mirror_keeps_the_s3_for_the_next_user(root: Path):
     with ExitStack() as leaving:
         stack = leaving.enter_context(Stack(root, quiet).used(bucket="headwaters"))
         lake(stack).put(KEY, b"1")
         (root / "s3_bucket").write_text("in the way")
         with pytest.raises(LocalError, match="nothing is lost"):
             leaving.close()
-    assert s3_runs(stack.urls[LOCALSTACK])
+    assert ENGINE.runs(stack.s3_url)
 
     (root / "s3_bucket").unlink()
     with Stack(root, quiet).used(bucket="headwaters"):
         pass
     assert (root / "s3_bucket" / KEY).read_bytes() == b"1"
-    assert not s3_runs(stack.urls[LOCALSTACK])
+    assert not ENGINE.runs(stack.s3_url)
 
 
-def test_a_localstack_that_died_is_an_error_and_the_folder_stays(root: Path):
+def test_an_s3_that_died_is_an_error_and_the_folder_stays(root: Path):
     (root / "s3_bucket").mkdir()
     (root / "s3_bucket" / "kept").write_bytes(b"1")
     with ExitStack() as leaving:
         leaving.enter_context(Stack(root, quiet).used(bucket="headwaters", fakes=True))
         servers = State.read(root).servers
-        end_groups([servers[LOCALSTACK].pid], patience_s=0)
-        with pytest.raises(LocalError, match="LocalStack has died"):
+        end_groups([servers[S3].pid], patience_s=0)
+        with pytest.raises(LocalError, match=f"{S3} has died"):
             leaving.close()
     assert (root / "s3_bucket" / "kept").read_bytes() == b"1"
     assert not servers[FAKES].alive()
@@ -183,3 +183,22 @@ def test_an_unreadable_state_file_counts_as_none(root: Path, content: str):
     state_file(root).parent.mkdir()
     state_file(root).write_text(content)
     assert State.read(root) == State()
+
+
+def test_a_second_engine_is_refused_while_the_first_has_the_bucket(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Both would mirror into one folder. When the first has ended, the second has its objects."""
+    (other,) = (name for name, engine in ENGINES.items() if engine is not ENGINE)
+    with Stack(root, quiet).used(bucket="headwaters") as first:
+        lake(first).put(KEY, b"1")
+        monkeypatch.setenv("S3_ENGINE", other)
+        with (
+            pytest.raises(Misuse, match=f"{S3} has the bucket"),
+            Stack(root, quiet).used(bucket="headwaters"),
+        ):
+            pass
+        assert lake(first).get(KEY) == b"1"
+    with Stack(root, quiet).used(bucket="headwaters") as second:
+        assert State.read(root).servers.keys() == {ENGINES[other].name}
+        assert lake(second).get(KEY) == b"1"

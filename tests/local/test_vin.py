@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from fakes.model_recalls import sample_vins
-from local.localstack import ROOT
 from local.processes import LocalError
-from local.stack import FAKES, LOCALSTACK, Stack
+from local.s3_engine import ROOT, chosen_engine
+from local.stack import FAKES, Stack
 from local.state import State, state_file
 from local.vin import (
     REAL_VIN,
@@ -93,7 +93,7 @@ def test_it_serves_until_it_is_ended(root: Path):
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert answers[1].json()["recalls"]
     assert answers[2].content.startswith(b"PAR1")
-    assert servers.keys() == {LOCALSTACK, FAKES, VIN_SERVICE}
+    assert servers.keys() == {chosen_engine().name, FAKES, VIN_SERVICE}
     assert not any(server.alive() for server in servers.values())
     assert not state_file(root).exists()
 

@@ -1,4 +1,4 @@
-"""LocalStack as tests and targets start it."""
+"""The S3 engines as tests and targets start them."""
 
 import signal
 import socket
@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import localstack
-from local.localstack import ROOT, running_localstack, s3_runs
-from local.processes import LocalError, clean_environment
+from local import s3_engine
+from local.processes import LocalError, Misuse, clean_environment
+from local.s3_engine import ENGINES, ROOT, Engine, chosen_engine, running_s3
 
 
 def refuses(host: str, port: int) -> bool:
@@ -29,12 +29,17 @@ def test_only_this_machine_can_reach_it(s3_url: str):
     assert refuses("127.0.0.2", port)
 
 
-def test_it_ends_with_its_starter_even_after_sigkill(tmp_path: Path):
+@pytest.fixture(params=sorted(ENGINES))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return ENGINES[request.param]
+
+
+def test_it_ends_with_its_starter_even_after_sigkill(tmp_path: Path, engine: Engine):
     script = f"""
 import sys
 from pathlib import Path
-from local.localstack import running_localstack
-with running_localstack(Path({str(tmp_path)!r})) as url:
+from local.s3_engine import running_s3
+with running_s3(Path({str(tmp_path)!r})) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
@@ -42,23 +47,23 @@ with running_localstack(Path({str(tmp_path)!r})) as url:
     starter = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env=clean_environment() | {"PYTHONPATH": str(ROOT)},
+        env=clean_environment() | {"PYTHONPATH": str(ROOT), "S3_ENGINE": engine.name.lower()},
         **pipes,
     )
     with starter:
         url = starter.stdout.readline().strip()
-        assert s3_runs(url)
+        assert engine.runs(url)
         starter.send_signal(signal.SIGKILL)
     give_up = time.monotonic() + 30
-    while s3_runs(url) and time.monotonic() < give_up:
+    while engine.runs(url) and time.monotonic() < give_up:
         time.sleep(0.05)
-    assert not s3_runs(url)
+    assert not engine.runs(url)
 
 
 @pytest.fixture
 def fake_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python = tmp_path / "python"
-    monkeypatch.setattr(localstack, "PYTHON", python)
+    monkeypatch.setattr(s3_engine, "PYTHON", python)
     return python
 
 
@@ -70,11 +75,12 @@ def test_one_that_cannot_start_shows_its_log_and_got_nothing_of_our_environment(
     fake_python.chmod(0o755)
     for name in ("AWS_ACCESS_KEY_ID", "HTTPS_PROXY", "PYTHONPATH", "AIRFLOW_CONN_LAKE"):
         monkeypatch.setenv(name, "ours")
-    with pytest.raises(LocalError) as error, running_localstack(tmp_path / "files"):
+    files = tmp_path / "files"
+    with pytest.raises(LocalError) as error, running_s3(files, ENGINES["localstack"]):
         pass
     assert "ended with code 3" in str(error.value)
     assert str(error.value).endswith("no module named localstack")
-    given = (tmp_path / "files" / "localstack.log").read_text()
+    given = (tmp_path / "files" / "s3.log").read_text()
     assert "SERVICES=s3" in given
     assert "ours" not in given
 
@@ -83,8 +89,19 @@ def test_without_its_virtual_environment_the_error_names_the_target(
     tmp_path: Path, fake_python: Path
 ):
     assert not fake_python.exists()
-    with pytest.raises(LocalError, match="make install"), running_localstack(tmp_path):
+    localstack = ENGINES["localstack"]
+    with pytest.raises(LocalError, match="make install"), running_s3(tmp_path, localstack):
         pass
+
+
+@pytest.mark.parametrize("settings", [{}, {"S3_ENGINE": ""}, {"S3_ENGINE": "localstack"}])
+def test_without_a_choice_it_is_localstack(settings: dict[str, str]):
+    assert chosen_engine(settings).name == "LocalStack"
+
+
+def test_an_engine_that_is_none_is_refused_with_those_that_are():
+    with pytest.raises(Misuse, match="S3_ENGINE is 'minio'; choose one of localstack, moto"):
+        chosen_engine({"S3_ENGINE": "minio"})
 
 
 def test_make_install_makes_its_catalog_of_aws():

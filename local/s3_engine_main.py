@@ -1,6 +1,6 @@
-"""What LocalStack's own Python runs: LocalStack, on 127.0.0.1 only, ending with its starter.
+"""What the S3's own Python runs: LocalStack or moto, on 127.0.0.1, ending with its starter.
 
-Started as a file by `.venv-localstack/bin/python`, where nothing of this project can be imported.
+Started as a file, because in LocalStack's Python nothing of this project can be imported.
 """
 
 import os
@@ -12,6 +12,7 @@ from functools import partial
 from importlib import import_module
 
 ENDS_WITH_STDIN = "--ends-with-stdin"
+LOCALSTACK = "localstack.runtime.main"
 
 
 def listen_on_this_machine_only() -> None:
@@ -25,15 +26,18 @@ def listen_on_this_machine_only() -> None:
 def end_with_stdin() -> None:
     """Whoever started us holds the pipe's other end: it closes when they go, however they go.
 
-    What such a LocalStack holds is of no use to anyone else, so it need not end nicely.
+    What such an S3 holds is of no use to anyone else, so it need not end nicely.
     """
     sys.stdin.buffer.read()
     os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    if ENDS_WITH_STDIN in sys.argv:
+    _, module, *arguments = sys.argv
+    if ENDS_WITH_STDIN in arguments:
+        arguments.remove(ENDS_WITH_STDIN)
         threading.Thread(target=end_with_stdin, daemon=True).start()
-    listen_on_this_machine_only()
-    sys.argv = sys.argv[:1]
-    runpy.run_module("localstack.runtime.main", run_name="__main__")
+    if module == LOCALSTACK:
+        listen_on_this_machine_only()
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__")
