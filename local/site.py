@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from include.site.files import PAGE, content_type
+from include.lake.content_type import content_type
+from include.site.files import PAGE
 from local.environment import FOLDERS, local_bucket, read_environment
 from local.processes import Misuse, stopwatch
 

@@ -37,7 +37,7 @@ resource "aws_s3_bucket_public_access_block" "each" {
   restrict_public_buckets = true
 }
 
-data "aws_iam_policy_document" "tls_only" {
+data "aws_iam_policy_document" "bucket" {
   for_each = local.buckets
 
   statement {
@@ -56,10 +56,30 @@ data "aws_iam_policy_document" "tls_only" {
       values   = ["false"]
     }
   }
+
+  dynamic "statement" {
+    for_each = each.key == "lake" ? aws_cloudfront_distribution.site : {}
+
+    content {
+      sid       = "CloudFrontReadsTheSite"
+      actions   = ["s3:GetObject"]
+      resources = ["${each.value.arn}/site/*"]
+
+      principals {
+        type        = "Service"
+        identifiers = ["cloudfront.amazonaws.com"]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "AWS:SourceArn"
+        values   = [statement.value.arn]
+      }
+    }
+  }
 }
 
 resource "aws_s3_bucket_policy" "each" {
   for_each = local.buckets
   bucket   = aws_s3_bucket_public_access_block.each[each.key].bucket
-  policy   = data.aws_iam_policy_document.tls_only[each.key].json
+  policy   = data.aws_iam_policy_document.bucket[each.key].json
 }

@@ -28,6 +28,7 @@ output "environment" {
   value = merge(
     { LAKE_BUCKET = aws_s3_bucket.lake.bucket, AWS_REGION = var.region },
     { for name, url in local.at : "LAKE_ENDPOINT_URL" => url },
+    { for at in aws_cloudfront_distribution.site : "SITE_URL" => "https://${try(var.site_domain.name, at.domain_name)}/" },
   )
 }
 
@@ -44,6 +45,11 @@ output "headwaters_alerts_to" {
 output "roles" {
   description = "The two roles, to give to who runs Airflow and to who reads."
   value       = { for who, role in aws_iam_role.each : who => role.arn }
+}
+
+output "site_points_to" {
+  description = "CloudFront's name, for a CNAME or alias record of site_domain; null without a public site."
+  value       = one([for at in aws_cloudfront_distribution.site : at.domain_name])
 }
 
 output "athena" {

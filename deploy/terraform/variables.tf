@@ -129,6 +129,28 @@ variable "scan_limit_mb" {
   }
 }
 
+variable "public_site" {
+  description = "Whether everybody may read the site of the recalls, through CloudFront."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "site_domain" {
+  description = "The public site's own name, and a certificate for it in us-east-1; null means CloudFront's name."
+  type        = object({ name = string, certificate_arn = string })
+  default     = null
+
+  validation {
+    condition     = var.site_domain == null || can(regex("^([a-z0-9-]+[.])+[a-z]{2,}$", var.site_domain.name))
+    error_message = "The name of site_domain is none: write it as recalls.example.org."
+  }
+  validation {
+    condition     = var.site_domain == null || can(regex("^arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[a-z0-9-]+$", var.site_domain.certificate_arn))
+    error_message = "The certificate_arn of site_domain is none that CloudFront takes: write arn:aws:acm:us-east-1:123456789012:certificate/ID."
+  }
+}
+
 variable "endpoint_url" {
   description = "An emulator's address, such as http://127.0.0.1:5000; null means AWS."
   type        = string

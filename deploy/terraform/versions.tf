@@ -22,12 +22,13 @@ provider "aws" {
   skip_metadata_api_check     = var.endpoint_url != null
 
   endpoints {
-    athena = var.endpoint_url
-    glue   = var.endpoint_url
-    iam    = var.endpoint_url
-    s3     = var.endpoint_url
-    sns    = var.endpoint_url
-    sts    = var.endpoint_url
+    athena     = var.endpoint_url
+    cloudfront = var.endpoint_url
+    glue       = var.endpoint_url
+    iam        = var.endpoint_url
+    s3         = var.endpoint_url
+    sns        = var.endpoint_url
+    sts        = var.endpoint_url
   }
 }
 

@@ -27,6 +27,10 @@ from include.lake.table import (
 )
 
 
+class LedgerBehind(PermanentError):
+    """The ledger lacks events of a version that is committed."""
+
+
 def write_events(
     store: Store, dataset: Dataset, diff: Diff, receipt: Mapping[str, Any], version: int
 ) -> dict[str, Any]:
@@ -119,7 +123,7 @@ def read_ledger(store: Store, dataset: Dataset, table: Version) -> Ledger:
     ledger = load_version(store, Keys(dataset.name).ledger)
     known, newest = events_known(store, ledger, table)
     if newest > known:
-        raise PermanentError(
+        raise LedgerBehind(
             f"the ledger of {dataset.name} has events up to version {known}, the table is at "
             f"version {newest}; run the command `refresh --dataset {dataset.name}`"
         )

@@ -14,7 +14,7 @@ class ScratchStore(Store):
     def put(self, key: str, body: bytes) -> str:
         return self.replace(key, body)
 
-    def replace(self, key: str, body: bytes, _content_type: str = "") -> str:
+    def replace(self, key: str, body: bytes) -> str:
         self.written[key] = bytes(body)
         return ""
 

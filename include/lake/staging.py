@@ -168,6 +168,11 @@ def staged_rows(store: Store, dataset: Dataset, batch: StagedBatch, partition: s
 def read_table_file(
     store: Store, dataset: Dataset, path: str, columns: Iterable[str] | None = None
 ) -> pa.Table:
+    body = get_table_file(store, dataset, path)
+    return from_parquet(body, None if columns is None else list(columns))
+
+
+def get_table_file(store: Store, dataset: Dataset, path: str) -> bytes:
     """A file of the table, refused when its bytes are not those that were written."""
     key = Keys(dataset.name).table_file(path)
     try:
@@ -176,7 +181,7 @@ def read_table_file(
         raise Damaged(f"{store.url(key)} is missing; restore it from a copy") from None
     if hashlib.sha256(body).hexdigest() != sha256_of(path):
         raise Damaged(f"{store.url(key)} is damaged (its sha256 differs); restore it from a copy")
-    return from_parquet(body, None if columns is None else list(columns))
+    return body
 
 
 def _new_values(dataset: Dataset, tables: Sequence[pa.Table]) -> dict[str, list[str]]:

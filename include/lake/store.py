@@ -14,6 +14,7 @@ from obstore import exceptions as s3
 from obstore.store import S3Store
 
 from include.errors import PermanentError
+from include.lake.content_type import content_type
 
 MAX_PARALLEL_REQUESTS = 8
 TIMEOUT_S, CONNECT_TIMEOUT_S, MAX_RETRIES = 20, 5, 3
@@ -130,9 +131,9 @@ class Store:
                 f"{self.url(key)} exists with other bytes and is never overwritten; start a new run"
             ) from None
 
-    def replace(self, key: str, body: bytes, content_type: str = "") -> str:
+    def replace(self, key: str, body: bytes) -> str:
         """Write an object over whatever was there; returns its ETag."""
-        kind = {"Content-Type": content_type} if content_type else None
+        kind = {"Content-Type": content_type(key)}
         with self.explaining("write", key):  # in one part, so that S3's ETag is the MD5
             put = obstore.put(self._s3, key, body, attributes=kind, use_multipart=False)
             return str(put["e_tag"])

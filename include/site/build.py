@@ -1,4 +1,4 @@
-"""Build the site: hashed files first, then what names them; `site.json` last, and it is the site.
+"""Build the site: hashed files first, then what names them; the catalog last.
 
 A reader has the old site or the new one, and never half of both: a page carries its manifest and
 names only files that no other build changes. Everything can be rebuilt from the lake.
@@ -7,15 +7,14 @@ names only files that no other build changes. Everything can be rebuilt from the
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.data.catalog import datasets
-from include.data.tables import concat
 from include.errors import PermanentError
-from include.lake.keys import Keys
+from include.lake.keys import LOG, Keys
+from include.lake.ledger import LedgerBehind, read_ledger
 from include.lake.publish import PUBLISHED
 from include.lake.report import LOCAL_FOLDER, is_made_up
 from include.lake.store import Store, parallel_map
@@ -31,27 +30,21 @@ from include.site.files import (
     PAGE,
     STATUS,
     StoredSite,
-    content_type,
-    gzipped_json,
     inputs_hash,
+    json_body,
+    read_json,
     read_site,
-    read_status,
 )
-from include.site.open_data import csv_body, datapackage, json_ld, write_downloads
-from include.site.page import render_page
-from include.site.shards import (
-    changes_shards,
-    rows_shard,
-    same_names,
-    texts_shard,
-    year_inputs,
-    year_shard,
-)
-from include.site.snapshot import LIGHT, Snapshot, read_snapshot
+from include.site.open_data import datapackage, json_ld, write_downloads
+from include.site.shards import changes_shards, column_shards, lives_of, year_shard
+from include.site.snapshot import Snapshot, take_snapshot
+from include.site.templates import render
 from include.site.warnings import warnings
 from include.vehicle_recalls.contract import RECALLS
 
 FORMAT = 1
+TITLE = "Vehicle recalls"
+TABLE = Keys(RECALLS.name).table
 Receipt = Mapping[str, Any]
 
 
@@ -61,38 +54,46 @@ def build_site(store: Store, receipt: Receipt | None = None) -> list[str]:
     `receipt` is of a read that was verified just now, changed or not.
     """
     written: list[str] = []
-    while files := _build(store):
+    while files := _build(store, receipt):
         written += files  # and look again: another run may have published or built meanwhile
-    if _write_status(store, receipt or load_version(store, Keys(RECALLS.name).table).receipt):
+    if _write_status(store, receipt or load_version(store, TABLE).receipt):
         written.append(STATUS)
     return [FOLDER + path for path in written]
 
 
-def _build(store: Store) -> list[str]:
-    names = list(datasets())
-    looks: list[Callable[[], Any]] = [
-        lambda: read_site(store),
-        *(lambda name=name: load_version(store, Keys(name).table) for name in names),
-    ]
-    site, *found = parallel_map(lambda look: look(), looks)
-    versions: dict[str, Version] = dict(zip(names, found, strict=True))
-    if not versions[RECALLS.name].receipt:
-        raise PermanentError(
-            f"{store.url(Keys(RECALLS.name).table)} has no version yet, so there is no site; run "
-            "the pipeline first"
-        )
+def _build(store: Store, receipt: Receipt | None) -> list[str]:
     base = site_url()
     root = os.environ.get(LOCAL_FOLDER) or store.url("").rstrip("/")
-    made_from = _made_from(versions, root, base)
-    if site.manifest.get("made_from") == made_from and site.is_whole:
+    looks: list[Callable[[], Any]] = [
+        lambda: read_site(store),
+        *(lambda name=name: _newest_commit(store, name) for name in datasets()),
+    ]
+    site, *commits = parallel_map(lambda look: look(), looks)
+    made_from = inputs_hash(FORMAT, generator(), code_folder(), commits, root, base)
+    if site.made_from == made_from and site.is_whole():
         return []
-    _write(site, read_snapshot(store, versions[RECALLS.name]), versions, made_from, root, base)
-    return [*sorted(site.written), MANIFEST, *site.delete_left_over()]
+    versions = {name: load_version(store, Keys(name).table) for name in datasets()}
+    version = versions[RECALLS.name]
+    if not version.receipt:
+        raise PermanentError(
+            f"{store.url(TABLE)} has no version yet, so there is no site; run the pipeline first"
+        )
+    try:
+        ledger = read_ledger(store, RECALLS, version)
+    except LedgerBehind:
+        if receipt is None or receipt["version"] == version.receipt_number:
+            raise
+        return []  # another run published since, and makes the site after its ledger
+    _write(site, take_snapshot(store, version, ledger), versions, made_from, root, base)
+    site.finish(made_from, base)
+    return list(site.written)
 
 
-def _made_from(versions: Mapping[str, Version], *settings: str) -> str:
-    read_ids = {name: version.receipt.get("read_id") for name, version in versions.items()}
-    return inputs_hash([FORMAT, generator(), code_folder(), read_ids, settings])
+def _newest_commit(store: Store, dataset: str) -> str:
+    """The ETag of the newest log entry; empty without a table."""
+    entries = store.list(f"{Keys(dataset).table}/{LOG}", recursive=False)
+    commits = [key for key in entries if key.endswith(".json")]
+    return entries[max(commits)].etag if commits else ""
 
 
 def _write(
@@ -103,23 +104,19 @@ def _write(
     root: str,
     base: str,
 ) -> None:
-    years = parallel_map(lambda year: _write_year(site, snapshot, year), snapshot.years)
-    rows = concat(each.rows for each in years)
-    counts, files = write_downloads(site, snapshot, rows, (each.csv for each in years))
-    months = changes_shards(snapshot, rows)
-    shown_rows = rows_shard(rows)
+    jobs: list[Callable[[], Any]] = [
+        lambda: write_downloads(site, snapshot),
+        *(lambda year=year: _write_year(site, snapshot, year) for year in snapshot.years),
+    ]
+    (counts, files), *years = parallel_map(lambda job: job(), jobs)
     shards = {
-        "rows": shown_rows,
-        "texts": texts_shard(rows),
-        "warnings": warnings(snapshot, rows),
-        "manufacturers": same_names(shown_rows["manufacturers"]),
-        "datasets": datasets_shard(snapshot, versions, counts, files, root),
-        **{f"changes-{month}": shard for month, shard in months.items()},
+        **column_shards(snapshot.rows),
+        "warnings": warnings(snapshot),
+        "datasets": datasets_shard(versions, counts, files, root),
     }
-    written = parallel_map(lambda shard: _write_shard(site, *shard), shards.items())
-    paths = dict(zip(shards, written, strict=True))
+    months = changes_shards(snapshot)
     parallel_map(lambda file: site.write(code_folder() + file[0], file[1]), code_files().items())
-    receipt = snapshot.version.receipt
+    rows, receipt = snapshot.rows, snapshot.version.receipt
     manifest = {
         "format": FORMAT,
         "made_from": made_from,
@@ -129,7 +126,7 @@ def _write(
         "read_id": receipt["read_id"],
         "observed_at": receipt["observed_at"],
         "first_observed_at": snapshot.first_observed_at,
-        "checks": passed(receipt["checks"]),
+        "checks": passed(receipt),
         "totals": {
             "recalls": rows.num_rows,
             "affected": pc.sum(rows["potentially_affected"]).as_py() or 0,
@@ -138,57 +135,40 @@ def _write(
         },
         "code": code_folder(),
         "shards": {
-            **{name: path for name, path in paths.items() if not name.startswith("changes-")},
-            "years": {each.name: each.path for each in years},
-            "changes": {month: paths[f"changes-{month}"] for month in months},
+            **{name: site.write_shard(name, shard) for name, shard in shards.items()},
+            "years": dict(zip(snapshot.years, years, strict=True)),
+            "changes": {m: site.write_shard(f"changes-{m}", shard) for m, shard in months.items()},
         },
-        "feeds": write_feeds(site, snapshot, rows, base),
+        "feeds": write_feeds(site, snapshot, base),
         "commit": None,
     }
-    package = datapackage(manifest, files, base)
-    site.write(PACKAGE, json.dumps(package, indent=1, ensure_ascii=False).encode())
-    site.write(PAGE, render_page(manifest, json_ld(manifest, files, base)).encode())
-    site.finish(manifest, base)
+    site.write(PACKAGE, json_body(datapackage(manifest, files, base)))
+    described = json_ld(manifest, files, base)
+    page = render("static/index.html.j2", title=TITLE, manifest=manifest, json_ld=described)
+    site.write(PAGE, page.encode())
+    site.write(MANIFEST, json_body(manifest))
 
 
-class Year(NamedTuple):
-    """A report year as the site has it."""
-
-    name: str
-    rows: pa.Table  # what all years are shown with
-    path: str  # of its shard
-    csv: bytes  # the rows whole
-
-
-def _write_year(site: StoredSite, snapshot: Snapshot, name: str) -> Year:
+def _write_year(site: StoredSite, snapshot: Snapshot, year: str) -> str:
     """Write the shard of a year, unless the last build made it from the same."""
-    rows = snapshot.rows_of(name)
-    inputs = inputs_hash([generator(), name, *year_inputs(snapshot, name, rows)])
-    path = site.made_from(inputs)
-    if path:
-        site.keep(path)
-    else:
-        body = gzipped_json(year_shard(snapshot, name, rows))
-        path = site.write_hashed(f"shards/{name}", ".json.gz", body, inputs)
-    return Year(name, rows.select(LIGHT), path, csv_body(rows))
-
-
-def _write_shard(site: StoredSite, name: str, shard: Any) -> str:
-    return site.write_hashed(f"shards/{name}", ".json.gz", gzipped_json(shard))
+    part = snapshot.version.parts.get(year)
+    lives = lives_of(snapshot, year)
+    made_from = inputs_hash(generator(), year, part and part["path"], lives)
+    return site.keep(made_from) or site.write_shard(
+        year, year_shard(snapshot, year), made_from=made_from
+    )
 
 
 def _write_status(store: Store, receipt: Receipt) -> bool:
     """Say when the source was last read; an older read than the one told of says nothing."""
-    known = read_status(store)
-    if known.get("observed_at", "") >= receipt["observed_at"]:
+    if read_json(store, STATUS).get("observed_at", "") >= receipt["observed_at"]:
         return False
     status = {
         "read_id": receipt["read_id"],
         "observed_at": receipt["observed_at"],
         "outcome": receipt.get("outcome", PUBLISHED),
-        "version": receipt.get("version")
-        or load_version(store, Keys(RECALLS.name).table).receipt_number,
-        "checks": passed(receipt["checks"]),
+        "version": receipt.get("version") or load_version(store, TABLE).receipt_number,
+        "checks": passed(receipt),
     }
-    store.replace(FOLDER + STATUS, json.dumps(status).encode(), content_type(STATUS))
+    store.replace(FOLDER + STATUS, json.dumps(status).encode())
     return True

@@ -1,129 +1,118 @@
 """Every dataset that the lake holds, as the page on data shows it: found by the contracts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from include.data.catalog import datasets
 from include.data.checks import PASSED
-from include.data.contract import Column, Dataset
 from include.data.diff import ledger_schema
 from include.lake.keys import Keys
 from include.lake.plain_files import plain_file_names
-from include.lake.store import Store
 from include.lake.table import Version
-from include.site.reading import reading_blocks
-from include.site.snapshot import Snapshot
+from include.site.templates import render
 from include.vehicle_recalls.aggregates import AGGREGATIONS, file_name
 from include.vehicle_recalls.contract import RECALLS
 
 LEDGER = "vehicle_recalls_ledger"
-OF_YEAR = Column("year", pa.int32(), "The year of the report.")
-OF_COUNT = Column("recalls", pa.int64(), "How many recalls.", required=True)
-LEDGER_GRAIN = "One row is one field of one recall that a version of the table changed."
-YEARS = "????.parquet"
+DELTA = "a Delta table: read it through its log, for all of it as Parquet mixes versions"
+YEAR = pa.field("year", pa.int32(), metadata={"comment": "The year of the report."})
+COUNT = pa.field("recalls", pa.int64(), False, metadata={"comment": "How many recalls."})
 
 
-class OpenTable(NamedTuple):
-    """A table that people can download: its columns are those of the contract."""
+class Table(NamedTuple):
+    """A table that people can read, with the sentences of its contract."""
 
     name: str
-    title: str
     grain: str
     key: tuple[str, ...]
-    columns: tuple[Column, ...]
+    schema: pa.Schema
+    plain: str = ""  # the key of its plain file; `????` stands for a year
+    delta: str = ""  # the folder of its Delta table
+    folders: tuple[tuple[str, str], ...] = ()  # each with a sentence
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", " ").capitalize()
 
 
-def open_tables() -> list[OpenTable]:
-    """All recalls, the aggregations, and the ledger."""
-    by_name = {column.name: column for column in RECALLS.columns} | {"year": OF_YEAR}
-    recalls = tuple(by_name[name] for name in RECALLS.business_columns)
-    ledger = tuple(
-        Column(
-            field.name,
-            field.type,
-            field.metadata[b"comment"].decode(),
-            required=not field.nullable,
-        )
-        for field in ledger_schema(RECALLS)
+def open_tables() -> list[Table]:
+    """What people can download: all recalls, the aggregations, and the ledger."""
+    keys = Keys(RECALLS.name)
+    schema = pa.schema([RECALLS.schema.field(name) for name in RECALLS.business_columns])
+    recalls = Table(
+        RECALLS.name,
+        RECALLS.grain,
+        (RECALLS.key,),
+        schema,
+        keys.plain("????.parquet"),
+        keys.table,
+        _folders(RECALLS.name, "one plain Parquet file for each report year: read these"),
     )
-    aggregations = [
-        OpenTable(
-            name,
-            name.replace("_", " ").capitalize(),
-            f"One row is one {' and one '.join(c.replace('_', ' ') for c in by)}; null is one too.",
-            (),
-            (*(by_name[column] for column in by), OF_COUNT),
-        )
-        for name, by in AGGREGATIONS.items()
-    ]
-    ledger_key = ("version", RECALLS.key, "field")
-    return [
-        OpenTable(RECALLS.name, "Vehicle recalls", RECALLS.grain, (RECALLS.key,), recalls),
-        *aggregations,
-        OpenTable(LEDGER, "What changed: the ledger", LEDGER_GRAIN, ledger_key, ledger),
-    ]
+    ledger = Table(
+        LEDGER,
+        "One row is one field of one recall that a version of the table changed.",
+        ("version", RECALLS.key, "field"),
+        ledger_schema(RECALLS),
+        delta=keys.ledger,
+        folders=((f"{keys.ledger}/", DELTA),),
+    )
+    return [recalls, *(_aggregation(name, by) for name, by in AGGREGATIONS.items()), ledger]
 
 
-def passed(checks: Iterable[Mapping[str, str]]) -> dict[str, int]:
-    outcomes = [check["outcome"] for check in checks]
-    return {"passed": outcomes.count(PASSED), "of": len(outcomes)}
+def _aggregation(name: str, by: list[str]) -> Table:
+    file = Keys(RECALLS.name).plain(file_name(name))
+    schema = RECALLS.schema.append(YEAR)
+    words = " and one ".join(column.replace("_", " ") for column in by)
+    return Table(
+        name,
+        f"One row is one {words}; null is one too.",
+        (),
+        pa.schema([*(schema.field(column) for column in by), COUNT]),
+        file,
+        folders=((file, "one plain Parquet file"),),
+    )
+
+
+def _folders(dataset: str, plain: str) -> tuple[tuple[str, str], ...]:
+    keys = Keys(dataset)
+    return (
+        (keys.folder, plain),
+        (f"{keys.table}/", DELTA),
+        (f"{keys.ledger}/", "a Delta table of every change, read like that"),
+        (f"{keys.folder}raw/", "what the source sent, byte for byte"),
+    )
 
 
 def datasets_shard(
-    snapshot: Snapshot,
-    versions: Mapping[str, Version],
-    rows: Mapping[str, int],
-    files: Mapping[str, dict[str, Any]],
-    root: str,
+    versions: Mapping[str, Version], rows: Mapping[str, int], files: Mapping[str, Any], root: str
 ) -> list[dict[str, Any]]:
-    """`rows` are those of each open table, `files` its download; `root` is the bucket."""
-    version = snapshot.version
-    found = [
-        _entry(table, version, rows[table.name], root)
-        | {"files": [files[table.name]] if table.name in files else []}
+    """`rows` and `files` are those of the open tables; `root` is the bucket."""
+    recalls = versions[RECALLS.name]
+    shown = [
+        _shown(table, recalls, rows[table.name], root) | {"files": [files[table.name]]}
         for table in open_tables()
     ]
-    others = [dataset for name, dataset in datasets().items() if name != RECALLS.name]
-    return found + [
-        _other(snapshot.store, dataset, versions[dataset.name], root)
-        for dataset in others
-        if versions[dataset.name].receipt
-    ]
+    for name, dataset in datasets().items():
+        version = versions[name]
+        if name != RECALLS.name and version.receipt:
+            plain = [f for f in plain_file_names(version.store, dataset) if f.endswith(".parquet")]
+            table = Table(
+                name,
+                dataset.grain,
+                (dataset.key,),
+                dataset.schema,
+                Keys(name).plain(plain[-1]) if plain else "",
+                Keys(name).table,
+                _folders(name, "plain files: read these"),
+            )
+            number = sum(part["rows"] for part in version.parts.values())
+            shown.append(_shown(table, version, number, root) | {"files": []})  # in the bucket only
+    return shown
 
 
-def _entry(table: OpenTable, version: Version, rows: int, root: str) -> dict[str, Any]:
-    keys = Keys(RECALLS.name)
-    if table.name == RECALLS.name:
-        folders = _folders(RECALLS, "one plain Parquet file for each report year: read these")
-        blocks = reading_blocks(root, keys.plain(YEARS), keys.table, RECALLS.name, _day(table))
-    elif table.name == LEDGER:
-        sentence = "the ledger, a Delta table: read it through its log"
-        folders = [{"path": f"{keys.ledger}/", "sentence": sentence}]
-        blocks = reading_blocks(root, "", keys.ledger, LEDGER)
-    else:
-        file = keys.plain(file_name(table.name))
-        folders = [{"path": file, "sentence": "one plain Parquet file"}]
-        blocks = reading_blocks(root, file)
-    return _described(table, version, rows) | {"folders": folders, "reading": blocks}
-
-
-def _other(store: Store, dataset: Dataset, version: Version, root: str) -> dict[str, Any]:
-    keys = Keys(dataset.name)
-    parquet = [name for name in plain_file_names(store, dataset) if name.endswith(".parquet")]
-    title = dataset.name.replace("_", " ").capitalize()
-    table = OpenTable(dataset.name, title, dataset.grain, (dataset.key,), dataset.columns)
-    rows = sum(part["rows"] for part in version.parts.values())
-    file = keys.plain(parquet[-1]) if parquet else ""
-    return _described(table, version, rows) | {
-        "folders": _folders(dataset, "plain files: read these"),
-        "reading": reading_blocks(root, file, keys.table, dataset.name, _day(table)),
-        "files": [],  # they stay in the bucket
-    }
-
-
-def _described(table: OpenTable, version: Version, rows: int) -> dict[str, Any]:
+def _shown(table: Table, version: Version, rows: int, root: str) -> dict[str, Any]:
     receipt = version.receipt
     return {
         "name": table.name,
@@ -133,31 +122,41 @@ def _described(table: OpenTable, version: Version, rows: int) -> dict[str, Any]:
         "version": version.receipt_number,
         "observed_at": receipt["observed_at"],
         "changed_at": receipt["observed_at"],  # a read that changes nothing makes no version
-        "checks": passed(receipt["checks"]),
+        "checks": passed(receipt),
         "publisher": receipt["source"]["publisher"],
         "columns": [
             {
-                "name": column.name,
-                "type": str(column.type),
-                "sentence": column.sentence,
-                "key": column.name in table.key,
+                "name": field.name,
+                "type": str(field.type),
+                "sentence": sentence(field),
+                "key": field.name in table.key,
             }
-            for column in table.columns
+            for field in table.schema
         ],
+        "folders": [{"path": path, "sentence": text} for path, text in table.folders],
+        "reading": _reading(table, root),
     }
 
 
-def _day(table: OpenTable) -> str:
-    """A column that is a day, to show how one is read."""
-    return next((c.name for c in table.columns if pa.types.is_date(c.type)), "")
+def _reading(table: Table, root: str) -> list[dict[str, str]]:
+    """How the table is read, as code that works when it is pasted: a block for each tool."""
+    text = render(
+        "reading.j2",
+        root=root,
+        file=table.plain,
+        one_file=table.plain.replace("????", "2024"),
+        table=table.delta,
+        athena=table.delta and table.name,
+        day=next((f.name for f in table.schema if pa.types.is_date(f.type)), ""),
+    )
+    sections = [section.partition("\n") for section in f"\n{text}".split("\n## ")[1:]]
+    return [{"tool": tool, "code": code.strip()} for tool, _, code in sections if code.strip()]
 
 
-def _folders(dataset: Dataset, plain: str) -> list[dict[str, str]]:
-    keys = Keys(dataset.name)
-    mixed = "a Delta table: read it through its log, for all of it as Parquet mixes versions"
-    return [
-        {"path": keys.folder, "sentence": plain},
-        {"path": f"{keys.table}/", "sentence": mixed},
-        {"path": f"{keys.ledger}/", "sentence": "a Delta table of every change, read like that"},
-        {"path": f"{keys.folder}raw/", "sentence": "what the source sent, byte for byte"},
-    ]
+def sentence(field: pa.Field) -> str:
+    return str(field.metadata[b"comment"].decode())
+
+
+def passed(receipt: Mapping[str, Any]) -> dict[str, int]:
+    outcomes = [check["outcome"] for check in receipt["checks"]]
+    return {"passed": outcomes.count(PASSED), "of": len(outcomes)}

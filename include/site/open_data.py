@@ -1,19 +1,17 @@
-"""The open dataset: each table as one CSV, and a description that is made from the contracts."""
+"""The open dataset: each table as one CSV, and descriptions that are made from the contracts."""
 
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from include.data.tables import to_csv
-from include.site.datasets import LEDGER, OpenTable, open_tables
+from include.site.datasets import LEDGER, Table, open_tables, sentence
 from include.site.files import StoredSite
-from include.site.shards import texts_of_days
-from include.site.snapshot import Snapshot, texts_of_times
-from include.vehicle_recalls.aggregates import AGGREGATIONS
-from include.vehicle_recalls.contract import DATASET, DATE, RECALLS
+from include.site.snapshot import Snapshot
+from include.vehicle_recalls.aggregates import AGGREGATIONS, aggregated, count_by_year
+from include.vehicle_recalls.contract import DATASET, RECALLS
 
 CSV_LEVEL = 5  # of gzip; 9 takes four times as long for 2 % less
 LICENSE = {
@@ -21,7 +19,7 @@ LICENSE = {
     "title": "US government work, in the public domain",
     "path": "https://www.usa.gov/government-works",
 }
-KINDS = {
+TYPES = {
     pa.string(): "string",
     pa.int32(): "integer",
     pa.int64(): "integer",
@@ -34,59 +32,35 @@ DESCRIPTION = (
     "Recall campaigns as manufacturers report them to the US government (NHTSA), checked at every "
     "read, with a ledger of every change since the first one."
 )
-MADE_UP = "This data is MADE UP. "
+Files = Mapping[str, Mapping[str, Any]]
 
 
-def csv_body(rows: pa.Table) -> bytes:
-    """Dates and times in ISO 8601, every value quoted, nulls empty."""
-    columns = {name: _texts(rows[name]) for name in rows.schema.names}
-    return to_csv(pa.table(columns))
-
-
-def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_timestamp(column.type):
-        return texts_of_times(column)
-    return texts_of_days(column)
-
-
-def write_downloads(
-    site: StoredSite, snapshot: Snapshot, rows: pa.Table, csvs: Iterable[bytes]
-) -> tuple[dict[str, int], dict[str, dict[str, Any]]]:
+def write_downloads(site: StoredSite, snapshot: Snapshot) -> tuple[dict[str, int], Files]:
     """Write the CSV of each open table; returns the rows and the file of each."""
-    tables = {**_aggregated(rows), LEDGER: snapshot.ledger}
-    counts = {name: table.num_rows for name, table in tables.items()}
-    files = {name: _write_csv(site, name, [csv_body(table)]) for name, table in tables.items()}
-    files[RECALLS.name] = _write_csv(site, RECALLS.name, csvs)
-    return {**counts, RECALLS.name: rows.num_rows}, files
-
-
-def _aggregated(rows: pa.Table) -> dict[str, pa.Table]:
-    """The aggregations of exactly these rows."""
-    rows = rows.append_column("year", pc.cast(pc.year(rows[DATE]), pa.int32()))
-    return {
-        name: rows.group_by(by)
-        .aggregate([([], "count_all")])
-        .rename_columns([*by, "recalls"])
-        .sort_by([(column, "ascending") for column in by])
-        for name, by in AGGREGATIONS.items()
+    counts = count_by_year(snapshot.rows)
+    tables: dict[str, list[pa.Table]] = {
+        RECALLS.name: list(snapshot.years.values()),
+        **{name: [aggregated(counts, by)] for name, by in AGGREGATIONS.items()},
+        LEDGER: [snapshot.ledger],
     }
+    rows = {name: sum(part.num_rows for part in parts) for name, parts in tables.items()}
+    return rows, {name: _write_csv(site, name, parts) for name, parts in tables.items()}
 
 
-def _write_csv(site: StoredSite, name: str, bodies: Iterable[bytes]) -> dict[str, Any]:
-    """Write tables of the same columns as one file; returns its description."""
+def _write_csv(site: StoredSite, name: str, parts: Iterable[pa.Table]) -> dict[str, Any]:
+    """Write tables of the same columns as one file: every value quoted, nulls empty."""
     packer = zlib.compressobj(CSV_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     packed = b""
-    for number, body in enumerate(bodies):
+    for number, part in enumerate(parts):
+        body = to_csv(part)
         start = body.index(b"\r\n") + 2 if number else 0  # one line of names
         packed += packer.compress(memoryview(body)[start:])
-    packed += packer.flush()
-    path = site.write_hashed(f"files/{name}", ".csv.gz", packed)
-    entry = site.new[path]
-    label = "CSV, compressed with gzip"
-    return {"label": label, "path": path, "bytes": entry["bytes"], "sha256": entry["sha256"]}
+    path = site.write_hashed(f"files/{name}", "csv.gz", packed + packer.flush())
+    file = {key: site.files[path][key] for key in ("path", "bytes", "sha256")}
+    return {"label": "CSV, compressed with gzip", **file}
 
 
-def datapackage(manifest: Mapping[str, Any], files: Mapping[str, Any], base: str) -> dict[str, Any]:
+def datapackage(manifest: Mapping[str, Any], files: Files, base: str) -> dict[str, Any]:
     """A Data Package (version 1 of the standard) of every download."""
     return {
         "profile": "tabular-data-package",
@@ -102,15 +76,15 @@ def datapackage(manifest: Mapping[str, Any], files: Mapping[str, Any], base: str
     }
 
 
-def _resource(table: OpenTable, file: Mapping[str, Any]) -> dict[str, Any]:
+def _resource(table: Table, file: Mapping[str, Any]) -> dict[str, Any]:
     fields = [
         {
-            "name": column.name,
-            "type": KINDS[column.type],
-            "description": column.sentence,
-            "constraints": {"required": column.required},
+            "name": field.name,
+            "type": TYPES[field.type],
+            "description": sentence(field),
+            "constraints": {"required": not field.nullable},
         }
-        for column in table.columns
+        for field in table.schema
     ]
     key = {"primaryKey": list(table.key)} if table.key else {}
     return {
@@ -130,12 +104,13 @@ def _resource(table: OpenTable, file: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def json_ld(manifest: Mapping[str, Any], files: Mapping[str, Any], base: str) -> dict[str, Any]:
+def json_ld(manifest: Mapping[str, Any], files: Files, base: str) -> dict[str, Any]:
     """The dataset for search engines, in the words of schema.org."""
+    tables = open_tables()
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
-        "name": ("Made-up vehicle recalls" if manifest["made_up"] else "US vehicle recalls"),
+        "name": "Made-up vehicle recalls" if manifest["made_up"] else "US vehicle recalls",
         "description": _description(manifest),
         **({"url": base} if base else {}),
         "license": LICENSE["path"],
@@ -144,8 +119,8 @@ def json_ld(manifest: Mapping[str, Any], files: Mapping[str, Any], base: str) ->
         "dateModified": manifest["observed_at"],
         "isBasedOn": f"https://datahub.transportation.gov/d/{DATASET}",
         "variableMeasured": [
-            {"@type": "PropertyValue", "name": column.name, "description": column.sentence}
-            for column in open_tables()[0].columns
+            {"@type": "PropertyValue", "name": field.name, "description": sentence(field)}
+            for field in tables[0].schema
         ],
         "distribution": [
             {
@@ -156,10 +131,10 @@ def json_ld(manifest: Mapping[str, Any], files: Mapping[str, Any], base: str) ->
                 "contentSize": f"{files[table.name]['bytes']} B",
                 "sha256": files[table.name]["sha256"],
             }
-            for table in open_tables()
+            for table in tables
         ],
     }
 
 
 def _description(manifest: Mapping[str, Any]) -> str:
-    return f"{MADE_UP if manifest['made_up'] else ''}{DESCRIPTION}"
+    return f"{'This data is MADE UP. ' if manifest['made_up'] else ''}{DESCRIPTION}"

@@ -1,68 +1,61 @@
 """Every do-not-drive and park-outside warning, with the day it began and the day it was lifted."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.data.diff import RETRACTED
+from include.data.tables import is_in
 from include.site.shards import last_known
 from include.site.snapshot import KEY, Change, Snapshot
 from include.vehicle_recalls.contract import DATE
-from include.vehicle_recalls.news import WARNINGS
+from include.vehicle_recalls.news import RATE, WARNINGS
 
-NAMES = ("manufacturer", "subject", DATE, "potentially_affected", "completion_rate")
+SHOWN = {
+    "id": KEY,
+    "manufacturer": "manufacturer",
+    "subject": "subject",
+    "date": DATE,
+    "affected": "potentially_affected",
+    "completion": RATE,
+}
 
 
-def warnings(snapshot: Snapshot, rows: pa.Table) -> list[dict[str, Any]]:
+class Period(NamedTuple):
+    """A time in which a warning was in force."""
+
+    began_at: str | None  # None: before the first read
+    lifted_at: str | None = None  # None: it is in force
+    retracted: bool = False
+
+
+def warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
     """One for each recall, warning and time that it was given; those in force first."""
+    rows = snapshot.rows
     touched = {c.recall for c in snapshot.changes if any(f in WARNINGS for f, _, _ in c.fields)}
     flagged = pc.or_(*(pc.fill_null(rows[flag], False) for flag in WARNINGS))
-    wanted = pc.or_(flagged, pc.is_in(rows[KEY], value_set=pa.array(sorted(touched), pa.string())))
-    now = {row[KEY]: row for row in rows.filter(wanted).to_pylist()}
+    wanted = rows.filter(pc.or_(flagged, is_in(rows[KEY], touched)))
+    now = {row[KEY]: row for row in wanted.select([*SHOWN.values(), *WARNINGS]).to_pylist()}
     found = []
     for recall in sorted({*now, *touched}):
-        life, row = snapshot.lives.get(recall, []), now.get(recall)
+        life = snapshot.lives.get(recall, [])
+        row = now.get(recall) or last_known(life[-1])
         for flag in WARNINGS:
-            for began_at, lifted_at, retracted in _periods(life, flag, bool(row and row[flag])):
-                found.append(
-                    {
-                        "id": recall,
-                        **_known(row or last_known(life[-1])),
-                        "flag": flag,
-                        "began_at": began_at,
-                        "lifted_at": lifted_at,
-                        "retracted": retracted,
-                    }
-                )
-    return sorted(found, key=lambda each: each["lifted_at"] is not None)
+            for period in _periods(life, flag, is_given=recall in now and bool(row[flag])):
+                shown = {name: row.get(column) for name, column in SHOWN.items()}
+                found.append(shown | {"flag": flag} | period._asdict())
+    return sorted(found, key=lambda warning: warning["lifted_at"] is not None)
 
 
-def _periods(
-    life: list[Change], flag: str, is_flagged: bool
-) -> Iterator[tuple[str | None, str | None, bool]]:
-    """Began at (None: before the first read), lifted at (None: in force), retracted."""
+def _periods(life: list[Change], flag: str, *, is_given: bool) -> Iterator[Period]:
     began_at: str | None = None
     for change in life:
-        for name, old, new in change.fields:
-            if name != flag:
-                continue
+        for _, old, new in (field for field in change.fields if field[0] == flag):
             if old == "true":
-                yield began_at, change.observed_at, change.event == RETRACTED
+                yield Period(began_at, change.observed_at, change.event == RETRACTED)
                 began_at = None
             if new == "true":
                 began_at = change.observed_at
-    if is_flagged:
-        yield began_at, None, False
-
-
-def _known(row: dict[str, Any]) -> dict[str, Any]:
-    manufacturer, subject, day, affected, completion = map(row.get, NAMES)
-    return {
-        "manufacturer": manufacturer,
-        "subject": subject,
-        "date": str(day),
-        "affected": affected,
-        "completion": completion,
-    }
+    if is_given:
+        yield Period(began_at)

@@ -41,7 +41,7 @@ def count_by_year(rows: pa.Table) -> pa.Table:
     """Recalls by year and the three columns."""
     by = ["year", *COLUMNS]
     years = pc.cast(RECALLS.partitions(rows), pa.string())
-    counted = rows.select(COLUMNS).append_column("year", years).group_by(by)
+    counted = rows.select(COLUMNS).append_column("year", years).group_by(by, use_threads=False)
     return counted.aggregate([([], "count_all")]).rename_columns([*by, "recalls"])
 
 
@@ -70,14 +70,19 @@ def aggregation_files(store: Store, version: Version) -> list[PlainFile]:
     def render(by: list[str]) -> bytes:
         with one_at_a_time:
             counts = read_counts()
-        sums = counts.group_by(by).aggregate([("recalls", "sum")])
-        sums = sums.select([*by, "recalls_sum"]).rename_columns([*by, "recalls"])
-        return to_parquet(sums.sort_by([(column, "ascending") for column in by]))
+        return to_parquet(aggregated(counts, by))
 
     return [
         PlainFile(file_name(name), made_from, partial(render, by))
         for name, by in AGGREGATIONS.items()
     ]
+
+
+def aggregated(counts: pa.Table, by: list[str]) -> pa.Table:
+    """The counts of recalls, added up."""
+    sums = counts.group_by(by, use_threads=False).aggregate([("recalls", "sum")])
+    sums = sums.select([*by, "recalls_sum"]).rename_columns([*by, "recalls"])
+    return sums.sort_by([(column, "ascending") for column in by])
 
 
 def _current_counts(store: Store, version: Version) -> pa.Table:

@@ -9,8 +9,9 @@ from botocore.client import BaseClient
 
 from include.lake.store import Store
 from include.site.build import build_site
+from include.vehicle_recalls import pipeline
 from tests.conftest import new_store
-from tests.pipelines.vehicle_recalls.recalls import publish, recall
+from tests.pipelines.vehicle_recalls.recalls import land, publish, recall
 
 HOSTILE = '<script>alert(1)</script>"><img onerror=x>\u202e\x0b'
 
@@ -41,6 +42,12 @@ class Site:
     def files(self) -> dict[str, str]:
         """The ETag of every file by path."""
         return {key.removeprefix("site/"): o.etag for key, o in self.store.list("site").items()}
+
+
+def publish_alone(store: Store, *rows: dict[str, object], day: int) -> dict[str, Any]:
+    """A new version whose site, ledger and plain files are not yet made."""
+    plan, raw = land(store, list(rows), day=day)
+    return pipeline.publish(store, [plan], [pipeline.transform(store, raw)])
 
 
 def first_days(store: Store) -> None:

@@ -9,16 +9,10 @@ from include.lake.store import Store
 from include.site.build import build_site
 from include.vehicle_recalls import pipeline
 from tests.faulty_s3 import FaultyS3
-from tests.pipelines.vehicle_recalls.recalls import land, publish, recall
-from tests.site.conftest import Site, first_days
+from tests.pipelines.vehicle_recalls.recalls import publish, recall
+from tests.site.conftest import Site, first_days, publish_alone
 
 IN_2020 = {"report_received_date": "2020-05-01T00:00:00.000"}
-
-
-def publish_alone(store: Store, *rows: dict[str, object], day: int) -> dict[str, object]:
-    """A new version whose site, ledger and plain files are not yet made."""
-    plan, raw = land(store, list(rows), day=day)
-    return pipeline.publish(store, [plan], [pipeline.transform(store, raw)])
 
 
 def test_empty_lake_is_refused_in_one_line(store: Store) -> None:

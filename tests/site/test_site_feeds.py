@@ -6,10 +6,9 @@ import feedparser
 import jsonschema
 import pytest
 
-from include.lake.table import load_version, read_receipt
+from include.lake.table import read_receipt
 from include.site import feeds
-from include.site.files import StoredSite
-from include.site.snapshot import Change, read_snapshot
+from include.site.snapshot import Change
 from tests.pipelines.vehicle_recalls.recalls import KEYS
 from tests.site.conftest import Site
 from tests.site.json_feed import SCHEMA
@@ -83,19 +82,16 @@ def test_links_lead_from_the_feed_to_the_page(site: Site) -> None:
     assert of_maker["home_page_url"].startswith("../../#/manufacturer/TESLA%2C%20INC.")
 
 
+def change(name: str, observed_at: str = "2026-06-03T00:00:00Z") -> Change:
+    return Change(2, observed_at, "19V000001", "2019", "edited", name, "Subject", [])
+
+
 def test_manufacturer_without_a_change_in_90_days_has_no_feed() -> None:
-    def item(observed_at: str, name: str) -> feeds.Item:
-        return feeds.Item(Change(2, observed_at, "19V000001", "2019", "edited", []), name, None)
-
-    items = [item("2026-06-03T00:00:00Z", "New"), item("2026-03-01T00:00:00Z", "Old")]
-    assert list(feeds._by_manufacturer(items, "2026-06-03T00:00:00Z")) == ["New"]
+    changes = [change("New"), change("Old", "2026-03-01T00:00:00Z")]
+    assert list(feeds.by_manufacturer(changes, "2026-06-03T00:00:00Z")) == ["New"]
 
 
-def test_feed_has_at_most_500_entries(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    snapshot = read_snapshot(site.store, load_version(site.store, KEYS.table))
-    bodies: dict[str, bytes] = {}
-    stored = StoredSite(site.store, {}, {}, {})
-    monkeypatch.setattr(stored, "write", lambda path, body, _inputs: bodies.update({path: body}))
-    one = feeds.Item(snapshot.changes[0], "Ford", "Subject")
-    feeds._write(stored, snapshot, feeds.Feed("feeds/x", "X", "/", [one] * 501), "")
+def test_feed_has_at_most_500_entries() -> None:
+    many = feeds.Feed("feeds/x", "X", "/", [change("Ford")] * 501)
+    bodies = feeds.bodies_of(many, {2: "read"}, base="", made_up=True)
     assert bodies["feeds/x.atom"].count(b"<entry>") == 500

@@ -25,9 +25,9 @@ def test_totals_are_those_of_the_table(site: Site) -> None:
     assert [flag & 1 for flag in shard["flags"]].count(1) == totals["do_not_drive"]
 
 
-def test_rows_and_texts_are_in_one_order(site: Site) -> None:
+def test_rows_texts_and_rates_are_in_one_order(site: Site) -> None:
     rows = {row["nhtsa_id"]: row for row in rows_of_table(site.store)}
-    shard, texts = site.shard("rows"), site.shard("texts")
+    shard, texts, rates = (site.shard(name) for name in ("rows", "texts", "rates"))
     day = 0
     for index, key in enumerate(texts["id"]):
         day += shard["date"][index]
@@ -35,7 +35,7 @@ def test_rows_and_texts_are_in_one_order(site: Site) -> None:
         assert day == (row["report_received_date"] - pa.scalar(0, pa.date32()).as_py()).days
         assert shard["manufacturers"][shard["manufacturer"][index]] == row["manufacturer"]
         assert texts["subject"][index] == row["subject"]
-        assert shard["completion"][index] == row["completion_rate"]
+        assert rates["completion"][index] == row["completion_rate"]
     assert not rows
 
 

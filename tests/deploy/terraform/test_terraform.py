@@ -5,7 +5,6 @@ no query in it.
 """
 
 import json
-import shutil
 from typing import Any
 
 import pytest
@@ -14,21 +13,9 @@ from include.data.catalog import datasets
 from plugins.notifications import NEWS_TO
 from tests.deploy.terraform.iam import NAMES, POLICIES
 from tests.deploy.terraform.one_life import BODY, BUCKET, SUBJECT, Life, lived, running_moto
-from tests.deploy.terraform.terraform_cli import FOLDER, NEEDED, Terraform, settings
+from tests.deploy.terraform.terraform_cli import NEEDED, Terraform, settings
 
 pytestmark = NEEDED
-
-
-@pytest.fixture(scope="module")
-def module(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
-    """The whole folder, with its provider."""
-    copy = tmp_path_factory.mktemp("terraform")
-    made = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*", "__pycache__")
-    shutil.copytree(FOLDER, copy, dirs_exist_ok=True, ignore=made)
-    terraform = Terraform(copy)
-    if (done := terraform("init", longest_s=60)).returncode:
-        pytest.skip(f"the provider cannot be had here: {' '.join(done.stdout.split())[-300:]}")
-    return terraform
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ pytestmark = NEEDED
 
 ROLE = "arn:aws:iam::123456789012:role/mwaa"
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-central-1.amazonaws.com/id/ABC1"
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1a-2b"
 ACCOUNT = "system:serviceaccount:airflow:worker"
 READER = {"roles": [ROLE]}
 NOBODY, NO_ROLES = "trust names nobody, or names them in more than one way", "no ARNs of roles"
@@ -115,6 +116,12 @@ def test_both_roles_are_trusted_to_somebody(only_variables: Terraform) -> None:
         ("answers_days", 0, "answers_days is 0;"),
         ("scan_limit_mb", 9, "scan_limit_mb is 9;"),
         ("scan_limit_mb", 1_000_001, "scan_limit_mb is "),
+        ("site_domain", {"name": "recalls", "certificate_arn": CERTIFICATE}, "The name of site"),
+        (
+            "site_domain",
+            {"name": "recalls.example.org", "certificate_arn": "arn:aws:acm:eu-central-1:1:x"},
+            "The certificate_arn of site_domain",
+        ),
         ("endpoint_url", "127.0.0.1:5000", "The endpoint_url"),
         ("endpoint_url", "http://me:secret@127.0.0.1:5000", "The endpoint_url"),
         ("endpoint_url", "http://127.0.0.1:5000/s3", "The endpoint_url"),

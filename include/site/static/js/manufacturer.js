@@ -5,7 +5,7 @@ import { count, percent, plural, short } from "./format.js";
 import { loadCode, loadShard } from "./load.js";
 import { Problem } from "./problem.js";
 import { hrefTo, hrefToManufacturer, hrefToRecall } from "./route.js";
-import { isoDay, loadRows, loadTexts, perYear, pick, top } from "./rows.js";
+import { isoDay, loadRatedRows, loadTexts, perYear, pick, top } from "./rows.js";
 import { isOpen, loadWarnings, warningTable } from "./warnings.js";
 
 const MOST_BARS = 10;
@@ -13,7 +13,7 @@ const LOWEST = 10;
 
 export async function manufacturer(site, route) {
   const name = route.subject;
-  const rows = await loadRows(site);
+  const rows = await loadRatedRows(site);
   const index = rows.manufacturers.indexOf(name);
   if (index < 0) throw new Problem(`No manufacturer is named “${plain(name).slice(0, 60)}”; search for a part of the name.`);
   const [plot, texts, warnings, spellings] = await Promise.all([

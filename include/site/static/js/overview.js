@@ -6,7 +6,7 @@ import { count, moment, plural, short } from "./format.js";
 import { loadCode } from "./load.js";
 import { alertOf } from "./problem.js";
 import { hrefTo, hrefToManufacturer, saveQuery } from "./route.js";
-import { completionPerYear, loadRows, perYear, pick, top } from "./rows.js";
+import { completionPerYear, loadRatedRows, loadRows, perYear, pick, top } from "./rows.js";
 
 const MOST_BARS = 10;
 
@@ -30,10 +30,21 @@ async function filtered(site, route) {
   const [rows, plot] = await Promise.all([loadRows(site), loadCode(site, "vendor/plot")]);
   const found = el("p", { class: "found", role: "status" });
   const charts = el("div", { class: "charts" });
+  let drawing = 0;
   const draw = () => {
     const picked = pick(rows, route.query);
+    const current = ++drawing;
     found.replaceChildren(...summary(rows, picked, route.query));
     charts.replaceChildren(...(picked.length ? drawn(plot, rows, picked, route.query) : []));
+    charts.setAttribute("aria-busy", "true");
+    loadRatedRows(site)
+      .then((rated) => repairs(plot, rated, picked))
+      .catch(alertOf)
+      .then((nodes) => {
+        if (current !== drawing) return; // drawn again meanwhile
+        charts.append(...nodes);
+        charts.removeAttribute("aria-busy");
+      });
   };
   const form = filterForm("Filter the charts", recallFields(rows, route.query), (query) => {
     saveQuery(route, query);
@@ -70,7 +81,6 @@ function summary(rows, picked, query) {
 
 function drawn(plot, rows, picked, query) {
   const cells = perYear(rows, picked);
-  const rates = completionPerYear(rows, picked);
   const makers = top(rows, picked, rows.manufacturer, rows.manufacturers, MOST_BARS);
   const components = top(rows, picked, rows.component, rows.components, MOST_BARS);
   const go = (href) => location.assign(href);
@@ -90,10 +100,16 @@ function drawn(plot, rows, picked, query) {
       open: (name) => go(toComponent(name)),
       link: toComponent,
     }),
-    rates.length > 0 &&
-      completionChart(plot, rates, {
-        title: "How far repairs are",
-        note: "Completion rate by year of the recall: the median, and the middle half of the recalls. Repairs of recent recalls are still going on.",
-      }),
-  ].filter(Boolean);
+  ];
+}
+
+function repairs(plot, rows, picked) {
+  const rates = completionPerYear(rows, picked);
+  if (!rates.length) return [];
+  return [
+    completionChart(plot, rates, {
+      title: "How far repairs are",
+      note: "Completion rate by year of the recall: the median, and the middle half of the recalls. Repairs of recent recalls are still going on.",
+    }),
+  ];
 }

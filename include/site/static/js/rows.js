@@ -16,6 +16,12 @@ export async function loadRows(site) {
   return shard;
 }
 
+/** The rows with their completion rates, which the first view does without. */
+export async function loadRatedRows(site) {
+  const [rows, rates] = await Promise.all([loadRows(site), loadShard(site, site.manifest.shards.rates)]);
+  return Object.assign(rows, rates);
+}
+
 /** Numbers and subjects, in the order of the rows. */
 export const loadTexts = (site) => loadShard(site, site.manifest.shards.texts);
 

@@ -3,7 +3,7 @@ import { badge, el, pageHead, said, time } from "./dom.js";
 import { filterForm, recallFields, typed } from "./filters.js";
 import { count, percent, plural, toCsv } from "./format.js";
 import { hrefToManufacturer, hrefToRecall, saveQuery } from "./route.js";
-import { componentOf, DO_NOT_DRIVE, isoDay, loadRows, loadTexts, manufacturerOf, PARK_OUTSIDE, pick, typeOf } from "./rows.js";
+import { componentOf, DO_NOT_DRIVE, isoDay, loadRatedRows, loadTexts, manufacturerOf, PARK_OUTSIDE, pick, typeOf } from "./rows.js";
 
 const PER_PAGE = 30;
 const COLUMNS = [
@@ -21,7 +21,7 @@ const CSV_HEAD = [
 ];
 
 export async function search(site, route) {
-  const [rows, texts] = await Promise.all([loadRows(site), loadTexts(site)]);
+  const [rows, texts] = await Promise.all([loadRatedRows(site), loadTexts(site)]);
   const found = el("p", { class: "found", role: "status" });
   const results = el("div", {});
   const matches = () => sorted(rows, texts, containing(rows, texts, pick(rows, route.query), route.query.q), route.query.sort);

@@ -1,0 +1,19 @@
+"""The module as the tests run it."""
+
+import shutil
+
+import pytest
+
+from tests.deploy.terraform.terraform_cli import FOLDER, Terraform
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """The whole folder, with its provider."""
+    copy = tmp_path_factory.mktemp("terraform")
+    made = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*", "__pycache__")
+    shutil.copytree(FOLDER, copy, dirs_exist_ok=True, ignore=made)
+    terraform = Terraform(copy)
+    if (done := terraform("init", longest_s=60)).returncode:
+        pytest.skip(f"the provider cannot be had here: {' '.join(done.stdout.split())[-300:]}")
+    return terraform

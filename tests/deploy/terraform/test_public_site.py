@@ -1,0 +1,106 @@
+"""The public site: planned in full, and nothing of it without being asked.
+
+It is not applied: moto has CloudFront's distributions, and neither its cache policies nor its
+policies of response headers.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.deploy.terraform.one_life import running_moto
+from tests.deploy.terraform.terraform_cli import NEEDED, Terraform, settings
+
+pytestmark = NEEDED
+
+DOMAIN = {
+    "name": "recalls.example.org",
+    "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/1a-2b",
+}
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_moto(tmp_path_factory.mktemp("moto")) as url:
+        yield url
+
+
+def planned(module: Terraform, url: str, **changes: Any) -> dict[str, Any]:
+    module.set(**settings(endpoint_url=url, **changes))
+    done = module("plan", "-out=site.plan")
+    assert done.returncode == 0, done.stdout
+    plan: dict[str, Any] = json.loads(module("show", "-json", "site.plan").stdout)
+    return plan
+
+
+def cloudfront(plan: dict[str, Any]) -> dict[str, Any]:
+    resources = plan["planned_values"]["root_module"]["resources"]
+    return {
+        each["address"].removeprefix("aws_cloudfront_"): each["values"]
+        for each in resources
+        if each["type"].startswith("aws_cloudfront_")
+    }
+
+
+@pytest.fixture(scope="module")
+def site(module: Terraform, moto: str) -> dict[str, Any]:
+    return planned(module, moto, public_site=True, site_domain=DOMAIN)
+
+
+def test_no_site_is_planned_without_being_asked(module: Terraform, moto: str) -> None:
+    plan = planned(module, moto)
+    assert cloudfront(plan) == {}
+    assert "SITE_URL" not in plan["planned_values"]["outputs"]["environment"]["value"]
+
+
+def test_distribution_serves_the_folder_of_the_site_alone(site: dict[str, Any]) -> None:
+    distribution = cloudfront(site)['distribution.site["site"]']
+    (origin,) = distribution["origin"]
+    assert (origin["origin_path"], distribution["default_root_object"]) == ("/site", "index.html")
+    assert distribution["aliases"] == [DOMAIN["name"]]
+    control = cloudfront(site)['origin_access_control.site["site"]']
+    assert (control["signing_behavior"], control["signing_protocol"]) == ("always", "sigv4")
+
+
+def test_hashed_files_last_and_the_rest_is_asked_for_again(site: dict[str, Any]) -> None:
+    distribution = cloudfront(site)['distribution.site["site"]']
+    behaviors = [*distribution["default_cache_behavior"], *distribution["ordered_cache_behavior"]]
+    assert {each["viewer_protocol_policy"] for each in behaviors} == {"redirect-to-https"}
+    assert all(each["compress"] for each in behaviors)
+    patterns = {each["path_pattern"] for each in distribution["ordered_cache_behavior"]}
+    assert patterns == {"assets/*", "shards/*", "files/*"}
+    for age, seconds in {"lasting": 31536000, "current": 60}.items():
+        policy = cloudfront(site)[f'cache_policy.site["{age}"]']
+        assert policy["max_ttl"] == policy["default_ttl"] == seconds
+        headers = cloudfront(site)[f'response_headers_policy.site["{age}"]']
+        (sent,) = headers["custom_headers_config"][0]["items"]
+        assert f"max-age={seconds}" in sent["value"]
+        (cors,) = headers["cors_config"]
+        assert cors["access_control_allow_methods"][0]["items"] == ["GET", "HEAD"]
+        assert cors["access_control_allow_origins"][0]["items"] == ["*"]
+
+
+def test_bucket_stays_closed(site: dict[str, Any]) -> None:
+    """CloudFront reads below site/; nothing else of the bucket's rules changes."""
+    resources = site["planned_values"]["root_module"]["resources"]
+    blocks = [r["values"] for r in resources if r["type"] == "aws_s3_bucket_public_access_block"]
+    rules = ("block_public_acls", "block_public_policy", "restrict_public_buckets")
+    assert {block[rule] for block in blocks for rule in rules} == {True}
+    assert not [r for r in resources if r["type"] in {"aws_s3_bucket_acl", "aws_s3_object"}]
+    for bucket, wanted in {"lake": ["s3:GetObject"], "answers": None}.items():
+        address = f'data.aws_iam_policy_document.bucket["{bucket}"]'
+        (change,) = (c["change"] for c in site["resource_changes"] if c["address"] == address)
+        statements = {each["sid"]: each for each in change["after"]["statement"]}
+        assert statements["TlsOnly"]["effect"] == "Deny"
+        allowed = statements.get("CloudFrontReadsTheSite")
+        assert (allowed and allowed["actions"]) == wanted
+        if allowed:
+            assert allowed["principals"][0]["identifiers"] == ["cloudfront.amazonaws.com"]
+            assert allowed["condition"][0]["variable"] == "AWS:SourceArn"
+
+
+def test_links_lead_to_the_site(site: dict[str, Any]) -> None:
+    environment = site["planned_values"]["outputs"]["environment"]["value"]
+    assert environment["SITE_URL"] == f"https://{DOMAIN['name']}/"

@@ -1,0 +1,129 @@
+"""The site beside all else: other runs, copies, prune, the news, and a task that fails."""
+
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from include.cli.copy import copy_in_order, listing
+from include.cli.create import create_bucket
+from include.cli.prune import prune
+from include.errors import PermanentError
+from include.lake.store import Store
+from include.site.build import build_site
+from include.vehicle_recalls import pipeline
+from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.report import notice
+from local.mirror import load, save
+from tests.faulty_s3 import FaultyS3
+from tests.pipelines.dag_runs import connect_lake, load_dag
+from tests.pipelines.vehicle_recalls.recalls import publish, recall, rows_of_table
+from tests.site.conftest import Site, publish_alone
+
+ADDRESS = "https://recalls.example.org/"
+
+
+def types_of(s3: BaseClient, store: Store) -> dict[str, str]:
+    return {
+        key: s3.head_object(Bucket=store.bucket, Key=key)["ContentType"]
+        for key in store.list("site")
+    }
+
+
+def test_copied_site_is_the_same_with_its_content_types(
+    s3: BaseClient, store: Store, tmp_path: Any
+) -> None:
+    publish(store, recall(1), day=1)
+    copy, loaded = (
+        store.other_bucket(f"{store.bucket}-copy"),
+        store.other_bucket(f"{store.bucket}-2"),
+    )
+    for other in (copy, loaded):
+        create_bucket(other)
+    copy_in_order(store, copy, listing(store))
+    save(store, tmp_path)
+    load(loaded, tmp_path)
+    wanted = types_of(s3, store)
+    assert wanted["site/index.html"] == "text/html; charset=utf-8"
+    for other in (copy, loaded):
+        assert types_of(s3, other) == wanted
+        assert Site(other).files() == Site(store).files()
+
+
+def test_prune_leaves_the_site(store: Store) -> None:
+    publish(store, recall(1), day=1)
+    before = Site(store).files()
+    prune(store, RECALLS, 400, dry_run=False)
+    assert Site(store).files() == before
+
+
+def test_site_built_while_another_run_publishes_has_the_newer_version(
+    proxy: FaultyS3, shaky_store: Store, bucket: str
+) -> None:
+    publish(shaky_store, recall(1), day=1)
+    receipt = publish_alone(shaky_store, recall(1, subject="New"), day=2)
+    pipeline.ledger(shaky_store)
+
+    def other_run() -> None:
+        publish_alone(shaky_store, recall(1, subject="Newer"), day=3)
+        pipeline.ledger(shaky_store)
+
+    proxy.before(other_run, "PUT /" + bucket + "/site/index.html")
+    build_site(shaky_store, receipt)
+    assert Site(shaky_store).manifest["version"] == 3
+    texts = Site(shaky_store).shard("texts")
+    assert texts["subject"] == ["Newer"]
+
+
+def test_version_whose_ledger_another_run_still_makes_is_left_to_it(
+    proxy: FaultyS3, shaky_store: Store, bucket: str
+) -> None:
+    publish(shaky_store, recall(1), day=1)
+    receipt = publish_alone(shaky_store, recall(1, subject="New"), day=2)
+    pipeline.ledger(shaky_store)
+    proxy.before(
+        lambda: publish_alone(shaky_store, recall(1, subject="Newer"), day=3),
+        "PUT /" + bucket + "/site/index.html",
+    )
+    build_site(shaky_store, receipt)
+    assert Site(shaky_store).manifest["version"] == 2
+    assert Site(shaky_store).json("status.json")["version"] == 2
+    pipeline.refresh(shaky_store)
+    assert Site(shaky_store).manifest["version"] == 3
+
+
+@pytest.mark.parametrize(
+    ("address", "link"), [(ADDRESS, f"{ADDRESS}#/changes"), ("", None), ("no address", None)]
+)
+def test_news_link_to_the_site_if_its_address_is_known(
+    store: Store, monkeypatch: pytest.MonkeyPatch, address: str, link: str | None
+) -> None:
+    publish(store, recall(1), day=1)
+    receipt = publish(store, recall(1, do_not_drive="Yes"), day=2)
+    monkeypatch.setenv("SITE_URL", address)
+    news = notice(store, receipt)
+    assert news
+    assert news.headline == "Vehicle recalls (made-up data): 1 now do not drive"
+    assert ("The recalls as pages: " in news.text) == bool(link)
+    assert not link or link in news.text.splitlines()[-1]
+
+
+def test_failed_site_task_is_one_line_and_announce_and_data_stay(
+    store: Store, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, recall(1), day=1)
+    before = Site(store).files()
+    receipt = publish_alone(store, recall(1, subject="New"), day=2)
+    pipeline.ledger(store)
+    dag = load_dag("vehicle_recalls")
+    connect_lake(monkeypatch, store, s3_url)
+    monkeypatch.setenv("SITE_URL", "no address")
+    task = dag.get_task("site")
+    context: Any = {"params": {"dry_run": False}}
+    monkeypatch.setitem(task.python_callable.__globals__, "get_current_context", lambda: context)
+    with pytest.raises(PermanentError, match=r"^SITE_URL is 'no address', which is not") as failed:
+        task.python_callable(receipt)
+    assert "\n" not in str(failed.value)
+    assert rows_of_table(store)[0]["subject"] == "New"
+    assert Site(store).files() == before
+    assert "site" not in dag.get_task("announce").get_flat_relative_ids(upstream=True)
