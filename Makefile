@@ -23,7 +23,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help run vin lake site dag ui live secrets up ps logs down test test-all test-distributed test-containers lint bench audit sbom lock install clean
+.PHONY: help run vin lake site dag ui live doctor secrets up ps logs down test test-all test-distributed test-containers lint bench audit sbom lock install clean
 
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ ui: install  ## Start Airflow on 127.0.0.1 with everything connected; Ctrl-C end
 
 live: install  ## Run the vehicle recalls once on the official API, into s3_bucket_live/.
 	@$(LOCAL) live
+
+doctor: install  ## Check that your settings lead to bucket, rights and APIs; LIVE=1 checks those of make live.
+	@$(LOCAL) doctor $(if $(LIVE),--live)
 
 secrets:  ## Make the secrets that containers need, in .env; those that are there stay.
 	@$(CONTAINERS) secrets

@@ -16,7 +16,7 @@ from local.ui import run_ui
 from local.vin import run_vin
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-COMMANDS = ("audit", "dag", "lake", "live", "run", "sbom", "site", "ui", "vin")
+COMMANDS = ("audit", "dag", "doctor", "lake", "live", "run", "sbom", "site", "ui", "vin")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -24,12 +24,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument(
         "command",
-        choices=("audit", "dag", "lake", "live", "run", "sbom", "site", "ui", "vin"),
+        choices=("audit", "dag", "doctor", "lake", "live", "run", "sbom", "site", "ui", "vin"),
     )
     parser.add_argument("--dag", default="", help="dag: which")
     parser.add_argument("--conf", default="", help='dag: JSON such as {"years": [2019]}')
     parser.add_argument("--days", default="", help="run: that many days, one after the other")
-    parser.add_argument("--live", action="store_true", help="lake, vin: on the real APIs")
+    parser.add_argument("--live", action="store_true", help="doctor, lake, vin: on the real APIs")
     parser.add_argument("--arguments", default="", help="lake, audit: words quoted as in a shell")
     asked = parser.parse_args()
     for ending in ENDINGS:
@@ -37,6 +37,7 @@ def main() -> int:
     targets: dict[str, Callable[[], int]] = {
         "audit": lambda: run_audit(ROOT, asked.arguments),
         "dag": lambda: run(ROOT, asked.dag, asked.conf, log_name="dag"),
+        "doctor": lambda: _doctor(live=asked.live),
         "lake": lambda: use_lake(ROOT, asked.arguments, live=asked.live),
         "live": lambda: run(ROOT, FLAGSHIP, log_name="live", official=True),
         "run": lambda: run_flagship(ROOT, asked.days),
@@ -53,6 +54,12 @@ def main() -> int:
     except LocalError as error:
         tell(f"error: {error}")
         return 2 if isinstance(error, Misuse) else 1
+
+
+def _doctor(*, live: bool) -> int:
+    from local.doctor import run_doctor  # the API's clients, which no other target needs
+
+    return run_doctor(ROOT, live=live)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
