@@ -77,19 +77,25 @@ def _rights(store: Store, prefix: str, keys: Collection[tuple[str, bool]]) -> Fo
     def problem(item: tuple[str, bool]) -> str:
         key = item[0].format(dataset=prefix.rstrip("/"), read=read)
         try:
-            _try_key(store, key, must_delete=item[1])
+            left = _try_key(store, key, must_delete=item[1])
         except StoreError as error:
             return str(error)
+        if left:
+            stay.append(left)
         return ""
 
+    stay: list[str] = []
     problems = [text for text in parallel_map(problem, keys) if text]
     if problems:
         more = f" ({len(problems) - 1} more of its folders fail)" if problems[1:] else ""
         return Found("FAIL", f"rights in {prefix}", problems[0] + more)
-    return Found("ok", f"rights in {prefix}", f"{len(keys)} of {len(keys)} probes came and went")
+    said = f"{len(keys)} probes were put, listed and read; {len(keys) - len(stay)} deleted"
+    rest = f"; without that right, which pipelines need not have, stay {', '.join(sorted(stay))}"
+    return Found("ok", f"rights in {prefix}", said + (rest if stay else ""))
 
 
-def _try_key(store: Store, key: str, *, must_delete: bool) -> None:
+def _try_key(store: Store, key: str, *, must_delete: bool) -> str:
+    """Returns the key of a probe that cannot be deleted, and need not."""
     body = b"of make doctor; it may be deleted"
     store.replace(key, body)
     try:
@@ -101,6 +107,10 @@ def _try_key(store: Store, key: str, *, must_delete: bool) -> None:
         except StoreRefused:
             if must_delete:
                 raise
+            left = key
+        else:
+            left = ""
+    return left
 
 
 def _conditional_put(store: Store) -> str:

@@ -61,6 +61,10 @@ PERMISSIVE = set(re.findall(r"`([^`]+)`", section("Licenses").partition("\n\n")[
 OTHERS = tables(section("Licenses"))
 
 
+# Only their LICENSE file names it.
+UNSAID = {"axe-playwright-python": "MIT"}
+
+
 def licence_of(package: Distribution) -> str:
     """As the package says it: an SPDX expression, or else its field, or else its classifiers."""
     said = package.metadata
@@ -74,7 +78,8 @@ def licence_of(package: Distribution) -> str:
         return str(expression)
     if ids_in(field) and ids_in(field) <= PERMISSIVE:
         return field
-    return " OR ".join(dict.fromkeys(classifiers)) or SPELT.get(field, field)
+    listed = " OR ".join(dict.fromkeys(classifiers)) or SPELT.get(field, field)
+    return listed or UNSAID.get(said["Name"], "")
 
 
 def installed(environment: str) -> dict[str, Distribution]:

@@ -9,6 +9,7 @@ from include.data.checks import Check
 from include.data.tables import concat
 from include.data.validate import quarantine_repeated
 from include.errors import PermanentError
+from include.lake.keys import Keys
 from include.lake.landing import RawPages, read_page
 from include.lake.ledger import update_ledger
 from include.lake.plain_files import copy_of, refresh_copies
@@ -17,6 +18,7 @@ from include.lake.publish import Receipt, publish_read
 from include.lake.reads import Read, start_read
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
+from include.lake.table import load_version
 from include.site.build import build_site
 from include.vehicle_recalls.aggregates import aggregation_files, count_by_year, stage_counts
 from include.vehicle_recalls.batches import includes, plan_all, plan_some
@@ -179,7 +181,9 @@ def ledger(store: Store) -> list[int]:
 def refresh(store: Store) -> list[str]:
     """Everything that follows from the table; a run does the same in its tasks."""
     ledger(store)
-    return [*refresh_years(store), *aggregate(store), *build_site(store)]
+    files = [*refresh_years(store), *aggregate(store)]
+    is_empty = not load_version(store, Keys(RECALLS.name).table).receipt
+    return files if is_empty else [*files, *build_site(store)]
 
 
 def run(

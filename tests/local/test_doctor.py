@@ -14,6 +14,7 @@ from botocore.client import BaseClient
 
 from include.data.catalog import datasets
 from include.errors import PermanentError
+from include.lake.store import Store, StoreRefused
 from local.dag_files import CONNECTION
 from local.doctor import api_hooks, examine, secrets_of
 from local.doctor_checks import DELETED, KEPT, OF_ONE_DATASET, SITE, Found, clock_of_s3
@@ -206,6 +207,29 @@ def test_right_to_delete_is_needed_where_pipelines_delete(doctor: Doctor, proxy:
     found = doctor(endpoint=proxy.url)
     assert "could not delete" in found["rights in shoe_prices/"].said
     assert "(3 more of its folders fail)" in found["rights in shoe_prices/"].said
+
+
+def test_probe_that_pipelines_never_delete_may_stay(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, s3_url: str, bucket: str
+):
+    """The role of terraform cannot delete in the ledger; the one probe there is overwritten."""
+    delete = Store.delete
+
+    def refuse_in_ledger(store: Store, keys: list[str]) -> None:
+        if "/ledger/" in keys[0]:
+            raise StoreRefused("S3 answered AccessDenied")
+        delete(store, keys)
+
+    monkeypatch.setattr(Store, "delete", refuse_in_ledger)
+    doctor()
+    found = doctor()
+    assert of_state(found, "FAIL") == set()
+    assert found["rights in shoe_prices/"].said == (
+        "6 probes were put, listed and read; 5 deleted; without that right, which pipelines need "
+        "not have, stay shoe_prices/ledger/doctor/probe"
+    )
+    left = open_store(s3_url, bucket).list("")
+    assert left.keys() == {f"{name}/ledger/doctor/probe" for name in datasets()}
 
 
 def test_store_that_overwrites_an_existing_object_fails(

@@ -71,7 +71,7 @@ def live_long(store: Store) -> None:
                 lambda then=then: f"{then:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
             )
             clock = SimpleNamespace(time=lambda then=then: then.timestamp())
-            patch.setattr("include.lake.table.time", clock)
+            patch.setattr("include.lake.commit.time", clock)
             waive = recalls.SMALL | {"rows per year": "2018 disappears"}
             recalls.publish(store, *rows, waive=waive)
     assert any(freed.objects for freed in prune(store, RECALLS, 400, dry_run=False))
