@@ -154,8 +154,7 @@ class Store:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; one that does not exist is no error."""
-        keys = list(keys)
-        if keys:
+        if keys := list(keys):
             with self.explaining("delete", keys[0]):
                 obstore.delete(self._s3, keys)
 
