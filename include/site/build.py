@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from include.data.catalog import datasets
 from include.errors import PermanentError
-from include.lake.keys import LOG, Keys
+from include.lake.keys import Keys
 from include.lake.ledger import LedgerBehind, read_ledger
 from include.lake.publish import PUBLISHED
 from include.lake.report import LOCAL_FOLDER, is_made_up
@@ -66,13 +66,14 @@ def _build(store: Store, receipt: Receipt | None) -> list[str]:
     root = os.environ.get(LOCAL_FOLDER) or store.url("").rstrip("/")
     looks: list[Callable[[], Any]] = [
         lambda: read_site(store),
-        *(lambda name=name: _newest_commit(store, name) for name in datasets()),
+        *(lambda name=name: load_version(store, Keys(name).table) for name in datasets()),
     ]
-    site, *commits = parallel_map(lambda look: look(), looks)
-    made_from = inputs_hash(FORMAT, generator(), code_folder(), commits, root, base)
+    site, *found = parallel_map(lambda look: look(), looks)
+    versions: dict[str, Version] = dict(zip(datasets(), found, strict=True))
+    read_ids = [version.receipt.get("read_id") for version in found]
+    made_from = inputs_hash(FORMAT, generator(), code_folder(), read_ids, root, base)
     if site.made_from == made_from and site.is_whole():
         return []
-    versions = {name: load_version(store, Keys(name).table) for name in datasets()}
     version = versions[RECALLS.name]
     if not version.receipt:
         raise PermanentError(
@@ -87,13 +88,6 @@ def _build(store: Store, receipt: Receipt | None) -> list[str]:
     _write(site, take_snapshot(store, version, ledger), versions, made_from, root, base)
     site.finish(made_from, base)
     return list(site.written)
-
-
-def _newest_commit(store: Store, dataset: str) -> str:
-    """The ETag of the newest log entry; empty without a table."""
-    entries = store.list(f"{Keys(dataset).table}/{LOG}", recursive=False)
-    commits = [key for key in entries if key.endswith(".json")]
-    return entries[max(commits)].etag if commits else ""
 
 
 def _write(
