@@ -1,6 +1,6 @@
 """`python -m benchmarks`: speed and memory beside what else does the job; docs/performance.md.
 
-Without options it runs everything, and writes its output into that page.
+Without options it runs everything. It writes its output into that page.
 """
 
 import argparse
@@ -30,9 +30,12 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5, help="how often each contender runs; 5")
     parser.add_argument("--without", choices=CONTENDERS, action="append", default=[])
     parser.add_argument("--days", type=int, metavar="ROWS", help="three days of this project")
-    parser.add_argument("--by-task", type=int, metavar="ROWS", help="this project, task by task")
+    parser.add_argument(
+        "--by-task", type=int, action="append", metavar="ROWS", help="this project, task by task"
+    )
     parser.add_argument("--site", action="store_true", help="the site")
     parser.add_argument("--vin", action="store_true", help="the VIN service")
+    parser.add_argument("--no-page", action="store_true", help="leave docs/performance.md as it is")
     asked = parser.parse_args()
     everything = not (asked.rows or asked.days or asked.by_task or asked.site or asked.vin)
     sections: dict[str, list[str]] = {}
@@ -50,7 +53,7 @@ def main() -> int:
     except (BenchError, LocalError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if everything:
+    if not asked.no_page:
         page.write(sections)
     return 0
 
@@ -62,7 +65,7 @@ def measure_lake(asked: argparse.Namespace, s3: S3, show: Show, *, everything: b
         show(f"{rows:,} rows, median of {asked.runs}", tables.comparison(rows, found))
     for rows in ROWS if everything else filter(None, [asked.days]):
         show(f"{rows:,} rows, day by day", tables.days(three_days(rows, s3)))
-    for rows in (*ROWS, MANY_ROWS) if everything else filter(None, [asked.by_task]):
+    for rows in (*ROWS, MANY_ROWS) if everything else asked.by_task or ():
         show(f"{rows:,} rows, a process a task", tables.tasks(rows, by_task(rows, s3)))
     if everything or asked.site:
         show(f"The site of {ROWS[0]:,} recalls", tables.builds(site(ROWS[0], s3)))

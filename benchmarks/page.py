@@ -1,4 +1,7 @@
-"""The page that publishes the figures: written by the bench, so that they are of its commit."""
+"""The page that publishes the figures: written by the bench, so that they are of its commit.
+
+A run of some sections replaces the whole output, so that the page is of one run.
+"""
 
 import os
 import subprocess

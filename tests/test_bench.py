@@ -27,6 +27,7 @@ def test_the_bench_compares_and_says_the_ratio() -> None:
         "300",
         "--runs",
         "1",
+        "--no-page",
         *("--without", "dlt, Parquet", "--without", "dlt, Delta"),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
