@@ -70,7 +70,7 @@ down:  ## End the containers of a PROFILE; VOLUMES=1 deletes their data too.
 test: install  ## Run the tests but the slow ones; make test ARGS='-k recalls' runs some.
 	@$(PYTEST) -m 'not slow' $(ARGS)
 
-test-all: install  ## Run all tests, and test-distributed where PostgreSQL and Redis are installed.
+test-all: install  ## Run all tests, and a short test-distributed where PostgreSQL and Redis are installed.
 	@$(PYTEST) $(ARGS)
 	@$(test_distributed)
 
@@ -146,7 +146,7 @@ clean:  ## Remove all that was made, s3_bucket/ included.
 
 define test_distributed
 if command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
-  $(MAKE) test-distributed; \
+  $(MAKE) test-distributed ARGS='--rows 150000'; \
 else \
   echo "test-distributed was not run: PostgreSQL and Redis are not installed" >&2; \
 fi

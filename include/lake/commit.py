@@ -46,9 +46,10 @@ def create_table(
         if not found.exists:
             raise
         return found
-    empty = Version(table, store, 0)
-    vars(empty)["handle"] = made  # which opening the table would load again
-    return empty
+    # Another writer may have committed to it before delta-rs looked again.
+    version = Version(table, store, made.version())
+    vars(version)["handle"] = made  # which opening the table would load again
+    return version
 
 
 def commit(
