@@ -70,9 +70,8 @@ down:  ## End the containers of a PROFILE; VOLUMES=1 deletes their data too.
 test: install  ## Run the tests but the slow ones; make test ARGS='-k recalls' runs some.
 	@$(PYTEST) -m 'not slow' $(ARGS)
 
-test-all: install  ## Run all tests, and a short test-distributed where PostgreSQL and Redis are installed.
+test-all: install  ## Run all tests, the slow ones too.
 	@$(PYTEST) $(ARGS)
-	@$(test_distributed)
 
 test-distributed: install  ## Kill a Celery worker half-way through 3,000,000 rows; needs PostgreSQL and Redis.
 	@.venv/bin/python -m tests.distributed $(ARGS)
@@ -143,14 +142,6 @@ clean:  ## Remove all that was made, s3_bucket/ included.
 	@rm -rf $@ && mkdir -p $@/usr/lib/localstack
 	@OVERRIDE_IN_DOCKER=0 FILESYSTEM_ROOT=$(CURDIR)/$@ .venv-localstack/bin/python -P -m localstack.aws.spec
 	@touch $@
-
-define test_distributed
-if command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
-  $(MAKE) test-distributed ARGS='--rows 150000'; \
-else \
-  echo "test-distributed was not run: PostgreSQL and Redis are not installed" >&2; \
-fi
-endef
 
 # In a copy, so that nothing is left in the checkout; the provider is kept in .local/.
 define lint_terraform

@@ -140,8 +140,11 @@ def test_an_s3_that_died_is_an_error_and_the_folder_stays(root: Path):
     assert not servers[FAKES].alive()
 
 
-def test_the_vin_service_is_shared_and_replaced_when_it_knew_other_servers(root: Path):
+def test_the_vin_service_is_shared_and_replaced_when_it_knew_other_servers(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+):
     """It asks the fake APIs, keeps its answers in its own file, and ends with the last user."""
+    monkeypatch.setattr("local.vin.PREFERRED_PORT", 0)  # which another test uses at the same time
     vin = EXAMPLES["found"]
     settings = {"VIN_API_KEY": "k", "LAKE_BUCKET": "none"}
     with Stack(root, quiet).used(fakes=True) as first:
