@@ -21,8 +21,8 @@ from dlt.common.configuration.specs import AwsCredentials
 from dlt.sources.helpers import requests
 
 from benchmarks.outcome import AGGREGATIONS, fingerprint
+from benchmarks.question import PAGE_SIZE, PATH, page_query
 
-PAGE_SIZE = 50_000
 COLUMNS = ["report_received_date", "manufacturer", "component", "recall_type"]
 KEY = "test"  # LocalStack takes any
 
@@ -31,15 +31,7 @@ KEY = "test"  # LocalStack takes any
 def vehicle_recalls(url: str) -> Iterator[list[dict[str, Any]]]:
     offset = 0
     while True:
-        response = requests.get(
-            f"{url}/resource/6axg-epim.json",
-            params={
-                "$select": ":*,*",
-                "$order": "nhtsa_id,:id",
-                "$limit": PAGE_SIZE,
-                "$offset": offset,
-            },
-        )
+        response = requests.get(url + PATH, params=page_query(offset))
         response.raise_for_status()
         rows = response.json()
         yield rows

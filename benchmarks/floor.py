@@ -15,20 +15,15 @@ import pyarrow.json
 import pyarrow.parquet as pq
 import requests
 
-from benchmarks.script import PAGE_SIZE
+from benchmarks.question import PAGE_SIZE, PATH, page_query
 
 
 def packed_pages(url: str) -> list[bytes]:
     pages: list[bytes] = []
     while True:
         response = requests.get(
-            f"{url}/resource/6axg-epim.json",
-            params={
-                "$select": ":*,*",
-                "$order": "nhtsa_id,:id",
-                "$limit": str(PAGE_SIZE),
-                "$offset": str(PAGE_SIZE * len(pages)),
-            },
+            url + PATH,
+            params=page_query(PAGE_SIZE * len(pages)),
             headers={"Accept-Encoding": "gzip"},
             stream=True,
             timeout=120,

@@ -18,9 +18,9 @@ import pandas as pd
 import requests
 
 from benchmarks.outcome import AGGREGATIONS, fingerprint
+from benchmarks.question import PAGE_SIZE, PATH, page_query
 from local.environment import LOCAL_KEY, LOCAL_REGION
 
-PAGE_SIZE = 50_000
 Save = Callable[[str, pd.DataFrame], None]
 
 
@@ -51,16 +51,7 @@ def pages(url: str) -> Iterator[list[dict[str, Any]]]:
     session = requests.Session()
     offset = 0
     while True:
-        response = session.get(
-            f"{url}/resource/6axg-epim.json",
-            params={
-                "$select": ":*,*",
-                "$order": "nhtsa_id,:id",
-                "$limit": str(PAGE_SIZE),
-                "$offset": str(offset),
-            },
-            timeout=120,
-        )
+        response = session.get(url + PATH, params=page_query(offset), timeout=120)
         response.raise_for_status()
         rows = response.json()
         yield rows

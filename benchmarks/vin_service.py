@@ -16,6 +16,7 @@ from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
 from statistics import median
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -96,10 +97,12 @@ def cold() -> list[str]:
     with tempfile.TemporaryDirectory() as folder, fake_api(1_000) as url:
         settings = {"VIN_DB": f"{folder}/vins.db", "VPIC_URL": f"{url}/api"}
         with serving("include.vin_service", **settings) as (service, _):
-            netloc = urlsplit(service).netloc
+            netloc, together = urlsplit(service).netloc, Barrier(COLD)
 
             def ask(vin: str) -> int:
                 connection = HTTPConnection(netloc, timeout=60)
+                connection.connect()
+                together.wait()
                 connection.request("GET", f"/lookup/{vin}")
                 return connection.getresponse().status
 

@@ -24,9 +24,9 @@ def listen_on_this_machine_only() -> None:
 
 
 def end_with_stdin() -> None:
-    """Whoever started us holds the pipe's other end: it closes when they go, however they go.
+    """The starter holds the other end of the pipe, which closes when the starter ends.
 
-    What such an S3 holds is of no use to anyone else, so it need not end nicely.
+    Nothing else uses what such an S3 holds, so it is killed.
     """
     sys.stdin.buffer.read()
     os.killpg(0, signal.SIGKILL)

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from include.lake.content_type import content_type
 from include.site.files import PAGE
 from local.environment import FOLDERS, local_bucket, read_environment
-from local.processes import Misuse, stopwatch
+from local.processes import Misuse, free_port, stopwatch
 
 HOST, PREFERRED_PORT = "127.0.0.1", 8095
 HEADERS = {
@@ -62,7 +62,8 @@ def create_app(folder: Path) -> Starlette:
 
 def run_site(root: Path) -> int:
     folder = site_folder(root)
-    with _listening() as listener:
+    # From now on a browser waits and is not refused.
+    with socket.create_server((HOST, free_port(PREFERRED_PORT))) as listener:
         say = stopwatch()
         port = listener.getsockname()[1]
         say(f"the site is ready on http://{HOST}:{port}/; Ctrl-C ends it")
@@ -82,18 +83,3 @@ def site_folder(root: Path) -> Path:
     if not (folder / PAGE).is_file():
         raise Misuse(f"there is no site yet in {folder.relative_to(root)}/: `make run` first")
     return folder
-
-
-def _listening() -> socket.socket:
-    """The preferred port, or a free one."""
-    for port in (PREFERRED_PORT, 0):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-            listener.listen()  # from now on a browser waits, and is not refused
-        except OSError:
-            listener.close()
-            continue
-        return listener
-    raise Misuse(f"no port of {HOST} is free")

@@ -70,7 +70,7 @@ def years_param(description: str) -> Param:
         # Text comes first: the form then shows a line to type in, not an editor of JSON.
         type=["string", "array", "null"],
         items={"type": "integer", "minimum": FIRST_YEAR, "maximum": last},
-        pattern="^[0-9 ,-]*$",  # simple, because the form shows it to the person who is wrong
+        pattern="^[0-9 ,-]*$",  # short, because the form shows it after a typing error
         examples=["2019", "2021-2023", "2019, 2021-2023"],
         title="Report years",
         description=f"Such as 2019, 2021-2023; from {FIRST_YEAR} to {last}. {description}",

@@ -284,7 +284,7 @@ print(*sorted(name for name in {HEAVY!r} if name in sys.modules))
 
 
 def test_the_plugin_loader_runs_the_plugin_alone(tmp_path: Path) -> None:
-    """It runs a file under its bare name, so no other file of ours may be one of the loader's."""
+    """The loader imports a file by its bare name, so no file may share a name with a module."""
     ours = {path.stem for path in (ROOT / "plugins").rglob("*.py")} - {"recalls_plugin"}
     assert ours
     script = f"""

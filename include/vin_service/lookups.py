@@ -51,6 +51,7 @@ class Lookups:
         self._clock = clock
         self._calls: dict[str, Call] = {}  # those under way, by VIN
         self._collected: list[str] = []  # the VINs of the newest call, while it collects
+        self._full = asyncio.Event()  # set when that call has all that vPIC takes
 
     async def lookup(self, text: str) -> Answer:
         outcome = (await self.lookup_many([text], PATIENCE_S))[text]
@@ -111,15 +112,20 @@ class Lookups:
             if vin in self._calls:
                 continue
             if not self._collected or len(self._collected) == BATCH:
-                self._collected = [vin]
-                self._calls[vin] = asyncio.create_task(self._collect(self._collected))
+                self._collected, self._full = [vin], asyncio.Event()
+                call = self._collect(self._collected, self._full)
+                self._calls[vin] = asyncio.create_task(call)
             else:
                 self._calls[vin] = self._calls[self._collected[0]]
                 self._collected.append(vin)
+                if len(self._collected) == BATCH:
+                    self._full.set()
         return {vin: self._calls[vin] for vin in vins}
 
-    async def _collect(self, vins: list[str]) -> Mapping[str, Outcome]:
-        await asyncio.sleep(COLLECT_S)
+    async def _collect(self, vins: list[str], full: asyncio.Event) -> Mapping[str, Outcome]:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COLLECT_S):
+                await full.wait()
         if self._collected is vins:
             self._collected = []
         return await self._ask(vins)

@@ -7,24 +7,18 @@ data, which no browser runs. Airflow compresses what is not compressed.
 
 import hashlib
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 
+from include.lake.content_type import content_type
+
 HERE = Path(__file__).parent
 SITE, MANIFEST = "site/", "site.json"
 PATH = re.compile(r"\w+\.json|(feeds|files|shards)(/\w[\w.-]*)+", re.ASCII)
 HASHED = ("files/", "shards/")
-CONTENT_TYPES = {
-    ".atom": "application/atom+xml",
-    ".css": "text/css",
-    ".gz": "application/gzip",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-}
 NO_RECALLS = "The lake has no recalls yet: trigger vehicle_recalls, which makes this page too."
 MISSING = "The site has no such file; reload the page for the newest one."
 NO_SITE = "The recalls have no page yet: trigger vehicle_recalls again; its task `site` makes it."
@@ -75,7 +69,6 @@ def site_file(request: Request, path: str) -> Response:
 
 
 def _answer(request: Request, path: str, body: bytes) -> Response:
-    suffix = PurePosixPath(path).suffix
     etag = f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
     headers = {
         "ETag": etag,
@@ -88,6 +81,4 @@ def _answer(request: Request, path: str, body: bytes) -> Response:
     }
     if request.headers.get("If-None-Match") == etag:
         return Response(status_code=304, headers=headers)
-    return Response(
-        body, headers=headers, media_type=CONTENT_TYPES.get(suffix, "application/octet-stream")
-    )
+    return Response(body, headers=headers, media_type=content_type(path))

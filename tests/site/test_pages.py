@@ -321,7 +321,7 @@ def test_changes_count_their_days_back_from_the_last_read(browser: Browser, url:
         page.get_by_text("1 recall changed").wait_for()
         assert page.locator("h3").all_inner_texts() == ["Gone soon"]
         assert "days=all&event=retracted" in page.url
-        maker(page).fill("nobody")
+        maker(page).fill("no such maker")
         page.get_by_text("No change passes these filters").wait_for()
 
 
@@ -373,7 +373,7 @@ NEWER = {"status": 200, "json": {"format": 1, "made_from": "newer", "code": "", 
         ("", {"status.json": {"status": 401, "body": ""}}, "login has expired; log in to Airflow"),
         ("data", {"shards/": {"status": 500, "body": ""}}, "server answered 500 for shards/data"),
         ("recall/24V000000", {}, "No recall has the number 24V000000; check it"),
-        ("manufacturer/Nobody", {}, "No manufacturer is named “Nobody”; search"),
+        ("manufacturer/Unknown", {}, "No manufacturer is named “Unknown”; search"),
         ("nothing", {}, "There is no such page; choose one from the menu"),
         ("manufacturer/%E0%A4%A", {}, "No manufacturer is named"),
     ],
