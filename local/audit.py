@@ -74,7 +74,7 @@ def run_audit(root: Path, arguments: str) -> int:
 
 
 def write_sbom(root: Path) -> int:
-    """Write what production installs as CycloneDX, which the tool holds against its schema."""
+    """Write what production installs as CycloneDX; the tool validates the file."""
     program, sbom = root / ".venv-audit" / "bin" / "cyclonedx-py", root / SBOM
     sbom.unlink(missing_ok=True)
     sbom.parent.mkdir(exist_ok=True)

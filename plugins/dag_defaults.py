@@ -134,7 +134,7 @@ def measure(pipeline: str, receipt: Mapping[str, Any]) -> None:
 def show(report: str) -> str:
     """Write a report to the task's log, and to the file that HEADWATERS_SCREEN names.
 
-    A task `report` returns it, for the page of the run shows what that task returned.
+    Each task `report` returns it, and the page of the run shows it.
     """
     for line in report.splitlines():
         log.info(line)

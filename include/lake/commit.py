@@ -3,15 +3,12 @@
 import json
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from include.lake.store import Store, StoreError
 from include.lake.table import DataFile, Version, explaining_table, load_version
-
-if TYPE_CHECKING:  # imported where a table is written: most tasks only need a receipt
-    pass
 
 RETENTION_DAYS = 400  # how long a file that no version needs any more stays readable
 CONFIGURATION = {

@@ -1,4 +1,4 @@
-"""The content type of an object by its key: a bucket that is served says it to readers."""
+"""The content type of an object, by its key; browsers need it where a bucket is a web site."""
 
 TYPES = {
     "atom": "application/atom+xml",

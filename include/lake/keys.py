@@ -66,7 +66,7 @@ def ledger_path(version: int, read_id: str, sha256: str) -> str:
 
 
 def origin_of(path: str) -> tuple[int, str]:
-    """The version and the read that a file of the ledger is of."""
+    """The version and the read id in the path of a ledger file."""
     version, _, rest = path.partition("-")
     return int(version), rest.rpartition("-")[0]
 

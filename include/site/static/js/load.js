@@ -51,7 +51,7 @@ async function explained(site, path, problem) {
   const newest = await fetchJson(site.base, "site.json", { cache: "no-store" }).catch(() => site.manifest);
   const isNewer = newest.code !== site.manifest.code || newest.made_from !== site.manifest.made_from;
   if (isNewer) return new Problem(RELOAD);
-  return new Problem(`The file ${path} is missing; run the task site again (make site), then reload this page.`);
+  return new Problem(`The file ${path} is missing; run the task site again (make lake ARGS=refresh), then reload this page.`);
 }
 
 async function fetchJson(base, path, options) {
@@ -70,7 +70,7 @@ async function fetchJson(base, path, options) {
   try {
     return readJson(await unpacked(new Uint8Array(await response.arrayBuffer())), path);
   } catch {
-    throw new Problem(`The file ${path} is damaged; run the task site again (make site), then reload this page.`);
+    throw new Problem(`The file ${path} is damaged; run the task site again (make lake ARGS=refresh), then reload this page.`);
   }
 }
 
@@ -87,6 +87,6 @@ function readJson(text, path) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Problem(`The file ${path} is damaged; run the task site again (make site), then reload this page.`);
+    throw new Problem(`The file ${path} is damaged; run the task site again (make lake ARGS=refresh), then reload this page.`);
   }
 }
