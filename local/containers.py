@@ -80,8 +80,14 @@ class Compose:
         self._command += [f"--env-file={path}" for path in files]
         self._command += [f"--profile={name}" for name in chosen.services]
         self._environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+        engine = os.environ.get("S3_ENGINE") or _assignments(ROOT / ".env").get("S3_ENGINE")
+        if engine == "moto":
+            files_given = os.environ.get("COMPOSE_FILE") or "docker-compose.yaml"
+            self._environment["COMPOSE_FILE"] = f"{files_given}:{SETTINGS / 'moto.yaml'}"
+        elif engine not in {None, "", "localstack"}:
+            refuse(f"S3_ENGINE is {engine!r}; choose one of localstack, moto, or leave it out")
         for path in files[-len(chosen.settings) :] if chosen.overrides_user else []:
-            for name, value in ASSIGNMENT.findall(path.read_text(encoding="utf-8")):
+            for name, value in _assignments(path).items():
                 if "${" not in value:
                     self._environment.pop(name, None)
 
@@ -92,13 +98,9 @@ class Compose:
             return 130
 
     def output(self, *arguments: str) -> str:
+        command = [*self._command, *arguments]
         done = subprocess.run(
-            [*self._command, *arguments],
-            cwd=ROOT,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
+            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
             refuse(" ".join(done.stderr.split()) or "docker compose failed")
@@ -131,7 +133,7 @@ def show_addresses(config: Mapping[str, Any]) -> None:
     lines = [
         f"Airflow      http://127.0.0.1:{ports['api-server']}",
         f"VIN service  http://127.0.0.1:{ports['vin']}",
-        f"LocalStack   http://127.0.0.1:{ports['localstack']}; the lake is the bucket {bucket}",
+        f"S3           http://127.0.0.1:{ports['localstack']}; the lake is the bucket {bucket}",
     ]
     if "prometheus" in ports:
         lines.append(f"Prometheus   http://127.0.0.1:{ports['prometheus']}")
@@ -179,9 +181,13 @@ def needs_docker() -> None:
 
 
 def missing_secrets(path: Path, environment: Mapping[str, str]) -> list[str]:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    given = {name: value.strip() for name, value in ASSIGNMENT.findall(text)}
+    given = _assignments(path)
     return [name for name in SECRETS if not (environment.get(name) or given.get(name))]
+
+
+def _assignments(path: Path) -> dict[str, str]:
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return {name: value.strip() for name, value in ASSIGNMENT.findall(text)}
 
 
 def make_secrets(path: Path) -> int:

@@ -167,6 +167,15 @@ def vin_service_answers(stack: Stack) -> None:
     must(answer.status_code == requests.codes.ok, f"the VIN service: {answer.status_code}")
 
 
+def site_is_served(stack: Stack) -> None:
+    """By the page inside Airflow, to those who are signed in."""
+    url = f"{stack.ui_url}/recalls/site.json"
+    stranger = requests.get(url, timeout=60)
+    must(stranger.status_code == requests.codes.unauthorized, "the site asks for a login")
+    manifest = stack.airflow("vehicle_recalls").run("/recalls/site.json")
+    must(manifest["totals"]["recalls"] > 29_000, f"the site shows {manifest['totals']}")
+
+
 def try_everything(stack: Stack) -> None:
     say = stack.say
     stack.make("up", "WORKERS=2")
@@ -175,7 +184,8 @@ def try_everything(stack: Stack) -> None:
     first_runs_succeed(stack)
     lake_is_valid(stack)
     vin_service_answers(stack)
-    say("the lake is valid, and the VIN service answers")
+    site_is_served(stack)
+    say("the lake is valid, the VIN service answers, and Airflow shows the site")
     before = stack.containers()
     stack.make("up", "WORKERS=2")
     must(stack.containers() == before, "a second `make up` recreates nothing")
@@ -185,6 +195,10 @@ def try_everything(stack: Stack) -> None:
     say("PostgreSQL killed: it is started again, and a run succeeds")
     run_flagship(stack, lambda: stack.kill("worker"))
     say("a worker killed in the middle of a run: the run succeeds")
+    stack.make("up", "WORKERS=4")
+    run_flagship(stack)
+    must(len(stack.containers("worker")) == 4, "four workers")
+    say("four workers: a run succeeds")
     tasks = run_flagship(stack, lambda: stack.make("up", "WORKERS=1"))
     must(all(task["try_number"] <= 1 for task in tasks), "a worker that drains ends its tasks")
     say("a worker asked to stop in the middle of a run: it ended its tasks, none was tried again")

@@ -45,7 +45,7 @@ def run(tmp_path: Path, free_ports: dict[str, int]) -> Run:
     docker = tmp_path / "docker"
     docker.write_text(
         "#!/bin/sh\n"
-        f'echo "$* LAKE_BUCKET=$LAKE_BUCKET" >> {tmp_path}/calls\n'
+        f'echo "$* $COMPOSE_FILE LAKE_BUCKET=$LAKE_BUCKET" >> {tmp_path}/calls\n'
         f'case "$*" in *config*) cat {tmp_path}/config.json ;;\n'
         '*" up "*) exit ${UP_EXIT:-0} ;; esac\n'
     )
@@ -98,6 +98,19 @@ def test_up_starts_the_profile_and_prints_the_addresses(
     assert "--profile=fakes --profile=celery up --build --detach --wait" in started
     assert "--scale worker=3" in started
     assert f"Airflow      http://127.0.0.1:{free_ports['api-server']}" in done.stdout
+
+
+def test_moto_takes_the_place_of_localstack_when_it_is_chosen(run: Run, tmp_path: Path) -> None:
+    assert run("up", S3_ENGINE="moto").returncode == 0
+    assert "docker-compose.yaml:" in calls(tmp_path)[-1]
+    assert "/deploy/compose/moto.yaml" in calls(tmp_path)[-1]
+    run("up", S3_ENGINE="localstack")
+    assert "moto" not in calls(tmp_path)[-1]
+    refused = run("up", S3_ENGINE="minio")
+    assert refused.returncode == 1
+    assert refused.stderr.strip() == (
+        "error: S3_ENGINE is 'minio'; choose one of localstack, moto, or leave it out"
+    )
 
 
 def test_settings_of_the_shell_never_lead_made_up_data_to_aws(run: Run, tmp_path: Path) -> None:
