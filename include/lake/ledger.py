@@ -56,8 +56,8 @@ def update_ledger(store: Store, dataset: Dataset) -> list[int]:
     keys = Keys(dataset.name)
     while True:
         ledger, table = load_version(store, keys.ledger), load_version(store, keys.table)
-        known = ledger.receipt.get("version", -1)
-        if known >= 0:
+        known = ledger.receipt.get("version", 0)  # the table's creation; it has no events
+        if known:
             _refuse_other_history(store, ledger, table, known)
         missing = {
             number: receipt
