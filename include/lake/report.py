@@ -130,8 +130,12 @@ def _cut(text: str) -> str:
 
 
 def _changes(receipt: Mapping[str, Any]) -> str:
-    counts = receipt["counts"]
-    names = ("published", "edited", "retracted", "unchanged", "carried_over")
+    counts = dict(receipt["counts"])
+    counts["not_read"] = 0
+    if not receipt["outdated"]:  # of such a read some rows count for nothing
+        same = min(counts["valid"] - counts["published"] - counts["edited"], counts["unchanged"])
+        counts |= {"unchanged": same, "not_read": counts["unchanged"] - same}
+    names = ("published", "edited", "retracted", "unchanged", "carried_over", "not_read")
     shown = [
         f"{counts[name]:,} {name.replace('_', ' ')}"
         for name in names

@@ -154,7 +154,9 @@ def _write_year(site: StoredSite, snapshot: Snapshot, year: str) -> str:
 
 
 def _write_status(store: Store, receipt: Receipt) -> bool:
-    """Say when the source was last read; an older read than the one told of says nothing."""
+    """Say when all of the source was last read; a partial or an older read says nothing."""
+    if receipt["covers"] != {} or receipt["outdated"]:
+        return False
     if read_json(store, STATUS).get("observed_at", "") >= receipt["observed_at"]:
         return False
     status = {

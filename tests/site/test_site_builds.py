@@ -55,6 +55,17 @@ def test_older_read_leaves_the_status(store: Store) -> None:
     assert Site(store).json("status.json")["read_id"] == receipt["read_id"]
 
 
+@pytest.mark.parametrize("subject", ["Brake hose may crack", "New"])
+def test_read_of_some_years_leaves_the_status(store: Store, subject: str) -> None:
+    full = publish(store, recall(1), recall(2, **IN_2020), day=1)
+    partial = publish(store, recall(1, subject=subject), day=2, years=[2019])
+    build_site(store, partial)
+    site = Site(store)
+    assert site.manifest["version"] == (2 if subject == "New" else 1)
+    assert site.json("status.json")["read_id"] == full["read_id"]
+    assert site.json("status.json")["observed_at"] == full["observed_at"]
+
+
 def test_only_the_shards_that_changed_are_rewritten(proxy: FaultyS3, shaky_store: Store) -> None:
     store = shaky_store
     publish(store, recall(1), recall(2, **IN_2020), day=1)

@@ -264,3 +264,23 @@ def test_busiest_day_fits_a_screen_and_a_subject(store: Store, reported: Any) ->
     assert sent.headline == (
         "Vehicle recalls (made-up data): 1,000 now do not drive, 1,000 now park outside, more"
     )
+
+
+@pytest.mark.parametrize(("subject", "edited"), [("Brake hose may crack", 0), ("New", 1)])
+def test_report_of_some_years_tells_what_was_not_read(
+    store: Store, subject: str, edited: int
+) -> None:
+    in_2020 = {"report_received_date": "2020-05-01T00:00:00.000"}
+    publish(store, *(recall(n, **in_2020) for n in (3, 4, 5)), recall(1), recall(2), day=1)
+    partial = publish(store, recall(1, subject=subject), recall(2), day=2, years=[2019])
+    screen = reporting.report(store, partial)
+    wanted = f"2 read; 0 published, {edited} edited, {2 - edited} unchanged, 3 not read"
+    assert f"- rows: {wanted}\n" in screen
+    full = publish(
+        store,
+        *(recall(n, **in_2020) for n in (3, 4, 5)),
+        recall(1),
+        recall(2, subject="Other"),
+        day=3,
+    )
+    assert "not read" not in reporting.report(store, full)
