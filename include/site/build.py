@@ -106,7 +106,7 @@ def _write(
     shards = {
         **column_shards(snapshot.rows),
         "warnings": warnings(snapshot),
-        "datasets": datasets_shard(versions, counts, files, root),
+        "datasets": datasets_shard(versions, counts, files, root, base),
     }
     months = changes_shards(snapshot)
     parallel_map(lambda file: site.write(code_folder() + file[0], file[1]), code_files().items())

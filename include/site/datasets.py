@@ -11,12 +11,25 @@ from include.data.diff import ledger_schema
 from include.lake.keys import Keys
 from include.lake.plain_files import plain_file_names
 from include.lake.table import Version
+from include.site.files import FOLDER
 from include.site.templates import render
 from include.vehicle_recalls.aggregates import AGGREGATIONS, file_name
 from include.vehicle_recalls.contract import RECALLS
 
 LEDGER = "vehicle_recalls_ledger"
 DELTA = "a Delta table: read it through its log, for all of it as Parquet mixes versions"
+MORE = (
+    "; they have 3 more columns, of the source's own row: Id (never a key), created_at and "
+    "updated_at (when the source wrote it, not when the recall was edited)"
+)
+IN_TABLE = "; its columns are those of the year files, and year"
+DTYPES = {
+    pa.int32(): "Int64",
+    pa.int64(): "Int64",
+    pa.float64(): "Float64",
+    pa.bool_(): "boolean",
+    pa.string(): "string",
+}
 YEAR = pa.field("year", pa.int32(), metadata={"comment": "The year of the report."})
 COUNT = pa.field("recalls", pa.int64(), False, metadata={"comment": "How many recalls."})
 
@@ -48,7 +61,11 @@ def open_tables() -> list[Table]:
         schema,
         keys.plain("????.parquet"),
         keys.table,
-        _folders(RECALLS.name, "one plain Parquet file for each report year: read these"),
+        _folders(
+            RECALLS.name,
+            f"one plain Parquet file for each report year: read these{MORE}",
+            IN_TABLE,
+        ),
     )
     ledger = Table(
         LEDGER,
@@ -75,25 +92,36 @@ def _aggregation(name: str, by: list[str]) -> Table:
     )
 
 
-def _folders(dataset: str, plain: str) -> tuple[tuple[str, str], ...]:
+def _folders(dataset: str, plain: str, more: str = "") -> tuple[tuple[str, str], ...]:
     keys = Keys(dataset)
     return (
         (keys.folder, plain),
-        (f"{keys.table}/", DELTA),
+        (f"{keys.table}/", DELTA + more),
         (f"{keys.ledger}/", "a Delta table of every change, read like that"),
         (f"{keys.folder}raw/", "what the source sent, byte for byte"),
     )
 
 
 def datasets_shard(
-    versions: Mapping[str, Version], rows: Mapping[str, int], files: Mapping[str, Any], root: str
+    versions: Mapping[str, Version],
+    rows: Mapping[str, int],
+    files: Mapping[str, Any],
+    root: str,
+    base: str,
 ) -> list[dict[str, Any]]:
-    """`rows` and `files` are those of the open tables; `root` is the bucket."""
+    """`rows` and `files` are those of the open tables; `root` is the bucket, `base` the site."""
     recalls = versions[RECALLS.name]
-    shown = [
-        _shown(table, recalls, rows[table.name], root) | {"files": [files[table.name]]}
-        for table in open_tables()
-    ]
+    shown = []
+    for table in open_tables():
+        file = files[table.name]
+        entry = _shown(table, recalls, rows[table.name], root)
+        if table.name != RECALLS.name:
+            del entry["checks"]  # they are of the recalls
+        entry["files"] = [file]
+        public = {"path": FOLDER + file["path"], "sentence": "the public download, one CSV"}
+        entry["folders"].insert(0, public)
+        entry["reading"].insert(0, _reading_download(table, base + file["path"]))
+        shown.append(entry)
     for name, dataset in datasets().items():
         version = versions[name]
         if name != RECALLS.name and version.receipt:
@@ -151,6 +179,14 @@ def _reading(table: Table, root: str) -> list[dict[str, str]]:
     )
     sections = [section.partition("\n") for section in f"\n{text}".split("\n## ")[1:]]
     return [{"tool": tool, "code": code.strip()} for tool, _, code in sections if code.strip()]
+
+
+def _reading_download(table: Table, address: str) -> dict[str, str]:
+    """The CSV that everybody can read; a relative address works beside the downloaded folder."""
+    dtypes = {f.name: DTYPES[f.type] for f in table.schema if f.type in DTYPES}
+    dates = [f.name for f in table.schema if f.type not in DTYPES]
+    code = render("reading_download.j2", address=address, dtypes=dtypes, dates=dates)
+    return {"tool": "pandas, from the download", "code": code.strip()}
 
 
 def sentence(field: pa.Field) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from include.data.tables import to_csv
+from include.lake.report import is_made_up
 from include.site.datasets import LEDGER, Table, open_tables, sentence
 from include.site.files import StoredSite
 from include.site.snapshot import Snapshot
@@ -18,6 +19,10 @@ LICENSE = {
     "name": "US-PD",
     "title": "US government work, in the public domain",
     "path": "https://www.usa.gov/government-works",
+}
+REAL = {  # what search engines must not be told of made-up data
+    "license": LICENSE["path"],
+    "isBasedOn": f"https://datahub.transportation.gov/d/{DATASET}",
 }
 TYPES = {
     pa.string(): "string",
@@ -38,13 +43,14 @@ Files = Mapping[str, Mapping[str, Any]]
 def write_downloads(site: StoredSite, snapshot: Snapshot) -> tuple[dict[str, int], Files]:
     """Write the CSV of each open table; returns the rows and the file of each."""
     counts = count_by_year(snapshot.rows)
+    mark = "made-up-" if is_made_up(snapshot.version.receipt) else ""
     tables: dict[str, list[pa.Table]] = {
         RECALLS.name: list(snapshot.years.values()),
         **{name: [aggregated(counts, by)] for name, by in AGGREGATIONS.items()},
         LEDGER: [snapshot.ledger],
     }
     rows = {name: sum(part.num_rows for part in parts) for name, parts in tables.items()}
-    return rows, {name: _write_csv(site, name, parts) for name, parts in tables.items()}
+    return rows, {name: _write_csv(site, mark + name, parts) for name, parts in tables.items()}
 
 
 def _write_csv(site: StoredSite, name: str, parts: Iterable[pa.Table]) -> dict[str, Any]:
@@ -66,12 +72,12 @@ def datapackage(manifest: Mapping[str, Any], files: Files, base: str) -> dict[st
         "profile": "tabular-data-package",
         "name": "vehicle-recalls",
         "id": f"urn:headwaters:vehicle_recalls:{manifest['read_id']}",
-        "title": "Vehicle recalls",
+        "title": f"Vehicle recalls{' (made up)' if manifest['made_up'] else ''}",
         "description": _description(manifest),
         "version": str(manifest["version"]),
         "created": manifest["observed_at"],
         **({"homepage": base} if base else {}),
-        "licenses": [LICENSE],
+        **({} if manifest["made_up"] else {"licenses": [LICENSE]}),
         "resources": [_resource(table, files[table.name]) for table in open_tables()],
     }
 
@@ -113,11 +119,10 @@ def json_ld(manifest: Mapping[str, Any], files: Files, base: str) -> dict[str, A
         "name": "Made-up vehicle recalls" if manifest["made_up"] else "US vehicle recalls",
         "description": _description(manifest),
         **({"url": base} if base else {}),
-        "license": LICENSE["path"],
         "isAccessibleForFree": True,
         "version": str(manifest["version"]),
         "dateModified": manifest["observed_at"],
-        "isBasedOn": f"https://datahub.transportation.gov/d/{DATASET}",
+        **({} if manifest["made_up"] else REAL),
         "variableMeasured": [
             {"@type": "PropertyValue", "name": field.name, "description": sentence(field)}
             for field in tables[0].schema

@@ -90,7 +90,7 @@ def test_retraction_in_an_untouched_year_reaches_its_shard(store: Store) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["shards/2019", "shards/rows", "files/vehicle_recalls-", "index.html"]
+    "path", ["shards/2019", "shards/rows", "files/made-up-vehicle_recalls-", "index.html"]
 )
 @pytest.mark.parametrize("damage", ["missing", "cut"])
 def test_missing_or_cut_file_is_written_again(store: Store, path: str, damage: str) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from frictionless import Package, system
 
+from include.site.open_data import datapackage, json_ld
 from local.mirror import save
 from tests.pipelines.vehicle_recalls.recalls import rows_of_table
 from tests.site.conftest import Site
@@ -50,6 +51,22 @@ def test_data_package_and_its_files_are_valid(lake: Path) -> None:
     assert report.valid, report.flatten(["type", "note"])
     assert {r.name.replace("-", "_") for r in package.resources} == TABLES
     assert report.stats["tasks"] == len(TABLES)
+
+
+def test_made_up_data_is_marked_outside_of_the_page(site: Site) -> None:
+    package = site.json("datapackage.json")
+    assert package["title"] == "Vehicle recalls (made up)"
+    assert "licenses" not in package
+    assert all(each["path"].startswith("files/made-up-") for each in package["resources"])
+
+
+def test_official_data_names_its_source_and_license(site: Site) -> None:
+    manifest = site.manifest | {"made_up": False, "publisher": "official"}
+    files = {name: entry_of(site, name)["files"][0] for name in TABLES}
+    package, described = datapackage(manifest, files, ""), json_ld(manifest, files, "")
+    assert package["title"] == "Vehicle recalls"
+    assert package["licenses"][0]["path"] == described["license"]
+    assert described["isBasedOn"] == "https://datahub.transportation.gov/d/6axg-epim"
 
 
 def test_csv_has_every_recall_of_the_table(site: Site) -> None:
@@ -97,6 +114,38 @@ def test_block_reads_the_table(site: Site, lake: Path, name: str, tool: str) -> 
     assert len(found["rows"]) == wanted
 
 
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_first_block_reads_the_public_download(site: Site, lake: Path, name: str) -> None:
+    """With nothing but `site/`: every column has the type that the page names."""
+    entry = entry_of(site, name)
+    first, (file,) = entry["reading"][0], entry["files"]
+    assert first["tool"] == "pandas, from the download"
+    assert entry["folders"][0]["path"] == f"site/{file['path']}"
+    found: dict[str, Any] = {}
+    exec(first["code"].replace(file["path"], str(lake / "site" / file["path"])), found)  # noqa: S102
+    rows = found["rows"]
+    assert len(rows) == entry["rows"]
+    kinds = {"string": "str", "int": "int", "double": "flo", "bool": "boo"}
+    for column in entry["columns"]:
+        dtype = str(rows[column["name"]].dtype).lower()
+        kind = next((k for t, k in kinds.items() if column["type"].startswith(t)), "datetime64")
+        assert dtype.startswith(kind), column["name"]
+
+
+def test_checks_are_told_of_the_recalls_alone(site: Site) -> None:
+    assert [each["name"] for each in site.shard("datasets") if "checks" in each] == [
+        "vehicle_recalls"
+    ]
+
+
+def test_csv_quotes_every_value_and_no_null(site: Site) -> None:
+    """In the table whose values are text and numbers."""
+    (file,) = entry_of(site, "recalls_per_component_per_year")["files"]
+    lines = gzip.decompress(site.body(file["path"])).decode().splitlines()
+    assert lines[0] == '"component","year","recalls"'
+    assert lines[1] == '"SERVICE BRAKES","2019","2"'
+
+
 def test_reading_the_whole_folder_mixes_versions(lake: Path) -> None:
     """The reason for the warning on the page."""
     files = str(lake / "vehicle_recalls" / "table" / "*" / "*.parquet")
@@ -110,5 +159,6 @@ def test_page_describes_the_dataset_for_search_engines(site: Site) -> None:
     found = json.loads(text)
     assert (found["@context"], found["@type"]) == ("https://schema.org/", "Dataset")
     assert found["description"].startswith("This data is MADE UP.")
+    assert not {"license", "isBasedOn"} & found.keys()
     paths = {each["contentUrl"] for each in found["distribution"]}
     assert paths == {entry_of(site, name)["files"][0]["path"] for name in TABLES}
