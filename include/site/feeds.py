@@ -17,13 +17,25 @@ from include.site.code import generator
 from include.site.files import StoredSite, inputs_hash
 from include.site.snapshot import Change, Snapshot
 from include.site.templates import render
-from include.vehicle_recalls.contract import RECALLS
-from include.vehicle_recalls.news import RATE, WARNINGS
+from include.vehicle_recalls.contract import DATE, RECALLS
+from include.vehicle_recalls.news import PARK_OUTSIDE, RATE, WARNINGS
 
 MAX_ENTRIES = 500
 NEVER = "1970-01-01T00:00:00Z"  # Atom wants a time of a feed that has nothing
 DAYS = 90  # a manufacturer without a change since has no feed
-EVENTS = {PUBLISHED: "new recall", REPUBLISHED: "returned", RETRACTED: "retracted"}
+EVENTS = {PUBLISHED: "new recall", RETRACTED: "retracted", REPUBLISHED: "returned"}
+ORDER = [*EVENTS, EDITED]  # within a version, after the warnings
+FIELDS = {  # as the pages name them; other names are written as they are
+    DATE: "Report received",
+    RECALLS.key: "Campaign number",
+    "recall_link": "Page at NHTSA",
+    "mfr_campaign_number": "Manufacturer's number",
+    "recall_type": "Type",
+    "defect_summary": "What is wrong",
+    "consequence_summary": "What can happen",
+    "corrective_action": "Remedy",
+    PARK_OUTSIDE: "Park outside",
+}
 
 
 class Feed(NamedTuple):
@@ -39,7 +51,7 @@ class Feed(NamedTuple):
 
 def write_feeds(site: StoredSite, snapshot: Snapshot, base: str) -> dict[str, Any]:
     """Write every feed; returns what the manifest says of them."""
-    changes = sorted(snapshot.changes, key=lambda c: (-c.version, c.recall))
+    changes = in_order(snapshot.changes)
     warned = [c for c in changes if any(f in WARNINGS and "true" in v for f, *v in c.fields)]
     title = "Vehicle recalls: do not drive, park outside"
     feeds = {
@@ -53,6 +65,20 @@ def write_feeds(site: StoredSite, snapshot: Snapshot, base: str) -> dict[str, An
     )
     paths: dict[str, Any] = {name: feed.atom for name, feed in feeds.items()}
     return paths | {"manufacturers": {name: feed.atom for name, feed in by_name.items()}}
+
+
+def in_order(changes: Iterable[Change]) -> list[Change]:
+    """The newest version first; in it what matters most."""
+
+    def order(c: Change) -> tuple[int, bool, int, str]:
+        is_warned = any(name in WARNINGS and new == "true" for name, _, new in c.fields)
+        return -c.version, not is_warned, ORDER.index(c.event), c.recall
+
+    return sorted(changes, key=order)
+
+
+def field_name(name: str) -> str:
+    return FIELDS.get(name) or name.replace("_", " ").capitalize()
 
 
 def by_manufacturer(changes: Iterable[Change], now: str) -> dict[str, Feed]:
@@ -141,10 +167,10 @@ def what_happened(change: Change) -> Iterator[str]:
         old, new = map(printable, values.pop(RATE))
         yield f"completion rate from {old} to {new} %"
     if values:
-        yield f"edited: {', '.join(name.replace('_', ' ') for name in values)}"
+        yield f"edited: {', '.join(map(field_name, values))}"
 
 
 def _line(event: str, name: str, old: str | None, new: str | None) -> str:
     both = f"{printable(old)} → {printable(new)}"
     value = both if event == EDITED else printable(old if new is None else new)
-    return f"{name.replace('_', ' ')}: {value}"
+    return f"{field_name(name)}: {value}"

@@ -1,5 +1,6 @@
 """The feeds, as independent parsers read them."""
 
+import re
 from typing import Any
 
 import feedparser
@@ -7,7 +8,7 @@ import jsonschema
 import pytest
 
 from include.lake.table import read_receipt
-from include.site import feeds
+from include.site import code, feeds
 from include.site.snapshot import Change
 from tests.pipelines.vehicle_recalls.recalls import KEYS
 from tests.site.conftest import Site
@@ -34,26 +35,54 @@ def test_feed_is_valid_and_both_forms_agree(site: Site, name: str) -> None:
 
 
 def test_changes_have_one_entry_a_recall_and_version(site: Site) -> None:
-    """The newest first, with ids that stay: the read and the recall."""
+    """Ids that stay: the read and the recall."""
     read_ids = {n: read_receipt(site.store, KEYS.table, n)["read_id"] for n in (2, 3)}
     shard = site.shard("changes", "2026-06")
     wanted = [
         f"urn:headwaters:vehicle_recalls:{read_ids[version]}:{recall}"
-        for version, recall, *_ in sorted(shard["events"], key=lambda e: (-e[0], e[1]))
+        for version, recall, *_ in shard["events"]
     ]
-    assert [entry.id for entry in entries(site, "changes")] == wanted
+    assert sorted(entry.id for entry in entries(site, "changes")) == sorted(wanted)
     assert len(wanted) == len(set(wanted)) == 5
 
 
 def test_titles_say_what_happened(site: Site) -> None:
     titles = [entry.title for entry in entries(site, "changes")]
-    assert titles[0].startswith("Completion rate from 50 to 60 %: Ford Motor Company: ")
-    assert titles[1] == (
+    assert titles[0] == (
         "Retracted, was: park outside: Ford Motor Company: Brake hose may crack (19V000003)"
     )
-    assert titles[2].startswith("Now do not drive, edited: subject: Ford Motor Company: <script>")
-    assert titles[3].startswith("No longer: do not drive: TESLA, INC.: ")
-    assert titles[4].startswith("New recall: Tesla Inc: ")
+    assert titles[1].startswith("Completion rate from 50 to 60 %: Ford Motor Company: ")
+    assert titles[2].startswith("Now do not drive, edited: Subject: Ford Motor Company: <script>")
+    assert titles[3].startswith("New recall: Tesla Inc: ")
+    assert titles[4].startswith("No longer: do not drive: TESLA, INC.: ")
+
+
+def test_entries_of_a_version_begin_with_what_matters_most() -> None:
+    warning = [("do_not_drive", "false", "true")]
+    changes = [
+        Change(version, "2026-06-03T00:00:00Z", event, "2019", event, "Ford", "S", fields)
+        for version in (2, 3)
+        for event, fields in (
+            ("edited", []),
+            ("republished", []),
+            ("retracted", [("do_not_drive", "true", None)]),
+            ("published", []),
+        )
+    ]
+    warned = changes[0]._replace(recall="warned", fields=warning)
+    found = [(c.version, c.recall) for c in feeds.in_order([*changes, warned])]
+    rest = ["published", "retracted", "republished", "edited"]
+    assert found == [(3, name) for name in rest] + [(2, name) for name in ["warned", *rest]]
+
+
+def test_fields_have_the_names_of_the_pages(site: Site) -> None:
+    script = (code.STATIC / "js" / "format.js").read_text(encoding="utf-8")
+    names = dict(re.findall(r'^  (\w+): "(.+)",$', script.partition("};")[0], re.MULTILINE))
+    assert len(names) > 10
+    assert {name: feeds.field_name(name) for name in names} == names
+    texts = [entry.summary for entry in entries(site, "changes")]
+    assert "Park outside: true" in texts[0]
+    assert "Remedy: Dealers replace the hose." in texts[0]
 
 
 def test_warnings_have_only_changes_of_warnings(site: Site) -> None:
@@ -77,9 +106,9 @@ def test_manufacturer_has_a_feed_of_all_its_spellings(site: Site) -> None:
 def test_links_lead_from_the_feed_to_the_page(site: Site) -> None:
     feed = site.json("feeds/changes.json")
     assert feed["home_page_url"] == "../#/changes"
-    assert feed["items"][0]["url"] == "../#/recall/19V000001"
+    assert feed["items"][0]["url"] == "../#/recall/19V000003"
     of_maker = site.json("feeds/manufacturers/tesla-inc.json")
-    assert of_maker["home_page_url"].startswith("../../#/manufacturer/TESLA%2C%20INC.")
+    assert of_maker["home_page_url"].startswith("../../#/manufacturer/Tesla%20Inc")
 
 
 def change(name: str, observed_at: str = "2026-06-03T00:00:00Z") -> Change:
