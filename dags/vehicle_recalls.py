@@ -40,14 +40,11 @@ from plugins.notifications import send_news
 log = logging.getLogger(__name__)
 
 PARAMS = {
-    "years": years_param(
-        "Empty means all. vehicle_recalls_by_year takes one year; in its backfill form, leave this "
-        "empty."
-    ),
+    "years": years_param("One year; leave it empty in the form of a backfill."),
     "dry_run": dry_run_param(),
     "waive": waive_param('{"rows per year": "NHTSA withdrew the 2019 tire campaigns"}'),
 }
-ALL_YEARS = PARAMS | {"source": source_param()}
+ALL_YEARS = PARAMS | {"years": years_param("Empty means all."), "source": source_param()}
 BY_BATCH = "{{ batch_label }}"
 
 

@@ -58,7 +58,10 @@ def waive_param(example: str) -> Param:
         type=["object", "null"],
         additionalProperties={"type": "string", "minLength": 1},
         title="Waive",
-        description=f"Checks that may fail this time, each with the reason, such as {example}.",
+        description=(
+            f"Failed checks that this run ignores: name and reason, such as {example}. "
+            "The log of the task that failed names them."
+        ),
     )
 
 
