@@ -85,7 +85,8 @@ def _build(store: Store, receipt: Receipt | None) -> list[str]:
         if receipt is None or receipt["version"] == version.receipt_number:
             raise
         return []  # another run published since, and makes the site after its ledger
-    _write(site, take_snapshot(store, version, ledger), versions, made_from, root, base)
+    if not _write(site, take_snapshot(store, version, ledger), versions, made_from, root, base):
+        return [*site.written, *_build(store, receipt)]
     site.finish(made_from, base)
     return list(site.written)
 
@@ -97,7 +98,8 @@ def _write(
     made_from: str,
     root: str,
     base: str,
-) -> None:
+) -> bool:
+    """Write all but the catalog; false, and no page, if another build finished meanwhile."""
     jobs: list[Callable[[], Any]] = [
         lambda: write_downloads(site, snapshot),
         *(lambda year=year: _write_year(site, snapshot, year) for year in snapshot.years),
@@ -139,8 +141,11 @@ def _write(
     site.write(PACKAGE, json_body(datapackage(manifest, files, base)))
     described = json_ld(manifest, files, base)
     page = render("static/index.html.j2", title=TITLE, manifest=manifest, json_ld=described)
+    if site.is_overtaken():
+        return False
     site.write(PAGE, page.encode())
     site.write(MANIFEST, json_body(manifest))
+    return True
 
 
 def _write_year(site: StoredSite, snapshot: Snapshot, year: str) -> str:
@@ -157,7 +162,7 @@ def _write_status(store: Store, receipt: Receipt) -> bool:
     """Say when all of the source was last read; a partial or an older read says nothing."""
     if receipt["covers"] != {} or receipt["outdated"]:
         return False
-    if read_json(store, STATUS).get("observed_at", "") >= receipt["observed_at"]:
+    if str(read_json(store, STATUS).get("observed_at") or "") >= receipt["observed_at"]:
         return False
     status = {
         "read_id": receipt["read_id"],

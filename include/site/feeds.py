@@ -23,6 +23,7 @@ from include.vehicle_recalls.news import PARK_OUTSIDE, RATE, WARNINGS
 MAX_ENTRIES = 500
 NEVER = "1970-01-01T00:00:00Z"  # Atom wants a time of a feed that has nothing
 DAYS = 90  # a manufacturer without a change since has no feed
+MAX_SLUG = 80  # a laptop's folders take names of 255 bytes
 EVENTS = {PUBLISHED: "new recall", RETRACTED: "retracted", REPUBLISHED: "returned"}
 ORDER = [*EVENTS, EDITED]  # within a version, after the warnings
 FIELDS = {  # as the pages name them; other names are written as they are
@@ -86,8 +87,7 @@ def by_manufacturer(changes: Iterable[Change], now: str) -> dict[str, Feed]:
     by_slug: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
         if name := change.manufacturer:
-            slug = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
-            by_slug[slug or hashlib.sha256(name.encode()).hexdigest()[:8]].append(change)
+            by_slug[_slug(name)].append(change)
     since = (datetime.fromisoformat(now) - timedelta(days=DAYS)).isoformat()
     feeds: dict[str, Feed] = {}
     for slug, found in sorted(by_slug.items()):
@@ -98,6 +98,15 @@ def by_manufacturer(changes: Iterable[Change], now: str) -> dict[str, Feed]:
             feed = Feed(f"feeds/manufacturers/{slug}", title, page, found)
             feeds |= {str(change.manufacturer): feed for change in found}
     return feeds
+
+
+def _slug(name: str) -> str:
+    """The name as a file's; with a hash where it has other letters than those, or too many."""
+    words = re.sub(r"[\W_]+", "-", name.casefold()).strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", words)[:MAX_SLUG].strip("-")
+    if slug and slug == words:
+        return slug
+    return f"{slug}-{hashlib.sha256((words or name).encode()).hexdigest()[:8]}".strip("-")
 
 
 def _write(site: StoredSite, snapshot: Snapshot, feed: Feed, base: str) -> None:

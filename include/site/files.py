@@ -39,6 +39,10 @@ class StoredSite:
     def _is_there(self, path: str) -> bool:
         return bool(self.sizes.get(path) == self.catalog[path]["bytes"])
 
+    def is_overtaken(self) -> bool:
+        """Whether another build has finished since this one looked, and deleted what it wrote."""
+        return bool(read_json(self.store, CATALOG).get("made_from", "") != self.made_from)
+
     def keep(self, made_from: str) -> str | None:
         """A file of the last build that was made from the same, and is still there."""
         for path, entry in self.catalog.items():
@@ -84,12 +88,16 @@ def read_site(store: Store) -> StoredSite:
     """The site as the bucket has it; a catalog that cannot be read counts as missing."""
     catalog = read_json(store, CATALOG)
     try:
-        entries = {entry["path"]: entry for entry in catalog["files"] if entry["bytes"] >= 0}
+        entries = {entry["path"]: entry for entry in catalog["files"] if _is_entry(entry)}
     except (KeyError, TypeError):
         entries = {}
     stored = store.list(FOLDER.rstrip("/"))
     sizes = {key.removeprefix(FOLDER): found.size for key, found in stored.items()}
     return StoredSite(store, catalog.get("made_from", ""), entries, sizes)
+
+
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    return bool(entry["bytes"] >= 0 and entry["sha256"])
 
 
 def read_json(store: Store, path: str) -> dict[str, Any]:

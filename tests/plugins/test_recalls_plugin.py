@@ -23,7 +23,9 @@ BUNDLE = ROOT / "plugins" / "ui" / "airflow.js"
 SHARD, MANIFEST, APP = "shards/rows-0f.json.gz", "/recalls/site.json", "/recalls/code/app.js"
 SITE = {"site.json": b"{}", "feeds/changes.atom": b"<feed/>", SHARD: gzip.compress(b"[]")}
 # A script of the bucket would run with the rights of the person who looks.
-SCRIPTS = {"index.html": b"rows", "assets/0f/app.js": b"rows", "airflow.js": b"rows"}
+SCRIPTS = dict.fromkeys(
+    ("index.html", "assets/0f/app.js", "airflow.js", "site.json/app.js"), b"rows"
+)
 SERVED = {
     **{f"/recalls/{path}": body for path, body in SITE.items()},
     **{f"/recalls/code/{name}": body for name, body in code_files().items()},
@@ -33,6 +35,7 @@ NOT_OF_THE_SITE = [
     "/recalls/",
     "/recalls/index.html",
     "/recalls/assets/0f/app.js",
+    "/recalls/site.json/app.js",
     "/recalls/code/../code.py",
     "/recalls/code/%2e%2e/%2e%2e/code.py",
     "/recalls/../vehicle_recalls/2026.parquet",

@@ -92,6 +92,27 @@ def test_version_whose_ledger_another_run_still_makes_is_left_to_it(
     assert Site(shaky_store).manifest["version"] == 3
 
 
+def test_build_that_another_one_overtook_writes_no_page(
+    proxy: FaultyS3, shaky_store: Store, store: Store, bucket: str
+) -> None:
+    """The other one deletes what it does not know, so a page of this one would lack files."""
+    publish(store, recall(1), day=1)
+    publish_alone(store, recall(1, subject="New"), day=2)
+    pipeline.ledger(store)
+
+    def other_run() -> None:
+        publish_alone(store, recall(1, subject="Newer"), day=3)
+        pipeline.ledger(store)
+        build_site(store)
+
+    proxy.before(other_run, f"PUT /{bucket}/site/datapackage.json")
+    build_site(shaky_store)
+    assert f"/{bucket}/site/index.html" not in [call.path for call in proxy.changes]
+    assert Site(store).manifest["version"] == 3
+    assert Site(store).shard("texts")["subject"] == ["Newer"]
+    assert build_site(store) == []
+
+
 @pytest.mark.parametrize(
     ("address", "link"), [(ADDRESS, f"{ADDRESS}#/changes"), ("", None), ("no address", None)]
 )

@@ -48,6 +48,20 @@ def test_unchanged_day_writes_the_status_alone(proxy: FaultyS3, shaky_store: Sto
     assert Site(shaky_store).manifest["observed_at"] == "2026-06-01T11:30:43Z"
 
 
+@pytest.mark.parametrize(
+    ("of", "other"), [("code_folder", "assets/other/"), ("generator", "other")]
+)
+def test_new_code_makes_the_site_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch, of: str, other: str
+) -> None:
+    publish(store, recall(1), day=1)
+    before = Site(store).manifest
+    monkeypatch.setattr(f"include.site.build.{of}", lambda: other)
+    assert "site/index.html" in build_site(store)
+    assert Site(store).manifest["made_from"] != before["made_from"]
+    assert build_site(store) == []
+
+
 def test_older_read_leaves_the_status(store: Store) -> None:
     receipt = publish(store, recall(1), day=2)
     older = receipt | {"observed_at": "2026-06-01T00:00:00Z", "read_id": "older"}
@@ -106,11 +120,28 @@ def test_missing_or_cut_file_is_written_again(store: Store, path: str, damage: s
     assert build_site(store) == []
 
 
-@pytest.mark.parametrize("path", ["site.json", "catalog.json"])
-def test_damaged_manifest_is_written_again(store: Store, path: str) -> None:
+def test_recall_that_comes_back_elsewhere_leaves_the_shard_of_an_unchanged_year(
+    store: Store,
+) -> None:
+    publish(store, recall(1), recall(2, **IN_2020), recall(3, **IN_2020), day=1)
+    publish(store, recall(1), recall(3, **IN_2020), day=2)
+    publish(store, recall(1), recall(2), recall(3, **IN_2020), day=3)
+    assert Site(store).shard("years", "2020")["retracted"] == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("site.json", b"{"),
+        ("catalog.json", b"{"),
+        ("catalog.json", b'{"files": [{"path": "index.html", "bytes": 5}]}'),
+        ("status.json", b'{"observed_at": null}'),
+    ],
+)
+def test_damaged_manifest_is_written_again(store: Store, path: str, body: bytes) -> None:
     publish(store, recall(1), day=1)
     whole = Site(store).files()
-    store.replace(f"site/{path}", b"{")
+    store.replace(f"site/{path}", body)
     assert build_site(store)
     assert Site(store).files() == whole
 

@@ -46,6 +46,13 @@ def test_changes_have_one_entry_a_recall_and_version(site: Site) -> None:
     assert len(wanted) == len(set(wanted)) == 5
 
 
+def test_entries_and_feeds_are_dated_by_the_read_that_saw_them(site: Site) -> None:
+    feed = feedparser.parse(site.body("feeds/changes.atom"))
+    second, third = "2026-06-02T11:30:43Z", "2026-06-03T11:30:43Z"
+    assert [entry.updated for entry in feed.entries] == [third] * 2 + [second] * 3
+    assert feed.feed.updated == third
+
+
 def test_titles_say_what_happened(site: Site) -> None:
     titles = [entry.title for entry in entries(site, "changes")]
     assert titles[0] == (
@@ -116,11 +123,33 @@ def change(name: str, observed_at: str = "2026-06-03T00:00:00Z") -> Change:
 
 
 def test_manufacturer_without_a_change_in_90_days_has_no_feed() -> None:
-    changes = [change("New"), change("Old", "2026-03-01T00:00:00Z")]
+    changes = [change("New", "2026-03-05T00:00:00Z"), change("Old", "2026-03-04T23:59:59Z")]
     assert list(feeds.by_manufacturer(changes, "2026-06-03T00:00:00Z")) == ["New"]
 
 
-def test_feed_has_at_most_500_entries() -> None:
-    many = feeds.Feed("feeds/x", "X", "/", [change("Ford")] * 501)
+def test_feed_has_the_newest_500_entries() -> None:
+    changes = [*[change("Ford")] * 500, change("Ford", "2026-06-01T00:00:00Z")]
+    many = feeds.Feed("feeds/x", "X", "/", changes)
     bodies = feeds.bodies_of(many, {2: "read"}, base="", made_up=True)
     assert bodies["feeds/x.atom"].count(b"<entry>") == 500
+    assert b"2026-06-01" not in bodies["feeds/x.atom"]
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "is_one"),
+    [
+        ("TESLA, INC.", "Tesla Inc", True),
+        ("ŠKODA", "Škoda.", True),
+        ("Škoda", "Koda", False),
+        ("比亚迪 AUTO", "吉利 AUTO", False),
+        (f"{'N' * 300} A", f"{'N' * 300} B", False),
+        ("..", "--", False),
+    ],
+)
+def test_names_that_differ_in_letters_have_feeds_of_their_own(
+    name: str, other: str, *, is_one: bool
+) -> None:
+    found = feeds.by_manufacturer([change(name), change(other)], "2026-06-03T00:00:00Z")
+    paths = {feed.path for feed in found.values()}
+    assert len(paths) == (1 if is_one else 2)
+    assert all(re.fullmatch(r"feeds/manufacturers/[a-z0-9-]{1,90}", path) for path in paths)

@@ -1,11 +1,13 @@
 """What the bucket has after a build, against the table and the ledger."""
 
 import hashlib
+import json
 import re
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from include.site.templates import script_json
 from tests.pipelines.vehicle_recalls.recalls import KEYS, rows_of_table
 from tests.site.conftest import HOSTILE, Site
 
@@ -128,3 +130,10 @@ def test_page_escapes_what_publishers_write(site: Site) -> None:
         assert "&lt;script&gt;" in feed
         assert "<script" not in feed
         assert not set(HOSTILE) & set(feed) & {"\u202e", "\x0b"}
+
+
+def test_json_in_the_page_ends_no_element() -> None:
+    """The manifest carries names of manufacturers."""
+    hostile = {"</script><!--": "<script>&amp;\u2028"}
+    assert not set("<>&") & set(script_json(hostile))
+    assert json.loads(script_json(hostile)) == hostile
