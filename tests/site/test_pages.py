@@ -314,21 +314,30 @@ def test_warnings_tell_when_they_began_and_were_lifted(browser: Browser, url: st
 
 def test_changes_count_their_days_back_from_the_last_read(browser: Browser, url: str) -> None:
     with opened(browser, at(url, "changes")) as page:
-        assert "1 recall changed in 1 version" in page.locator(".found").inner_text()
+        assert "1 change of 1 recall in 1 version" in page.locator(".found").inner_text()
         page.get_by_label("Days").select_option("all")
         page.get_by_text("in 2 versions").wait_for()
         page.get_by_label("Event").select_option("retracted")
-        page.get_by_text("1 recall changed").wait_for()
+        page.get_by_text("1 change of 1 recall").wait_for()
         assert page.locator("h3").all_inner_texts() == ["Gone soon"]
         assert "days=all&event=retracted" in page.url
         maker(page).fill("no such maker")
-        page.get_by_text("No change passes these filters").wait_for()
+        page.get_by_text("No change matches these filters").wait_for()
+
+
+def test_a_field_gives_its_edits_and_no_whole_recalls(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "changes?days=all&field=do_not_drive")) as page:
+        badges = page.locator("li .badge").all_inner_texts()
+        assert badges
+        assert set(badges) == {"Edited"}
+        names = page.get_by_label("Field").locator("option").all_inner_texts()
+        assert {"Manufacturer", "Subject", "Component"} <= set(names)
 
 
 def test_retracted_recall_keeps_its_last_known_fields(browser: Browser, url: str) -> None:
     with opened(browser, at(url, "recall/19v000004")) as page:
         said = page.locator("main").inner_text()
-        assert "NHTSA took this recall back on Jun 2, 2026" in said
+        assert "It was gone from NHTSA's data in our read of Jun 2, 2026" in said
         assert "Gone soon" in said
         assert "Dealers replace the hose." in said
 

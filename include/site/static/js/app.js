@@ -90,7 +90,7 @@ function footer({ base, manifest, status }) {
   return el(
     "footer", {},
     el("p", {}, `Version ${manifest.version} · last read ${moment(status.observed_at)}`, feed(feeds.changes, "Feed of changes"), feed(feeds.warnings, "Feed of warnings")),
-    el("p", {}, "Recalls from NHTSA. Dates are US dates in UTC."),
+    el("p", {}, `${manifest.made_up ? "Made-up recalls" : "Recalls from NHTSA"}. Days are those of UTC.`),
   );
 }
 

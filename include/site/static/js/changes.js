@@ -10,6 +10,7 @@ import { hrefToManufacturer, hrefToRecall, saveQuery } from "./route.js";
 const MS_PER_DAY = 86_400_000;
 const AT_ONCE = 40;
 const SPANS = [["", "Last 7 days"], ["30", "Last 30 days"], ["90", "Last 90 days"], ["all", "All days"]];
+const WARNINGS = ["do_not_drive", "fire_risk_when_parked"];
 const EVENTS = ["published", "edited", "retracted", "republished"];
 
 export async function changes(site, route) {
@@ -20,7 +21,7 @@ export async function changes(site, route) {
     const months = await loadMonths(site, query.days);
     if (query !== route.query) return; // a later choice is on its way
     const events = months.events.filter(passes(query, since(site, query.days), months.times));
-    found.textContent = `${plural(events.length, "recall")} changed in ${plural(new Set(events.map(([version]) => version)).size, "version")}, up to the last read on ${day(site.status.observed_at)}.`;
+    found.textContent = `${plural(events.length, "change")} of ${plural(distinct(events, 1), "recall")} in ${plural(distinct(events, 0), "version")}, up to the last read on ${day(site.status.observed_at)}.`;
     list.replaceChildren(events.length ? versionsOf(events, months.times) : nothing(query));
     return months;
   };
@@ -40,7 +41,7 @@ export async function changes(site, route) {
     },
   );
   return [
-    pageHead("What changed", `What NHTSA added, edited and retracted, by the day on which we saw it. Our first read, on ${day(site.manifest.first_observed_at)}, is where the changes begin.`),
+    pageHead("What changed", `What NHTSA added, edited and retracted since our first read on ${day(site.manifest.first_observed_at)}, by the day on which we saw it.`),
     form, found, list,
   ];
 }
@@ -59,21 +60,27 @@ async function loadMonths(site, days) {
   const months = await Promise.all(wanted.map(([, path]) => loadShard(site, path)));
   return {
     times: new Map(months.flatMap((month) => month.versions)),
-    events: months.flatMap((month) => month.events.toReversed()),
+    events: months.flatMap((month) => month.events).toSorted((a, b) => b[0] - a[0] || rank(a) - rank(b)),
   };
 }
+
+/** Within a version: warnings given or lifted, then whole recalls, then other edits. */
+const rank = ([, , , , event, edits]) =>
+  event === "edited" ? (edits.some(([field]) => WARNINGS.includes(field)) ? 0 : 2) : 1;
+
+const distinct = (events, at) => new Set(events.map((event) => event[at])).size;
 
 function passes(query, first, times) {
   const maker = query.manufacturer?.toLowerCase();
   return ([version, , manufacturer, , event, edits]) =>
     Date.parse(times.get(version)) >= (first ? Date.parse(first) : 0) &&
     (!query.event || event === query.event) &&
-    (!query.field || edits.some(([field]) => field === query.field)) &&
+    (!query.field || (event === "edited" && edits.some(([field]) => field === query.field))) &&
     (!maker || manufacturer?.toLowerCase().includes(maker));
 }
 
 const nothing = (query) =>
-  el("p", { class: "card" }, query.event || query.field || query.manufacturer ? "No change passes these filters; clear one of them." : "Nothing changed in these days; choose a longer time.");
+  el("p", { class: "card" }, query.event || query.field || query.manufacturer ? "No change matches these filters; clear one of them." : "Nothing changed in these days; choose a longer time.");
 
 /** A version under its day; a long list goes on at a button. */
 function versionsOf(events, times) {
@@ -98,7 +105,7 @@ function versionsOf(events, times) {
       section.append(item(event));
     }
     shown += next.length;
-    more.textContent = `Show ${Math.min(AT_ONCE, events.length - shown)} more of ${plural(events.length, "recall")}`;
+    more.textContent = `Show ${Math.min(AT_ONCE, events.length - shown)} more of ${plural(events.length, "change")}`;
     more.hidden = shown >= events.length;
   }
   add();

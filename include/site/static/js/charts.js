@@ -157,8 +157,8 @@ export function completionChart(plot, years, { title, note }) {
       y: { domain: [0, 100], grid: true, label: null, tickFormat: (rate) => `${rate}%`, ticks: 5, tickSize: 0 },
       marks: [
         plot.axisX({ ticks: ticks(years.map((entry) => entry.year), width), tickFormat: String, tickSize: 0 }),
-        plot.areaY(years, { x: "year", y1: "low", y2: "high", fill: "var(--vehicle)", fillOpacity: 0.22, curve: "monotone-x" }),
-        plot.lineY(years, { x: "year", y: "middle", stroke: "var(--vehicle)", strokeWidth: 2.2, curve: "monotone-x" }),
+        plot.areaY(years, { x: "year", y1: "low", y2: "high", fill: "var(--vehicle)", fillOpacity: 0.22 }),
+        plot.lineY(years, { x: "year", y: "middle", stroke: "var(--vehicle)", strokeWidth: 2.2 }),
         plot.dot(years, {
           x: "year",
           y: "middle",

@@ -14,7 +14,7 @@ export function changedFields(event, changes) {
   if (event === "edited") return el("dl", { class: "edits" }, changes.map(edit));
   return el(
     "details", { class: "small" },
-    el("summary", {}, `Its ${plural(changes.length, "field")}`),
+    el("summary", {}, `All ${plural(changes.length, "field")}`),
     el("dl", { class: "edits" }, changes.map((change) => pair(change[0], said(fieldValue(change[0], change[side]))))),
   );
 }

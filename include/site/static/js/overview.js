@@ -71,7 +71,7 @@ function tiles({ manifest, status }) {
 }
 
 function summary(rows, picked, query) {
-  if (!picked.length) return ["No recall passes these filters; clear one of them."];
+  if (!picked.length) return ["No recall matches these filters; clear one of them."];
   const vehicles = picked.reduce((sum, row) => sum + (rows.affected[row] ?? 0), 0);
   return [
     el("strong", {}, plural(picked.length, "recall")), ` of ${short(vehicles)} vehicles and items. `,
@@ -95,7 +95,7 @@ function drawn(plot, rows, picked, query) {
       link: hrefToManufacturer,
     }),
     topChart(plot, components, {
-      title: "Components most at fault",
+      title: "Components with most recalls",
       note: "Select a bar to list its recalls.",
       open: (name) => go(toComponent(name)),
       link: toComponent,
@@ -109,7 +109,7 @@ function repairs(plot, rows, picked) {
   return [
     completionChart(plot, rates, {
       title: "How far repairs are",
-      note: "Completion rate by year of the recall: the median, and the middle half of the recalls. Repairs of recent recalls are still going on.",
+      note: "Completion rate by year of the recall: the median, and the band from the lowest to the highest quarter. Repairs of recent recalls are still going on.",
     }),
   ];
 }

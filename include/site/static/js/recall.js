@@ -25,7 +25,7 @@ export async function recall(site, route) {
       el("p", { class: "small" }, el("span", { class: "number-of" }, id), " · ", makerLink(fields.manufacturer)),
       el("h1", { tabindex: -1 }, said(fields.subject ?? `Recall ${id}`)),
     ),
-    isRetracted && says("bad", el("strong", {}, "Retracted."), ` NHTSA took this recall back on ${day(life.at(-1)?.[1])}; these are its last known fields.`),
+    isRetracted && says("bad", el("strong", {}, "Retracted."), ` It was gone from NHTSA's data in our read of ${day(life.at(-1)?.[1])}; these are its last known fields.`),
     warnings.filter((warning) => warning.id === id && isOpen(warning)).map(alarm),
     el(
       "div", { class: "two" },
@@ -34,7 +34,7 @@ export async function recall(site, route) {
         whole(fields),
         plot && rateChart(plot, rates, { title: "Completion rate", note: "Percent of the affected items that were remedied, by the day on which we saw it change." }),
       ),
-      el("section", { "aria-labelledby": "life" }, el("h2", { id: "life" }, "Its life"), timeline(site, life)),
+      el("section", { "aria-labelledby": "life" }, el("h2", { id: "life" }, "History"), timeline(site, life)),
     ),
   ].flat();
 }

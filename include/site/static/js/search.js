@@ -28,7 +28,7 @@ export async function search(site, route) {
   const show = (query) => {
     saveQuery(route, query);
     const all = matches();
-    found.textContent = all.length ? `${plural(all.length, "recall")} found` : "No recall passes; use fewer words, or clear a filter.";
+    found.textContent = all.length ? `${plural(all.length, "recall")} found` : "No recall matches; use fewer words, or clear a filter.";
     download.hidden = !all.length;
     results.replaceChildren(...(all.length ? listed(rows, texts, all, route, show) : []));
   };

@@ -11,15 +11,19 @@ const MEANING = {
   fire_risk_when_parked: "NHTSA tells owners to park these vehicles outside and away from buildings until they are repaired.",
 };
 
-export const loadWarnings = (site) => loadShard(site, site.manifest.shards.warnings);
+const AT_ONCE = 50;
+
+/** The newest first. */
+export const loadWarnings = async (site) =>
+  (await loadShard(site, site.manifest.shards.warnings)).toSorted((a, b) => newest(b).localeCompare(newest(a)));
 export const isOpen = (warning) => !warning.lifted_at && !warning.retracted;
 
 export async function warnings(site) {
-  const all = (await loadWarnings(site)).toSorted((a, b) => newest(b).localeCompare(newest(a)));
+  const all = await loadWarnings(site);
   const ended = all.filter((warning) => !isOpen(warning));
   return [
     pageHead(
-      "Do not drive",
+      "Do not drive and park outside",
       `Recalls under NHTSA's two strongest warnings, with the day on which each warning began. Our first read was on ${day(site.manifest.first_observed_at)}.`,
     ),
     el(
@@ -63,5 +67,12 @@ export function warningTable(caption, list, ofOneManufacturer = false) {
     ["Completed", (warning) => (warning.completion == null ? "–" : percent(warning.completion))],
   ].filter(Boolean);
   const lines = list.map((warning) => columns.map(([, cell]) => cell(warning)));
-  return el("div", { class: "card stack" }, table(caption, columns.map(([name]) => name), lines, ["Affected", "Completed"]));
+  const shown = table(caption, columns.map(([name]) => name), lines, ["Affected", "Completed"]);
+  const rest = [...shown.tBodies[0].rows].slice(AT_ONCE);
+  for (const row of rest) row.hidden = true;
+  const all = rest.length > 0 && el("button", { type: "button", class: "quiet", onclick: () => {
+    for (const row of rest) row.hidden = false;
+    all.remove();
+  } }, `Show all ${count(list.length)}`);
+  return el("div", { class: "card stack" }, shown, all);
 }
