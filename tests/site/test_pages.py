@@ -334,6 +334,15 @@ def test_a_field_gives_its_edits_and_no_whole_recalls(browser: Browser, url: str
         assert {"Manufacturer", "Subject", "Component"} <= set(names)
 
 
+def test_a_version_begins_with_warnings_and_ends_with_edits(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "changes?days=all")) as page:
+        cards = page.locator("ul.cards").last.locator(":scope > li")
+        events = cards.locator(".head .badge").all_inner_texts()
+        assert "Do not drive" in cards.first.inner_text()
+        order = ["New", "Retracted", "Published again", "Edited"]
+        assert events[1:] == sorted(events[1:], key=order.index)
+
+
 def test_retracted_recall_keeps_its_last_known_fields(browser: Browser, url: str) -> None:
     with opened(browser, at(url, "recall/19v000004")) as page:
         said = page.locator("main").inner_text()

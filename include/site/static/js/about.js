@@ -31,7 +31,7 @@ export function about({ manifest, status }) {
         el("strong", {}, "Model level: this is not your car's repair status. "),
         "A recall names models and years, and not every vehicle of them is part of it. Only a dealer or ",
         el("a", { href: "https://www.nhtsa.gov/recalls", rel: "noreferrer" }, "NHTSA's own page"),
-        " can tell you whether a specific vehicle has been repaired. A vehicle can be in several recalls, so numbers of vehicles must not be added up. Completion rates come from the manufacturers, by quarters, and are absent before 2009.",
+        " can tell you whether a specific vehicle has been repaired. A vehicle can be in several recalls, so a sum of vehicles counts it several times. Completion rates come from the manufacturers, by quarters, and are absent before 2009.",
       ),
       part("Where it comes from", manifest.made_up ? `The source of these recalls is ${manifest.publisher}, a program that makes them up: none of them exists.` : "The source is the recalls dataset of the National Highway Traffic Safety Administration (NHTSA) at data.transportation.gov. Headwaters is not part of NHTSA."),
     ),

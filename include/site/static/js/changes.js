@@ -12,6 +12,7 @@ const AT_ONCE = 40;
 const SPANS = [["", "Last 7 days"], ["30", "Last 30 days"], ["90", "Last 90 days"], ["all", "All days"]];
 const WARNINGS = ["do_not_drive", "fire_risk_when_parked"];
 const EVENTS = ["published", "edited", "retracted", "republished"];
+const ORDER = ["published", "retracted", "republished", "edited"];
 
 export async function changes(site, route) {
   const list = el("div", {});
@@ -64,9 +65,9 @@ async function loadMonths(site, days) {
   };
 }
 
-/** Within a version: warnings given or lifted, then whole recalls, then other edits. */
+/** Within a version: warnings that were given, then new recalls, other whole recalls, edits. */
 const rank = ([, , , , event, edits]) =>
-  event === "edited" ? (edits.some(([field]) => WARNINGS.includes(field)) ? 0 : 2) : 1;
+  edits.some(([field, , now]) => WARNINGS.includes(field) && now === "true") ? -1 : ORDER.indexOf(event);
 
 const distinct = (events, at) => new Set(events.map((event) => event[at])).size;
 

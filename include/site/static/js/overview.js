@@ -109,7 +109,7 @@ function repairs(plot, rows, picked) {
   return [
     completionChart(plot, rates, {
       title: "How far repairs are",
-      note: "Completion rate by year of the recall: the median, and the band from the lowest to the highest quarter. Repairs of recent recalls are still going on.",
+      note: "Completion rate by year of the recall: the median, and the range of the middle 50% of recalls. Repairs of recent recalls are still going on.",
     }),
   ];
 }
