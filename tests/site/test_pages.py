@@ -280,6 +280,7 @@ def test_recall_tells_its_life_in_order(browser: Browser, url: str) -> None:
         assert "35% → 55.3%" in " ".join(steps.nth(2).inner_text().split())
         page.locator("figure svg[role=img]").wait_for()
         page.get_by_text("As a table").click()
+        page.locator("figure tbody td").first.wait_for()
         rates = page.locator("figure tbody td:last-child").all_inner_texts()
         assert rates == ["20%", "35%", "55.3%"]
         alarm = page.locator(".says.alarm").inner_text()
