@@ -203,6 +203,7 @@ def test_overview_shows_charts_with_the_same_figures_as_tables(browser: Browser,
         charts = page.locator("figure")
         assert charts.locator("svg[role=img][aria-label]").count() == charts.count() == 5
         charts.first.get_by_text("As a table").click()
+        charts.first.locator("tbody td").first.wait_for()
         cells = charts.first.locator("tbody td:last-child").all_inner_texts()
         assert sum(map(int, cells)) == 85
         tiles = page.locator(".tiles").inner_text()
