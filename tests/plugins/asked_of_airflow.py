@@ -20,7 +20,7 @@ def main() -> None:
     Base.metadata.create_all(settings.engine)
     manager = get_auth_manager()
     may_read = manager.is_authorized_dag
-    # Whoever asks may read this DAG alone, and not the others.
+    # The user may read this DAG only.
     manager.is_authorized_dag = lambda **asked: (  # type: ignore[method-assign]
         asked["details"].id == "vehicle_recalls" and may_read(**asked)
     )

@@ -119,7 +119,7 @@ def test_glue_has_each_table(life: Life) -> None:
 
 
 def test_athena_is_limited(life: Life) -> None:
-    """Whoever asks cannot read more at once, or put the answers elsewhere."""
+    """A user cannot read more at once, or write the answers elsewhere."""
     settled = life.seen["workgroup"]["Configuration"]
     assert settled["EnforceWorkGroupConfiguration"] is True
     assert settled["BytesScannedCutoffPerQuery"] == 10_000 * 1024 * 1024
