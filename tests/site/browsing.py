@@ -48,7 +48,7 @@ def publish_hostile_days(store: Store) -> None:
         recall(1, **hostile),
         recall(2, subject=f"=1+1 {TURNED}", recall_link=elsewhere, component=None),
         recall(3, defect_summary=LONG, completion_rate="20", fire_risk_when_parked="Yes"),
-        recall(4, subject="Gone soon"),
+        recall(4, subject="Gone soon", recall_link={"url": "https://evilnhtsa.gov/recalls"}),
         recall(5, manufacturer="FORD MOTOR COMPANY", subject='Say "when", please'),
         *SPARE,
     ]

@@ -163,6 +163,7 @@ def test_publishers_text_stays_text_and_turns_nothing_around_it(
         ("19V000001", None),  # javascript:
         ("19V000002", None),  # a host that only begins like NHTSA's
         ("19V000003", "https://www.nhtsa.gov/recalls?nhtsaId=19V000003"),
+        ("19V000004", None),  # a host that only ends like NHTSA's
     ],
 )
 def test_only_links_to_nhtsa_are_links(
@@ -312,6 +313,23 @@ def test_warnings_tell_when_they_began_and_were_lifted(browser: Browser, url: st
         lifted = rows["Warnings that were lifted"][0].split("\t")
         assert lifted[:3] == ["before our first read", "Jun 2, 2026", "Park outside"]
         assert "No recall is under this warning now." in page.locator("main").inner_text()
+
+
+def test_a_long_table_of_warnings_opens_at_its_button(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "warnings")) as page:
+        page.evaluate(
+            """async () => {
+              const { code } = JSON.parse(document.querySelector("#site").textContent);
+              const { warningTable } = await import(new URL(`${code}warnings.js`, location.href));
+              const ids = Array.from({ length: 60 }, (_, at) => `19V${at}`);
+              const list = ids.map((id) => ({ id, flag: "do_not_drive" }));
+              document.body.append(warningTable("Many", list));
+            }"""
+        )
+        shown = page.get_by_role("table", name="Many").locator("tbody tr").locator("visible=true")
+        assert shown.count() == 50
+        page.get_by_role("button", name="Show all 60").click()
+        assert shown.count() == 60
 
 
 def test_changes_count_their_days_back_from_the_last_read(browser: Browser, url: str) -> None:
