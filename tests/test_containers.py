@@ -1,4 +1,4 @@
-"""The container files against the code: no engine is needed to see that they fit each other."""
+"""The container files against the code; `make test-containers` starts them."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import yaml
+from airflow.configuration import conf
 from botocore.client import BaseClient
 from packaging.specifiers import SpecifierSet
 
@@ -91,53 +91,6 @@ def _locked(lock: str, package: str) -> str:
     return found[1]
 
 
-def _airflow_commands() -> list[list[str]]:
-    programs = [
-        part
-        for service in ALL.values()
-        for part in (service.get("command", []), service.get("healthcheck", {}).get("test", [])[1:])
-    ]
-    in_shells = [
-        part.split()
-        for program in programs
-        if program[:2] == ["bash", "-c"]
-        for part in program[2].split(" && ")
-    ]
-    return [program[1:] for program in programs + in_shells if program[:1] == ["airflow"]]
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What Airflow itself makes of the commands, and every option that it knows."""
-    program = """
-import json, sys
-from airflow.cli.cli_parser import get_parser
-from airflow.configuration import conf
-refused = []
-for command in json.loads(sys.argv[1]):
-    try:
-        get_parser().parse_args(command)
-    except SystemExit:
-        refused.append(command)
-options = [
-    f"AIRFLOW__{section}__{option}".upper()
-    for section, described in conf.configuration_description.items()
-    for option in described["options"]
-]
-print(json.dumps({"refused": refused, "options": options}))
-"""
-    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
-    commands = _airflow_commands()
-    done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(commands)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def test_the_base_image_is_the_airflow_and_the_python_of_the_lock() -> None:
     """The image's Airflow is the locked one, its Python one that the project says it runs on."""
     image = re.search(
@@ -178,18 +131,6 @@ def test_the_code_of_the_dags_enters_the_image_and_the_fakes_another_one() -> No
     let_through = {Path(line[1:]).name for line in lines if line.startswith("!")}
     assert let_through == {name for names in copied.values() for name in names}
     assert "*" in lines
-
-
-def test_the_image_finds_its_code_where_it_was_copied() -> None:
-    """The import root, the DAGs and the plugins are below the folder that the code is copied to."""
-    folder = re.search(r"^WORKDIR (\S+)$", DOCKERFILE, re.MULTILINE)
-    assert folder
-    for name, below in {
-        "PYTHONPATH": f":{folder[1]}/config",
-        "AIRFLOW__CORE__DAGS_FOLDER": "/dags",
-        "AIRFLOW__CORE__PLUGINS_FOLDER": "/plugins",
-    }.items():
-        assert re.search(rf"\b{name}={re.escape(folder[1] + below)}(\s|$)", DOCKERFILE)
 
 
 @pytest.mark.parametrize("service", ALL)
@@ -289,84 +230,6 @@ def test_dependencies_wait_for_what_can_be_waited_for(profile: str) -> None:
             assert dependency["condition"] == needed, f"{service} -> {name}"
 
 
-def test_airflow_knows_every_command(airflow: dict[str, Any]) -> None:
-    """Commands and health checks pass Airflow's own parser, all of its components among them."""
-    started = {command[0] for command in _airflow_commands()}
-    assert started == {
-        "db",
-        "pools",
-        "api-server",
-        "scheduler",
-        "dag-processor",
-        "triggerer",
-        "celery",
-    }
-    assert airflow["refused"] == []
-
-
-def test_airflow_knows_every_option(airflow: dict[str, Any]) -> None:
-    """A misspelt AIRFLOW__SECTION__OPTION would be ignored in silence; there is none."""
-    named = set(re.findall(r"\bAIRFLOW__[A-Z_]+__[A-Z_]+\b", COMPOSE_TEXT + DOCKERFILE))
-    assert len(named) >= 10
-    assert named <= set(airflow["options"])
-
-
-def test_the_local_apis_start_with_these_flags_and_pass_their_health_check() -> None:
-    """The service's own command is run here, on loopback, and its health check's address asked."""
-    service = ALL["fakes"]
-    flags = dict(zip(service["command"][::2], service["command"][1::2], strict=True))
-    flags |= {"--host": "127.0.0.1", "--port": "0"}
-    program = [
-        sys.executable,
-        *json.loads(re.search(r"^ENTRYPOINT (.+)$", STAGES["fakes"], re.MULTILINE)[1])[1:],
-        *(part for f in flags.items() for part in f),
-    ]
-    path = service["healthcheck"]["test"][-1].partition(":8000")[2].replace("$$", "$")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=environment) as apis:
-        try:
-            ready = next(line for line in apis.stdout or () if line.startswith("ready "))
-            answer = requests.get(ready.split()[1] + path, timeout=30)
-        finally:
-            apis.terminate()
-    assert answer.status_code == 200
-    assert "X-Made-Up" in answer.headers
-    assert len(answer.json()) == 1
-
-
-@pytest.mark.parametrize("profile", ["local", "live"])
-def test_the_vin_service_starts_with_these_settings_and_guards_itself(
-    profile: str, tmp_path: Path
-) -> None:
-    """Its own command, run on loopback, passes its health check, wants the key, makes the cache."""
-    service = SERVICES[profile]["vin"]
-    flags = dict(zip(service["command"][::2], service["command"][1::2], strict=True))
-    flags |= {"--host": "127.0.0.1", "--port": "0"}
-    program = [
-        sys.executable,
-        *service["entrypoint"][1:],
-        *(part for f in flags.items() for part in f),
-    ]
-    settings = service["environment"]
-    cache = tmp_path / Path(settings["VIN_DB"]).name
-    # Without a lake: nothing is asked of it here.
-    environment = (
-        os.environ | settings | {"PYTHONPATH": str(ROOT), "VIN_DB": str(cache), "LAKE_BUCKET": ""}
-    )
-    path = service["healthcheck"]["test"][-1].partition(":8090")[2]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=environment) as served:
-        try:
-            url = next(line for line in served.stdout or () if line.startswith("ready ")).split()[1]
-            assert requests.get(url + path, timeout=30).status_code == 200
-            assert requests.get(f"{url}/export", timeout=30).status_code == 401
-            key = _connection(profile, "VIN_API")["password"]
-            answer = requests.get(f"{url}/export", headers={"X-API-Key": key}, timeout=30)
-        finally:
-            served.terminate()
-    assert answer.status_code == 200
-    assert cache.exists()
-
-
 @every_profile
 def test_the_vin_service_keeps_its_cache_and_shares_the_lake(profile: str) -> None:
     """Its cache lies on a volume that it may write; its address and its lake are the DAGs'."""
@@ -385,6 +248,18 @@ def test_the_vin_service_keeps_its_cache_and_shares_the_lake(profile: str) -> No
     assert lake["login"] == environment["AWS_ACCESS_KEY_ID"]
     assert lake["password"] == environment["AWS_SECRET_ACCESS_KEY"]
     assert SERVICES[profile]["bucket"]["environment"].items() <= environment.items()
+
+
+def test_airflow_knows_every_option() -> None:
+    """Airflow ignores a misspelt AIRFLOW__SECTION__OPTION without a word; there is none."""
+    known = {
+        f"AIRFLOW__{section}__{option}".upper()
+        for section, described in conf.configuration_description.items()
+        for option in described["options"]
+    }
+    named = set(re.findall(r"\bAIRFLOW__[A-Z_]+__[A-Z_]+\b", COMPOSE_TEXT + DOCKERFILE))
+    assert len(named) >= 10
+    assert named <= known
 
 
 @every_profile

@@ -1,4 +1,4 @@
-"""What every DAG of the project keeps to, read from the DAGs as Airflow loads them."""
+"""Rules for every DAG, read from the DAGs as Airflow loads them."""
 
 import ast
 import subprocess
@@ -62,7 +62,6 @@ def recalls_dag(dagbag: DagBag, request: pytest.FixtureRequest) -> DAG:
 
 
 def test_every_dag_file_loads(dagbag: DagBag) -> None:
-    """Each file in `dags/` loads without an error and gives exactly the DAGs that it should."""
     assert dagbag.import_errors == {}
     found: dict[str, set[str]] = {}
     for dag_id, loaded in dagbag.dags.items():
@@ -72,7 +71,6 @@ def test_every_dag_file_loads(dagbag: DagBag) -> None:
 
 @pytest.mark.parametrize("name", sorted(DAG_FILES))
 def test_one_noun_everywhere(name: str) -> None:
-    """What a DAG file is called is also the pipeline's name in `include/` and in the tests."""
     folder, tests = ROOT / "include" / name, ROOT / "tests" / "pipelines" / name
     tests = tests if tests.is_dir() else ROOT / "tests" / name
     assert folder.is_dir() or folder.with_suffix(".py").is_file(), f"there is no include/{name}/"
@@ -80,7 +78,6 @@ def test_one_noun_everywhere(name: str) -> None:
 
 
 def test_each_dag_says_what_it_is(dag: DAG) -> None:
-    """Each DAG has a tag, and a page: what it makes, how to backfill, what to do when it is red."""
     assert dag.tags, "give the DAG tags=[...]"
     assert dag.doc_md, "give the DAG doc_md=__doc__"
     assert dag.description, "give the DAG the first line of its docstring as description"
@@ -90,14 +87,13 @@ def test_each_dag_says_what_it_is(dag: DAG) -> None:
 
 
 def test_no_dag_catches_up(dag: DAG) -> None:
-    """No DAG makes up for days that are past: the source only has today's state."""
+    """The sources only have today's state."""
     assert dag.catchup is False
     assert dag.start_date is not None
     assert dag.start_date < datetime.now(UTC)
 
 
 def test_each_task_has_an_owner_and_retries(dag: DAG) -> None:
-    """Each task is owned, is tried again with growing pauses, and knows what is hopeless."""
     assert dag.tasks
     for task in dag.tasks:
         assert task.owner == "headwaters", task.task_id
@@ -112,8 +108,7 @@ def test_each_task_has_an_owner_and_retries(dag: DAG) -> None:
     [PermanentError, ChecksFailed, SchemaMismatch, AuthError, WrongHost],
     ids=lambda error: error.__name__,
 )
-def test_what_is_hopeless_is_not_tried_again(dag: DAG, error: type[Exception]) -> None:
-    """An error that somebody has to look at fails its task at once."""
+def test_permanent_error_fails_the_task_at_once(dag: DAG, error: type[Exception]) -> None:
     for task in dag.tasks:
         decision = task.retry_policy.evaluate(error("what, where, what to do"), 1, task.retries)
         assert decision.action == RetryAction.FAIL, task.task_id
@@ -127,33 +122,31 @@ def test_what_is_hopeless_is_not_tried_again(dag: DAG, error: type[Exception]) -
     ],
     ids=lambda error: error.__name__,
 )
-def test_what_may_pass_is_tried_again(dag: DAG, error: type[Exception]) -> None:
-    """An error that may be gone in a minute is left to the task's retries."""
+def test_passing_error_is_left_to_retries(dag: DAG, error: type[Exception]) -> None:
     for task in dag.tasks:
         decision = task.retry_policy.evaluate(error("what, where, what to do"), 1, task.retries)
         assert decision.action == RetryAction.DEFAULT, task.task_id
 
 
 def test_a_failed_run_alerts(dag: DAG) -> None:
-    """Every DAG calls the alert when a run of it fails."""
     assert getattr(dag.on_failure_callback, "__name__", "") in {"alert", "send_alert"}, (
         "give the DAG on_failure_callback=send_alert, of plugins/notifications.py"
     )
 
 
 def test_one_run_at_a_time(dagbag: DagBag) -> None:
-    """A DAG runs one at a time; of report years a few may run side by side."""
+    """Only a backfill by year may have several."""
     many = {dag_id for dag_id, loaded in dagbag.dags.items() if loaded.max_active_runs != 1}
     assert many == {"vehicle_recalls_by_year"}, "give the DAG max_active_runs=1"
 
 
-def test_one_task_begins(dag: DAG) -> None:
-    """All others wait for it, so that what it refuses is not half done."""
-    assert len(dag.roots) == 1, "one task without any before it refuses what must be refused"
+def test_one_task_comes_first(dag: DAG) -> None:
+    """It refuses bad conf before any other task starts."""
+    assert len(dag.roots) == 1
 
 
 def test_every_param_is_explained(dag: DAG) -> None:
-    """Each has a title and a description, and its default is a value that it takes."""
+    """With a title, a description and a valid default."""
     for name in dag.params:
         param = dag.params.get_param(name)
         assert param.schema["title"], name
@@ -162,13 +155,11 @@ def test_every_param_is_explained(dag: DAG) -> None:
 
 
 def test_recalls_dags_have_the_same_tasks_in_order(recalls_dag: DAG) -> None:
-    """Both recalls DAGs are the same chain, task by task."""
     waits_for = {task.task_id: set(task.upstream_task_ids) for task in recalls_dag.tasks}
     assert waits_for == RECALLS_TASKS
 
 
-def test_only_announce_tells_of_the_asset(recalls_dag: DAG) -> None:
-    """The asset's outlet is on one task, which takes it off when nothing changed."""
+def test_only_announce_updates_the_asset(recalls_dag: DAG) -> None:
     outlets = {
         task.task_id: [asset.name for asset in task.outlets]
         for task in recalls_dag.tasks
@@ -177,8 +168,7 @@ def test_only_announce_tells_of_the_asset(recalls_dag: DAG) -> None:
     assert outlets == {"announce": ["vehicle_recalls"]}
 
 
-def test_params_of_the_form(recalls_dag: DAG) -> None:
-    """The trigger form starts with what a usual run is."""
+def test_trigger_form_starts_with_the_usual_run(recalls_dag: DAG) -> None:
     usual = {"years": None, "dry_run": False, "waive": {}}
     if recalls_dag.dag_id == "vehicle_recalls":
         usual["source"] = "api"
@@ -198,8 +188,8 @@ def test_params_of_the_form(recalls_dag: DAG) -> None:
     ],
     ids=str,
 )
-def test_years_that_are_taken(recalls_dag: DAG, years: Any) -> None:
-    """Report years from the first to the current one are taken, and none means all."""
+def test_valid_years(recalls_dag: DAG, years: Any) -> None:
+    """None means all years."""
     assert recalls_dag.params.get_param("years").resolve(years) == years
 
 
@@ -211,15 +201,13 @@ def test_years_that_are_taken(recalls_dag: DAG, years: Any) -> None:
     ],
     ids=str,
 )
-def test_years_that_are_refused(recalls_dag: DAG, years: Any) -> None:
-    """What is no list of whole years in range is refused before any task runs."""
+def test_invalid_years_are_refused(recalls_dag: DAG, years: Any) -> None:
     with pytest.raises(ParamValidationError):
         recalls_dag.params.get_param("years").resolve(years)
 
 
 @pytest.mark.parametrize("dry_run", ["yes", "false", 1], ids=str)
-def test_dry_run_is_yes_or_no(dagbag: DagBag, dry_run: Any) -> None:
-    """A dry run is asked for with true or false; nothing else is taken for either."""
+def test_dry_run_is_a_boolean(dagbag: DagBag, dry_run: Any) -> None:
     for param in with_param(dagbag, "dry_run"):
         assert param.resolve(True) is True
         with pytest.raises(ParamValidationError):
@@ -227,21 +215,19 @@ def test_dry_run_is_yes_or_no(dagbag: DagBag, dry_run: Any) -> None:
 
 
 @pytest.mark.parametrize("source", ["api", "raw:20261121T081259-0a1b2c3d"])
-def test_sources_that_are_taken(dagbag: DagBag, source: str) -> None:
-    """The API, and what a read landed, named by its token."""
+def test_valid_sources(dagbag: DagBag, source: str) -> None:
+    """The API, or the landed pages of a read, by its read id."""
     assert dagbag.dags["vehicle_recalls"].params.get_param("source").resolve(source) == source
 
 
 @pytest.mark.parametrize("source", ["", "raw", "raw:", "raw:../x", "API", "s3://b", 1], ids=str)
-def test_sources_that_are_refused(dagbag: DagBag, source: Any) -> None:
-    """Anything else is refused before any task runs."""
+def test_invalid_sources_are_refused(dagbag: DagBag, source: Any) -> None:
     with pytest.raises(ParamValidationError):
         dagbag.dags["vehicle_recalls"].params.get_param("source").resolve(source)
 
 
 @pytest.mark.parametrize("waive", [[], ["rows per year"], {"rows per year": ""}, {"a": 1}], ids=str)
 def test_waive_needs_a_reason_for_each_name(dagbag: DagBag, waive: Any) -> None:
-    """Names of checks without a reason are refused before any task runs."""
     for param in with_param(dagbag, "waive"):
         assert param.resolve({"rows per year": "they really went"})
         with pytest.raises(ParamValidationError):
@@ -249,20 +235,19 @@ def test_waive_needs_a_reason_for_each_name(dagbag: DagBag, waive: Any) -> None:
 
 
 def with_param(dagbag: DagBag, name: str) -> list[Param]:
-    """The param of this name of every DAG that has it; the flagship has."""
+    """The param of this name, of every DAG that has it."""
     assert name in dagbag.dags["vehicle_recalls"].params
     return [dag.params.get_param(name) for dag in dagbag.dags.values() if name in dag.params]
 
 
 def test_by_year_starts_with_the_first_report_year(dagbag: DagBag) -> None:
-    """The backfill form of the by-year DAG reaches back to the contract's first year."""
     start = dagbag.dags["vehicle_recalls_by_year"].start_date
     assert start == datetime(contract.FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("pipeline", DAG_FILES)
 def test_each_pipeline_says_when_it_was_read(pipeline: str) -> None:
-    """The alert on stale data knows only who calls `measure`, in the task `report`."""
+    """The alert on stale data needs `measure`, called in the task `report`."""
     source = (ROOT / "dags" / f"{pipeline}.py").read_text(encoding="utf-8")
     (report,) = [
         task
@@ -274,7 +259,7 @@ def test_each_pipeline_says_when_it_was_read(pipeline: str) -> None:
 
 @pytest.mark.parametrize("file", sorted(DAG_FILES))
 def test_loading_a_dag_file_is_light(file: str, tmp_path: Path) -> None:
-    """A DAG file imports nothing heavy, for each task of it loads it anew."""
+    """Every task loads its DAG file again."""
     script = f"""
 import runpy, sys
 runpy.run_path({str(ROOT / "dags" / f"{file}.py")!r})
@@ -284,7 +269,7 @@ print(*sorted(name for name in {HEAVY!r} if name in sys.modules))
 
 
 def test_the_plugin_loader_runs_the_plugin_alone(tmp_path: Path) -> None:
-    """The loader imports a file by its bare name, so no file may share a name with a module."""
+    """The loader imports files by their bare names, which must not shadow a module."""
     ours = {path.stem for path in (ROOT / "plugins").rglob("*.py")} - {"recalls_plugin"}
     assert ours
     script = f"""
@@ -297,7 +282,7 @@ print(*sorted({ours!r} & sys.modules.keys()), *plugins_manager.get_import_errors
 
 
 def output_of(script: str, home: Path) -> str:
-    """What a fresh interpreter prints last, with an Airflow of its own."""
+    """The last line of a script, run in a new interpreter with an Airflow home of its own."""
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=clean_environment()

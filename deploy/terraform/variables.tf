@@ -1,5 +1,5 @@
 variable "bucket" {
-  description = "Name of the lake's bucket, which is made. Athena's answers get one beside it, with the suffix -athena."
+  description = "Name of the lake's new bucket. Athena's results get a second one, with the suffix -athena."
   type        = string
   nullable    = false
 
@@ -8,35 +8,35 @@ variable "bucket" {
       can(regex("^[a-z0-9][a-z0-9-]{1,54}[a-z0-9]$", var.bucket)) &&
       !can(regex("--|^xn--|^sthree-|-s3alias$", var.bucket))
     )
-    error_message = "The bucket ${jsonencode(var.bucket)} is no name that S3 takes here: 3 to 56 lower-case letters, digits and single hyphens, with a letter or digit at both ends."
+    error_message = "The bucket ${jsonencode(var.bucket)} is not a valid name: use 3 to 56 lower-case letters, digits and single hyphens, with a letter or digit at both ends."
   }
 }
 
 variable "region" {
-  description = "Where everything is made, such as eu-central-1."
+  description = "The region of all resources, such as eu-central-1."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[1-9]$", var.region))
-    error_message = "The region ${jsonencode(var.region)} is none: write it as eu-central-1."
+    error_message = "The region ${jsonencode(var.region)} is not valid: write it as eu-central-1."
   }
 }
 
 variable "name" {
-  description = "What the database, the workgroup, the roles and the topic are called, or begin with."
+  description = "Name, or prefix of the names, of the database, the workgroup, the roles and the topic."
   type        = string
   default     = "headwaters"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9_]{0,39}$", var.name)) && !contains(["default", "primary"], var.name)
-    error_message = "The name ${jsonencode(var.name)} cannot be used: up to 40 lower-case letters, digits and underscores, a letter first, and neither `default` nor `primary`, which AWS has made."
+    error_message = "The name ${jsonencode(var.name)} is not valid: use up to 40 lower-case letters, digits and underscores, a letter first. `default` and `primary` belong to AWS."
   }
 }
 
 variable "trust" {
-  description = "Who may be the role `airflow` and who the role `reader`, each in exactly one way. `roles`: ARNs of roles that assume it, such as MWAA's execution role or an instance's. `ecs_tasks`: true when it is the task role of ECS itself. `oidc`: service accounts of EKS."
+  description = "Who may assume the roles `airflow` and `reader`, each in exactly one way. `roles`: ARNs of roles that assume it, such as MWAA's execution role or an instance's. `ecs_tasks`: true when it is the task role of ECS itself. `oidc`: service accounts of EKS."
   type = map(object({
     roles     = optional(set(string), [])
     ecs_tasks = optional(bool, false)
@@ -46,7 +46,7 @@ variable "trust" {
 
   validation {
     condition     = toset([for name, who in var.trust : name if who != null]) == toset(["airflow", "reader"])
-    error_message = "trust must have `airflow` and `reader`, and nothing else; it has ${jsonencode([for name, who in var.trust : name if who != null])}."
+    error_message = "trust must have `airflow` and `reader`, and nothing else; it has ${jsonencode([for name, role in var.trust : name if role != null])}."
   }
   validation {
     condition = alltrue([
@@ -54,21 +54,21 @@ variable "trust" {
         for way in [length(who.roles) > 0, who.ecs_tasks, who.oidc != null] : way if way
       ]) if who != null
     ])
-    error_message = "trust names nobody, or names them in more than one way: give each role `roles` with one ARN at least, or `ecs_tasks = true`, or `oidc`."
+    error_message = "trust needs exactly one of these for each role: `roles` with at least one ARN, `ecs_tasks = true`, or `oidc`."
   }
   validation {
     condition = alltrue([
       for arn in flatten([for who in values(var.trust) : tolist(who.roles) if who != null]) :
       can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))
     ])
-    error_message = "trust has `roles` that are no ARNs of roles; write arn:aws:iam::123456789012:role/NAME, without a `*`."
+    error_message = "trust has `roles` with an invalid ARN; write arn:aws:iam::123456789012:role/NAME, without a `*`."
   }
   validation {
     condition = alltrue([
       for arn in [for who in values(var.trust) : who.oidc.provider_arn if try(who.oidc, null) != null] :
       can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[A-Za-z0-9._/-]+)?$", arn))
     ])
-    error_message = "trust has an `oidc` whose provider_arn is none; write arn:aws:iam::123456789012:oidc-provider/HOST/PATH."
+    error_message = "trust has an `oidc` with an invalid provider_arn; write arn:aws:iam::123456789012:oidc-provider/HOST/PATH."
   }
   validation {
     condition = alltrue(flatten([
@@ -77,60 +77,60 @@ variable "trust" {
         try([for subject in oidc.subjects : can(regex("^system:serviceaccount:[a-z0-9-]+:[a-z0-9.-]+$", subject))], []),
       ]
     ]))
-    error_message = "trust has an `oidc` without subjects, or with others than service accounts; write system:serviceaccount:NAMESPACE:NAME, without a `*`."
+    error_message = "trust has an `oidc` with missing or invalid subjects; write system:serviceaccount:NAMESPACE:NAME, without a `*`."
   }
 }
 
 variable "staging_days" {
-  description = "How long files on their way from task to task are kept. Who clears a task later than that starts a new run instead."
+  description = "Days to keep files on their way from task to task. A run older than that cannot be continued."
   type        = number
   default     = 14
   nullable    = false
 
   validation {
     condition     = var.staging_days >= 3 && var.staging_days <= 3650 && floor(var.staging_days) == var.staging_days
-    error_message = "staging_days is ${var.staging_days}; a run that waits for a person over a weekend needs 3 whole days or more, and 3650 are the most."
+    error_message = "staging_days is ${var.staging_days}; use 3 to 3650 whole days, because a failed run may wait over a weekend."
   }
 }
 
 variable "noncurrent_days" {
-  description = "How long S3 keeps what was overwritten or deleted, by prune too: so long a mistake can be undone."
+  description = "Days that S3 keeps overwritten and deleted objects, so that a mistake can be undone."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = var.noncurrent_days >= 7 && var.noncurrent_days <= 3650 && floor(var.noncurrent_days) == var.noncurrent_days
-    error_message = "noncurrent_days is ${var.noncurrent_days}; give people 7 whole days or more to see a mistake, 3650 at most."
+    error_message = "noncurrent_days is ${var.noncurrent_days}; use 7 to 3650 whole days, to leave time to notice a mistake."
   }
 }
 
 variable "answers_days" {
-  description = "How long the answers of Athena are kept."
+  description = "Days to keep Athena's results."
   type        = number
   default     = 7
   nullable    = false
 
   validation {
     condition     = var.answers_days >= 1 && var.answers_days <= 3650 && floor(var.answers_days) == var.answers_days
-    error_message = "answers_days is ${var.answers_days}; it takes 1 whole day or more, 3650 at most."
+    error_message = "answers_days is ${var.answers_days}; use 1 to 3650 whole days."
   }
 }
 
 variable "scan_limit_mb" {
-  description = "How much one query of Athena may read before it is ended."
+  description = "Megabytes that one Athena query may read."
   type        = number
   default     = 10000
   nullable    = false
 
   validation {
     condition     = var.scan_limit_mb >= 10 && var.scan_limit_mb <= 1e6 && floor(var.scan_limit_mb) == var.scan_limit_mb
-    error_message = "scan_limit_mb is ${var.scan_limit_mb}; Athena takes no limit under 10, and a million is a terabyte."
+    error_message = "scan_limit_mb is ${var.scan_limit_mb}; use 10 (the least that Athena accepts) to 1000000 (a terabyte)."
   }
 }
 
 variable "public_site" {
-  description = "Whether everybody may read the site of the recalls, through CloudFront."
+  description = "Whether the site of the recalls is public, through CloudFront."
   type        = bool
   default     = false
   nullable    = false
@@ -143,11 +143,11 @@ variable "site_domain" {
 
   validation {
     condition     = var.site_domain == null || can(regex("^([a-z0-9-]+[.])+[a-z]{2,}$", var.site_domain.name))
-    error_message = "The name of site_domain is none: write it as recalls.example.org."
+    error_message = "The name of site_domain is not valid: write it as recalls.example.org."
   }
   validation {
     condition     = var.site_domain == null || can(regex("^arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[a-z0-9-]+$", var.site_domain.certificate_arn))
-    error_message = "The certificate_arn of site_domain is none that CloudFront takes: write arn:aws:acm:us-east-1:123456789012:certificate/ID."
+    error_message = "The certificate_arn of site_domain is not valid; CloudFront needs one in us-east-1: write arn:aws:acm:us-east-1:123456789012:certificate/ID."
   }
 }
 
@@ -158,6 +158,6 @@ variable "endpoint_url" {
 
   validation {
     condition     = var.endpoint_url == null || can(regex("^https?://[^/?#@[:space:]]+$", var.endpoint_url))
-    error_message = "The endpoint_url ${jsonencode(var.endpoint_url)} is no address: write http://HOST:PORT, without a path."
+    error_message = "The endpoint_url ${jsonencode(var.endpoint_url)} is not a valid address: write http://HOST:PORT, without a path."
   }
 }

@@ -17,14 +17,9 @@ from include.data.diff import Diff, events_of, ledger_schema
 from include.data.tables import concat, from_parquet, to_parquet
 from include.errors import PermanentError
 from include.lake.commit import commit, create_table
-from include.lake.keys import Keys, ledger_path, origin_of, sha256_of
-from include.lake.store import Conflict, Damaged, Missing, Store, StoreError, parallel_map
-from include.lake.table import (
-    DataFile,
-    Version,
-    load_version,
-    read_receipt,
-)
+from include.lake.keys import Keys, ledger_path, origin_of
+from include.lake.store import Conflict, Store, StoreError, parallel_map
+from include.lake.table import DataFile, Version, get_file, load_version, read_receipt
 
 
 class LedgerBehind(PermanentError):
@@ -144,14 +139,7 @@ def events_known(store: Store, ledger: Version, table: Version) -> tuple[int, in
 
 
 def _read_file(store: Store, dataset: Dataset, path: str) -> pa.Table:
-    key = Keys(dataset.name).ledger_file(path)
-    try:
-        body = store.get(key)
-    except Missing:
-        raise Damaged(f"{store.url(key)} is missing; restore it from a copy") from None
-    if hashlib.sha256(body).hexdigest() != sha256_of(path):
-        raise Damaged(f"{store.url(key)} is damaged (its sha256 differs); restore it from a copy")
-    return from_parquet(body)
+    return from_parquet(get_file(store, Keys(dataset.name).ledger_file(path)))
 
 
 def _refuse_other_history(store: Store, ledger: Version, table: Version, known: int) -> None:

@@ -21,11 +21,11 @@ from include.data.tables import (
     to_ipc,
     to_parquet,
 )
-from include.lake.keys import Keys, sha256_of, table_path
+from include.lake.keys import Keys, table_path
 from include.lake.landing import RawPages
 from include.lake.reads import Moment
-from include.lake.store import Damaged, Missing, Store, parallel_map
-from include.lake.table import load_version
+from include.lake.store import Store, parallel_map
+from include.lake.table import get_file, load_version
 
 KEYS_SCHEMA = pa.schema([("key", pa.string()), ("partition", pa.string())])
 MAX_ODD = 20
@@ -168,20 +168,8 @@ def staged_rows(store: Store, dataset: Dataset, batch: StagedBatch, partition: s
 def read_table_file(
     store: Store, dataset: Dataset, path: str, columns: Iterable[str] | None = None
 ) -> pa.Table:
-    body = get_table_file(store, dataset, path)
+    body = get_file(store, Keys(dataset.name).table_file(path))
     return from_parquet(body, None if columns is None else list(columns))
-
-
-def get_table_file(store: Store, dataset: Dataset, path: str) -> bytes:
-    """A file of the table, refused when its bytes are not those that were written."""
-    key = Keys(dataset.name).table_file(path)
-    try:
-        body = store.get(key)
-    except Missing:
-        raise Damaged(f"{store.url(key)} is missing; restore it from a copy") from None
-    if hashlib.sha256(body).hexdigest() != sha256_of(path):
-        raise Damaged(f"{store.url(key)} is damaged (its sha256 differs); restore it from a copy")
-    return body
 
 
 def _new_values(dataset: Dataset, tables: Sequence[pa.Table]) -> dict[str, list[str]]:

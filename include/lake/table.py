@@ -1,5 +1,6 @@
 """A Delta table whose commits carry a receipt: load a version, read a receipt."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from include.lake.keys import LOG
+from include.lake.keys import LOG, sha256_of
 from include.lake.store import Conflict, Damaged, Missing, Store, explained
 
 if TYPE_CHECKING:  # imported where a table is opened: most tasks only need a receipt
@@ -116,6 +117,17 @@ def version_of_read(store: Store, current: Version, read_id: str, since: int) ->
         if read_receipt(store, current.table, number).get("read_id") == read_id:
             return number
     return None
+
+
+def get_file(store: Store, key: str) -> bytes:
+    """A file of a table or a ledger, refused when its bytes are not those that were written."""
+    try:
+        body = store.get(key)
+    except Missing:
+        raise Damaged(f"{store.url(key)} is missing; restore it from a copy") from None
+    if hashlib.sha256(body).hexdigest() != sha256_of(key):
+        raise Damaged(f"{store.url(key)} is damaged (its sha256 differs); restore it from a copy")
+    return body
 
 
 # What delta-rs says of a log entry that is missing or cut.

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from include.data.diff import RETRACTED
 from include.data.tables import concat, from_parquet, is_in
+from include.lake.keys import Keys
 from include.lake.ledger import Ledger, receipt_at
-from include.lake.staging import get_table_file
 from include.lake.store import Store, parallel_map
-from include.lake.table import Version
+from include.lake.table import Version, get_file
 from include.vehicle_recalls.contract import RECALLS
 
 KEY = RECALLS.key
@@ -50,7 +50,8 @@ class Snapshot:
 
 def take_snapshot(store: Store, version: Version, ledger: Ledger) -> Snapshot:
     paths = {year: part["path"] for year, part in version.parts.items() if part["rows"]}
-    bodies = parallel_map(lambda path: get_table_file(store, RECALLS, path), paths.values())
+    table_file = Keys(RECALLS.name).table_file
+    bodies = parallel_map(lambda path: get_file(store, table_file(path)), paths.values())
     # Not side by side: Arrow keeps 15 MB for each thread that ever decoded a file.
     years = {y: from_parquet(body, COLUMNS) for y, body in zip(paths, bodies, strict=True)}
     rows = concat([EMPTY, *(years[year] for year in sorted(years, key=int))])

@@ -1,4 +1,4 @@
-"""The rules of the alerts: each can fire, each can be silent, each looks at what there is."""
+"""Every alert fires and stays silent when it should, on metrics that exist."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ PROMTOOL = shutil.which("promtool")
 ALWAYS = "AlertsWork"
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not here: apt-get install prometheus")
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is missing: apt-get install prometheus")
 @pytest.mark.parametrize(
     "command",
     [
@@ -32,8 +32,7 @@ ALWAYS = "AlertsWork"
     ],
     ids=" ".join,
 )
-def test_prometheus_takes_it(command: list[str]) -> None:
-    """Its own tool reads the settings and the rules, and tries every rule."""
+def test_promtool_accepts(command: list[str]) -> None:
     done = subprocess.run(
         [str(PROMTOOL), *command], cwd=OPS, capture_output=True, text=True, check=False
     )
@@ -41,8 +40,7 @@ def test_prometheus_takes_it(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("alert", RULES)
-def test_every_alert_is_tried_both_ways(alert: str) -> None:
-    """One case makes it fire, another must not; the one that always fires has no other."""
+def test_every_alert_has_a_case_that_fires_and_one_that_does_not(alert: str) -> None:
     fires = {
         bool(case["exp_alerts"])
         for test in TESTS
@@ -53,8 +51,8 @@ def test_every_alert_is_tried_both_ways(alert: str) -> None:
 
 
 @pytest.mark.parametrize("alert", RULES)
-def test_every_alert_looks_at_what_there_is(alert: str) -> None:
-    """A metric that nobody sends would never alert: each is Airflow's, ours, or Prometheus' own."""
+def test_every_alert_uses_metrics_that_are_sent(alert: str) -> None:
+    """By Airflow, by Headwaters, or by Prometheus itself."""
     measured = (ROOT / "plugins" / "dag_defaults.py").read_text()
     ours = set(re.findall(r'^        "(\w+)": ', measured, re.MULTILINE))
     sent = {f"airflow_headwaters_{name}" for name in ours} | {"up"}
@@ -66,14 +64,12 @@ def test_every_alert_looks_at_what_there_is(alert: str) -> None:
     assert named <= sent
 
 
-def test_every_alert_is_explained() -> None:
-    """docs/operations.md says of each why it fires and what to do, and of no other."""
+def test_operations_page_lists_every_alert() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([A-Z][a-z]\w+)` \|", page, re.MULTILINE)) == set(RULES)
 
 
-def test_the_containers_send_where_prometheus_asks() -> None:
-    """One exporter hears every part of Airflow, and the past is kept as long as rules look back."""
+def test_containers_send_metrics_to_the_exporter_that_prometheus_reads() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
     (job,) = yaml.safe_load((OPS / "prometheus.yml").read_text())["scrape_configs"]
     ((target,),) = (asked["targets"] for asked in job["static_configs"])

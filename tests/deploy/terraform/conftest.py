@@ -14,6 +14,6 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     made = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*", "__pycache__")
     shutil.copytree(FOLDER, copy, dirs_exist_ok=True, ignore=made)
     terraform = Terraform(copy)
-    if (done := terraform("init", longest_s=60)).returncode:
+    if (done := terraform("init", timeout_s=60)).returncode:
         pytest.skip(f"the provider cannot be had here: {' '.join(done.stdout.split())[-300:]}")
     return terraform

@@ -1,10 +1,4 @@
-"""S3 behind an IAM policy: what it does not allow is answered with 403, as AWS would.
-
-with guarded_s3(s3_url, Policy.of("airflow")) as guard:
-    lake = Lake.connect(bucket, endpoint_url=guard.url, ...)
-    guard.needed     # every action on every object so far
-    guard.refused    # those that the policy lacks
-"""
+"""S3 behind an IAM policy: a proxy that answers 403 where the policy allows no action."""
 
 from __future__ import annotations
 
@@ -21,8 +15,8 @@ from tests.faulty_s3 import _address, _call, _Connection, _refusal, _Server, _se
 class Guard:
     url: str
     policy: Policy
-    needed: set[Need] = field(default_factory=set)
-    refused: list[Need] = field(default_factory=list)
+    needed: set[Need] = field(default_factory=set)  # every action so far
+    refused: list[Need] = field(default_factory=list)  # those that the policy does not allow
 
 
 class _Guarded(_Connection):

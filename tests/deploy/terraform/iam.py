@@ -1,6 +1,6 @@
-"""What an IAM policy allows, and which actions an S3 request needs: as AWS documents both.
+"""What an IAM policy allows, and which actions an S3 request needs, as AWS documents both.
 
-The policies of `terraform/` have no conditions; one that had would have to be told to this.
+Conditions are not supported; the policies of `deploy/terraform/` have none.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ NAMES = {
     "glue": "arn:aws:glue:eu-central-1:123456789012",
     "database": "headwaters",
 }
-# Of these headers each is an action of its own; a request that has one needs it, too.
+# Headers that need an action of their own.
 MORE = {"x-amz-acl": "s3:PutObjectAcl", "x-amz-tagging": "s3:PutObjectTagging"}
 
 
 class Need(NamedTuple):
-    """One action on one thing."""
+    """One action on one resource."""
 
     action: str
     resource: str
 
 
 class Grant(NamedTuple):
-    """One allowed action on one pattern of things."""
+    """One allowed action on one pattern of resources."""
 
     action: str
     pattern: str
@@ -54,7 +54,7 @@ class Policy:
 
     @classmethod
     def of(cls, role: str) -> Policy:
-        """The file that Terraform fills in, filled in with names of no account."""
+        """The policy file, with made-up names filled in."""
         document = json.loads(Template((POLICIES / f"{role}.json").read_text()).substitute(NAMES))
         grants = []
         for statement in document["Statement"]:
@@ -69,7 +69,7 @@ class Policy:
 
 
 def needs(call: Call, headers: dict[str, str], body: bytes) -> list[Need]:
-    """What S3 would look for. What is not known here is an action that nobody has."""
+    """What S3 would require. An unknown request needs an action that no policy grants."""
     _, bucket, key = [*call.path.split("/", 2), ""][:3]
     query = set(parse_qs(call.query, keep_blank_values=True))
     if not bucket or not key:
@@ -113,7 +113,7 @@ def _of_object(method: str, query: set[str]) -> str:
 
 
 def _like(pattern: str, text: str) -> bool:
-    """IAM's `*` is any letters, `/` too, and its `?` is any one."""
+    """IAM's `*` matches any characters, `/` included, and its `?` any single one."""
     parts = (
         ".*" if p == "*" else "." if p == "?" else re.escape(p)
         for p in re.split(r"([*?])", pattern)

@@ -1,4 +1,4 @@
-"""The module's life against an emulator: applied, looked at, used, planned again, destroyed."""
+"""The module's life against moto: applied, inspected, used, planned again, destroyed."""
 
 import json
 import os
@@ -14,7 +14,6 @@ import pytest
 import requests
 
 from include.lake.keys import Keys
-from include.lake.store import Store
 from local.processes import end_groups, free_port, start_group, wait_until
 from plugins.hooks.store_hook import StoreHook
 from plugins.notifications import NEWS_TO, send
@@ -27,7 +26,7 @@ SUBJECT, BODY = "2 recalls became do-not-drive", b"what was landed"
 
 @dataclass(frozen=True)
 class Life:
-    """What was there between apply and destroy, and what is there after it."""
+    """What existed between apply and destroy, and what is left after it."""
 
     outputs: dict[str, Any]
     planned: tuple[int, str]
@@ -98,13 +97,13 @@ def _look(url: str) -> dict[str, Any]:
             "policy": json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]),
             "versioning": s3.get_bucket_versioning(Bucket=bucket).get("Status"),
         }
-    roles = {
-        who: {
-            "trust": iam.get_role(RoleName=f"headwaters-{who}")["Role"]["AssumeRolePolicyDocument"],
-            "may": iam.get_role_policy(RoleName=f"headwaters-{who}", PolicyName="lake"),
+    roles = {}
+    for role in ("airflow", "reader"):
+        name = f"headwaters-{role}"
+        roles[role] = {
+            "trust": iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"],
+            "policy": iam.get_role_policy(RoleName=name, PolicyName="lake"),
         }
-        for who in ("airflow", "reader")
-    }
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:headwaters-news"
     attributes = _client("sns", url).get_topic_attributes(TopicArn=topic)["Attributes"]
     return {
@@ -117,39 +116,40 @@ def _look(url: str) -> dict[str, Any]:
 
 
 def _use(outputs: dict[str, Any], url: str) -> dict[str, Any]:
-    """The outputs, put where they belong: a task's lake, and its news."""
+    """Use the outputs as a task does: write to the lake, send the news."""
     s3, sns, sqs = (_client(service, url) for service in ("s3", "sns", "sqs"))
-    queue = sqs.create_queue(QueueName="who-reads")["QueueUrl"]
+    queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
     (to,) = json.loads(outputs["headwaters_news_to"])
     sns.subscribe(
         TopicArn=to["target_arn"],
         Protocol="sqs",
-        Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:who-reads",
+        Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:subscriber",
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_ENDPOINT_URL_STS", url)  # an emulator's is told to nobody else
+        patch.setenv("AWS_ENDPOINT_URL_STS", url)  # no output has it
         patch.setenv("AIRFLOW_CONN_LAKE", outputs["airflow_conn_lake"])
         patch.setenv(NEWS_TO, outputs["headwaters_news_to"])
-        # moto takes a condition that it cannot see, such as TLS, for one that is not met.
+        # moto treats a condition that it does not know, such as TLS, as not met.
         s3.delete_bucket_policy(Bucket=BUCKET)
         store = StoreHook().get_conn()
         store.put(Keys("vehicle_recalls").staging("read", "landed"), BODY)
         sent = list(send(NEWS_TO, {"headline": SUBJECT, "news": "- one\n- two"}))
-        said = json.loads(sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"])
-        back = store.get(Keys("vehicle_recalls").staging("read", "landed"))
+        message = json.loads(sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"])
+        read_back = store.get(Keys("vehicle_recalls").staging("read", "landed"))
         _empty(s3)
     sqs.delete_queue(QueueUrl=queue)
-    return {"sent": sent, "said": said, "back": back, "as a role": _is_a_role(store)}
-
-
-def _is_a_role(store: Store) -> bool:
-    return "AWS_SESSION_TOKEN" in store.options
+    return {
+        "sent": sent,
+        "message": message,
+        "read_back": read_back,
+        "assumed_role": "AWS_SESSION_TOKEN" in store.options,
+    }
 
 
 def _empty(s3: Any) -> None:
-    """Whoever destroys a lake has to do that first."""
+    """Terraform only destroys an empty bucket."""
     found = s3.list_object_versions(Bucket=BUCKET)
     for version in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
         s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])

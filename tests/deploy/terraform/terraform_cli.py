@@ -1,4 +1,4 @@
-"""Terraform as the tests run it: in a copy of the folder, with no setting of the user's shell."""
+"""Runs Terraform in a copy of the folder, without the settings of the user's shell."""
 
 import json
 import os
@@ -15,8 +15,8 @@ import pytest
 from local.processes import clean_environment
 
 FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "terraform"
-LONGEST_S = 300
-# Where providers come from is this machine's own. Without a network nobody waits for one.
+TIMEOUT_S = 300
+# This machine's mirror and cache of providers.
 OF_THIS_MACHINE = ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "HOME")
 ALWAYS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -33,14 +33,14 @@ ALWAYS = {
 
 @dataclass(frozen=True)
 class Terraform:
-    """A folder, and what Terraform makes of it."""
+    """Runs Terraform in one folder."""
 
     folder: Path
 
     def __call__(
-        self, command: str, *arguments: str, longest_s: float = LONGEST_S
+        self, command: str, *arguments: str, timeout_s: float = TIMEOUT_S
     ) -> subprocess.CompletedProcess[str]:
-        """In a group of its own, which is ended as a whole when it takes too long."""
+        """In a process group of its own, which is killed after the timeout."""
         mine = {name: os.environ[name] for name in OF_THIS_MACHINE if name in os.environ}
         process = subprocess.Popen(
             ["terraform", command, "-no-color", *arguments],
@@ -53,11 +53,11 @@ class Terraform:
             start_new_session=True,
         )
         try:
-            said, _ = process.communicate(timeout=longest_s)
+            output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            said = process.communicate()[0] + f"ended by the test after {longest_s} s"
-        return subprocess.CompletedProcess([command], process.returncode, said)
+            output = process.communicate()[0] + f"ended by the test after {timeout_s} s"
+        return subprocess.CompletedProcess([command], process.returncode, output)
 
     def set(self, **variables: Any) -> None:
         (self.folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
@@ -67,7 +67,7 @@ NEEDED = pytest.mark.skipif(not shutil.which("terraform"), reason="terraform is 
 
 
 def settings(**changes: Any) -> Mapping[str, Any]:
-    """Variables that are right, but for these."""
+    """Valid variables, with these changes."""
     trust = {
         "airflow": {"roles": ["arn:aws:iam::123456789012:role/mwaa"]},
         "reader": {"roles": ["arn:aws:iam::123456789012:role/people/analysts"]},

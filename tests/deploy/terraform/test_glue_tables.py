@@ -1,4 +1,4 @@
-"""The tables that Athena sees are those of the code, column by column."""
+"""Athena's tables have the columns of the contracts and ledgers."""
 
 import json
 import re
@@ -15,22 +15,19 @@ ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "deploy" / "terraform" / "tables.json"
 
 
-def test_the_file_is_what_the_schemas_say() -> None:
-    """The committed tables are what the contracts and the ledgers give today."""
+def test_tables_file_is_up_to_date() -> None:
     assert json.loads(FILE.read_text(encoding="utf-8")) == tables(), (
         "write it again: .venv/bin/python -m deploy.terraform.tables > deploy/terraform/tables.json"
     )
 
 
-def test_every_dataset_is_in_each_list() -> None:
-    """S3 expires what passes between the tasks of each."""
+def test_every_dataset_has_a_lifecycle_rule() -> None:
     athena = (ROOT / "deploy" / "terraform" / "athena.tf").read_text(encoding="utf-8")
     (listed,) = re.findall(r"datasets = \[(.*)\]", athena)
     assert set(re.findall(r'"(\w+)"', listed)) == datasets().keys(), "name it in athena.tf"
 
 
-def test_glue_takes_every_name_and_sentence() -> None:
-    """Names are lower-case and unique in their table; no sentence is longer than Glue allows."""
+def test_names_and_comments_fit_glue() -> None:
     for table in tables().values():
         names = [column["name"] for column in table["columns"]]
         assert names == [name.lower() for name in names]
@@ -38,8 +35,7 @@ def test_glue_takes_every_name_and_sentence() -> None:
         assert all(0 < len(column["comment"]) <= 255 for column in table["columns"])
 
 
-def test_the_reader_sees_each_table_and_no_other() -> None:
-    """Its policy names the tables one by one."""
+def test_reader_policy_names_each_table() -> None:
     prefix = f"{NAMES['glue']}:table/{NAMES['database']}/"
     named = {
         grant.pattern.removeprefix(prefix)
@@ -49,7 +45,6 @@ def test_the_reader_sees_each_table_and_no_other() -> None:
     assert named == tables().keys(), "name the table in terraform/policies/reader.json"
 
 
-def test_a_type_that_glue_has_no_name_for_is_no_guess() -> None:
-    """Who adds such a column hears of it here, and not from Athena."""
+def test_unknown_type_is_refused() -> None:
     with pytest.raises(KeyError):
         glue_type(pa.time64("us"))

@@ -1,7 +1,7 @@
-"""The two roles may do what the code does and nothing else: the code runs behind their policies.
+"""The code runs behind the policies of both roles, which allow what it does and nothing else.
 
-S3 is LocalStack behind a proxy that answers 403 to what the policy lacks. That AWS decides
-alike was not tried.
+S3 is the emulator behind a proxy that answers 403 where the policy allows no action. AWS itself
+was not tried.
 """
 
 import json
@@ -25,6 +25,7 @@ from tests.deploy.terraform.guarded_s3 import Guard, guarded_s3
 from tests.deploy.terraform.iam import LAKE, NAMES, POLICIES, Grant, Need, Policy
 from tests.deploy.terraform.whole_lake import live_long, read_all, run_every_pipeline
 
+pytestmark = pytest.mark.slow
 AIRFLOW, READER = Policy.of("airflow"), Policy.of("reader")
 LOG = f"{LAKE}/vehicle_recalls/table/_delta_log/00000000000000000001.json"
 TABLES = json.loads((POLICIES.parent / "tables.json").read_text(encoding="utf-8"))
@@ -33,7 +34,7 @@ CHANGES = ("s3:Put", "s3:Delete", "s3:Abort")
 
 @dataclass(frozen=True)
 class Lived:
-    """What Airflow's role needed for all that it does, and the buckets that are left."""
+    """What Airflow's role needed, and the buckets that it filled."""
 
     airflow: Guard
     buckets: list[str]
@@ -72,31 +73,29 @@ def reading(lived: Lived, s3_url: str, tmp_path_factory: pytest.TempPathFactory)
     return guard
 
 
-def test_airflow_may_do_all_that_it_does(lived: Lived) -> None:
-    """Every pipeline, its second day, a replay and a prune: nothing was refused."""
+def test_airflow_role_allows_every_run(lived: Lived) -> None:
+    """Two days of every pipeline, a replay and a prune."""
     assert not lived.airflow.refused
     assert len(lived.airflow.needed) > 100
 
 
-def test_airflow_may_do_nothing_that_it_does_not(lived: Lived) -> None:
-    """Each grant on the lake was needed for something; one that never is goes too far."""
-    idle = [
+def test_airflow_role_grants_nothing_unused(lived: Lived) -> None:
+    unused = [
         grant
         for grant in AIRFLOW.grants
         if not grant.pattern.startswith(NAMES["news"])
         and not any(grant.covers(need) for need in lived.airflow.needed)
     ]
-    assert not idle
+    assert not unused
 
 
-def test_the_reader_may_do_all_that_it_does(reading: Guard) -> None:
-    """The commands that look, and the VIN service: nothing was refused, and nothing changed."""
+def test_reader_role_allows_commands_and_vin_service(reading: Guard) -> None:
     assert not reading.refused
     assert {need.action for need in reading.needed} == {"s3:GetObject", "s3:ListBucket"}
 
 
-def test_the_reader_sees_what_is_published(lived: Lived) -> None:
-    """All but what passes between tasks, and the records of posts to KrakenFlex."""
+def test_reader_role_reads_what_is_published(lived: Lived) -> None:
+    """Everything but staging, the counts of the aggregations and the records of deliveries."""
     hidden = {
         "/".join(key.split("/")[:2])
         for key in lived.keys
@@ -107,8 +106,7 @@ def test_the_reader_sees_what_is_published(lived: Lived) -> None:
     assert hidden == staging | {"site_outages/deliveries", "vehicle_recalls/aggregates"}
 
 
-def test_every_delta_table_is_one_of_glue(lived: Lived, s3_url: str) -> None:
-    """The tables that the runs left are those of tables.json, with the same columns."""
+def test_glue_tables_match_the_tables_of_the_runs(lived: Lived, s3_url: str) -> None:
     store, first = open_store(s3_url, lived.buckets[0]), "_delta_log/00000000000000000000.json"
     folders = [key.removesuffix(f"/{first}") for key in store.list("") if key.endswith(first)]
     made = {}
@@ -124,15 +122,13 @@ def test_every_delta_table_is_one_of_glue(lived: Lived, s3_url: str) -> None:
     assert {folder for folder in declared if folder.endswith("/table")} <= made.keys()
 
 
-def test_the_reader_changes_nothing(lived: Lived) -> None:
-    """Each change that Airflow made is denied to it."""
+def test_reader_role_denies_every_change(lived: Lived) -> None:
     changes = [need for need in lived.airflow.needed if need.action.startswith(CHANGES)]
     assert len(changes) > 50
     assert not [need for need in changes if READER.allows(need)]
 
 
-def test_a_reader_who_tries_is_told(lived: Lived, s3_url: str) -> None:
-    """The line says what to do, and nothing has changed."""
+def test_refused_write_says_what_to_do(lived: Lived, s3_url: str) -> None:
     with guarded_s3(s3_url, READER) as guard:
         store = open_store(guard.url, lived.buckets[1])
         refresh(store)  # everything is up to date: there is nothing to write
@@ -174,13 +170,12 @@ def test_a_reader_who_tries_is_told(lived: Lived, s3_url: str) -> None:
     ],
     ids=lambda need: f"{need.action}-{need.resource[-40:]}",
 )
-def test_what_nobody_does_is_denied(policy: Policy, need: Need) -> None:
-    """Neither role can take a commit, a receipt or a version away, nor change the bucket."""
+def test_both_roles_deny(policy: Policy, need: Need) -> None:
+    """No role deletes a commit, a receipt or a version, or changes the bucket's settings."""
     assert not policy.allows(need)
 
 
-def test_each_grant_names_its_actions_and_its_place() -> None:
-    """No action has a `*`, and no place begins with one or is a whole bucket of objects."""
+def test_grants_name_actions_and_folders() -> None:
     for grant in [*AIRFLOW.grants, *READER.grants]:
         assert "*" not in grant.action, grant
         assert grant.pattern.startswith(tuple(NAMES.values())), grant
@@ -198,6 +193,5 @@ def test_each_grant_names_its_actions_and_its_place() -> None:
         ("a.b", "acb", False),
     ],
 )
-def test_patterns_are_those_of_iam(pattern: str, text: str, covered: bool) -> None:
-    """A star is any letters, a question mark is one, and all else is itself."""
+def test_patterns_match_as_in_iam(pattern: str, text: str, covered: bool) -> None:
     assert Grant("s3:GetObject", pattern).covers(Need("s3:GetObject", text)) == covered

@@ -1,7 +1,6 @@
-"""The public site: planned in full, and nothing of it without being asked.
+"""The public site, off by default, as Terraform plans it.
 
-It is not applied: moto has CloudFront's distributions, and neither its cache policies nor its
-policies of response headers.
+It is not applied, because moto has no cache policies and no response headers policies.
 """
 
 import json
@@ -49,13 +48,13 @@ def site(module: Terraform, moto: str) -> dict[str, Any]:
     return planned(module, moto, public_site=True, site_domain=DOMAIN)
 
 
-def test_no_site_is_planned_without_being_asked(module: Terraform, moto: str) -> None:
+def test_site_is_off_by_default(module: Terraform, moto: str) -> None:
     plan = planned(module, moto)
     assert cloudfront(plan) == {}
     assert "SITE_URL" not in plan["planned_values"]["outputs"]["environment"]["value"]
 
 
-def test_distribution_serves_the_folder_of_the_site_alone(site: dict[str, Any]) -> None:
+def test_distribution_serves_only_the_site_folder(site: dict[str, Any]) -> None:
     distribution = cloudfront(site)['distribution.site["site"]']
     (origin,) = distribution["origin"]
     assert (origin["origin_path"], distribution["default_root_object"]) == ("/site", "index.html")
@@ -64,7 +63,7 @@ def test_distribution_serves_the_folder_of_the_site_alone(site: dict[str, Any]) 
     assert (control["signing_behavior"], control["signing_protocol"]) == ("always", "sigv4")
 
 
-def test_hashed_files_last_and_the_rest_is_asked_for_again(site: dict[str, Any]) -> None:
+def test_hashed_files_are_cached_for_a_year_and_others_for_a_minute(site: dict[str, Any]) -> None:
     distribution = cloudfront(site)['distribution.site["site"]']
     behaviors = [*distribution["default_cache_behavior"], *distribution["ordered_cache_behavior"]]
     assert {each["viewer_protocol_policy"] for each in behaviors} == {"redirect-to-https"}
@@ -83,7 +82,6 @@ def test_hashed_files_last_and_the_rest_is_asked_for_again(site: dict[str, Any])
 
 
 def test_bucket_stays_closed(site: dict[str, Any]) -> None:
-    """CloudFront reads below site/; nothing else of the bucket's rules changes."""
     resources = site["planned_values"]["root_module"]["resources"]
     blocks = [r["values"] for r in resources if r["type"] == "aws_s3_bucket_public_access_block"]
     rules = ("block_public_acls", "block_public_policy", "restrict_public_buckets")

@@ -1,7 +1,6 @@
-"""The module against an emulator: applied, planned without drift, used, and destroyed.
+"""The module against moto: applied, planned without drift, used, and destroyed.
 
-moto stands for AWS. It does not decide by policies (test_least_privilege.py does), and Athena runs
-no query in it.
+moto ignores policies (test_least_privilege.py tests them), and its Athena runs no query.
 """
 
 import json
@@ -24,17 +23,16 @@ def life(module: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Life:
         return lived(module, url)
 
 
-def test_a_second_plan_has_nothing_to_do(life: Life) -> None:
-    """What was applied is what is written: no drift."""
-    code, said = life.planned
-    assert code == 0, said
-    assert "No changes." in said
+def test_second_plan_has_no_changes(life: Life) -> None:
+    code, output = life.planned
+    assert code == 0, output
+    assert "No changes." in output
 
 
 def test_destroy_leaves_nothing(life: Life) -> None:
-    """Of all that was made; the workgroup `primary` is each account's own."""
-    code, said = life.destroyed
-    assert code == 0, said
+    """Every account has the workgroup `primary`."""
+    code, output = life.destroyed
+    assert code == 0, output
     assert life.left == {
         "buckets": [],
         "roles": [],
@@ -45,8 +43,7 @@ def test_destroy_leaves_nothing(life: Life) -> None:
 
 
 @pytest.mark.parametrize("bucket", [BUCKET, f"{BUCKET}-athena"])
-def test_buckets_are_closed(life: Life, bucket: str) -> None:
-    """Nothing in them is public, in clear text, of another's, or sent in clear text."""
+def test_buckets_are_private_and_encrypted(life: Life, bucket: str) -> None:
     seen = life.seen["buckets"][bucket]
     assert seen["public"] == {True}
     assert seen["ownership"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
@@ -60,13 +57,12 @@ def test_buckets_are_closed(life: Life, bucket: str) -> None:
 
 
 def test_only_the_lake_is_versioned(life: Life) -> None:
-    """Athena's answers can be asked for again."""
     found = {bucket: seen["versioning"] for bucket, seen in life.seen["buckets"].items()}
     assert found == {BUCKET: "Enabled", f"{BUCKET}-athena": None}
 
 
 def test_only_staging_expires(life: Life) -> None:
-    """The command `prune` deletes what is old, because it knows what is still needed."""
+    """`prune` deletes the rest, because it knows which objects are still needed."""
     rules = life.seen["buckets"][BUCKET]["lifecycle"]
     ages = {r["Filter"]["Prefix"]: r["Expiration"]["Days"] for r in rules if _ages(r)}
     assert ages == {f"{name}/staging/": 14 for name in datasets()}
@@ -78,8 +74,7 @@ def _ages(rule: Any) -> bool:
     return bool(rule.get("Expiration", {}).keys() & {"Days", "Date"})
 
 
-def test_what_was_overwritten_goes_in_the_end(life: Life) -> None:
-    """Old versions, marks of deleted ones, and uploads that nobody finished, everywhere."""
+def test_old_versions_and_unfinished_uploads_expire(life: Life) -> None:
     (rule,) = (r for r in life.seen["buckets"][BUCKET]["lifecycle"] if not _ages(r))
     assert not rule["Filter"].get("Prefix")
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
@@ -87,23 +82,21 @@ def test_what_was_overwritten_goes_in_the_end(life: Life) -> None:
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
 
-@pytest.mark.parametrize("who", ["airflow", "reader"])
-def test_roles_are_what_was_tried(life: Life, who: str) -> None:
-    """They may do what is written in policies/, which the code was run behind, and no more."""
-    seen = life.seen["roles"][who]
-    written = (POLICIES / f"{who}.json").read_text()
+@pytest.mark.parametrize("role", ["airflow", "reader"])
+def test_roles_have_the_tested_policies(life: Life, role: str) -> None:
+    seen = life.seen["roles"][role]
+    written = (POLICIES / f"{role}.json").read_text()
     for name, value in NAMES.items():
         written = written.replace(f"${{{name}}}", value)
     wanted = json.loads(written.replace(NAMES["lake"], f"arn:aws:s3:::{BUCKET}"))
-    assert seen["may"]["PolicyDocument"] == wanted
+    assert seen["policy"]["PolicyDocument"] == wanted
     (statement,) = seen["trust"]["Statement"]
-    trusted = settings()["trust"][who]["roles"][0]
+    trusted = settings()["trust"][role]["roles"][0]
     assert statement["Principal"] == {"AWS": trusted}
     assert statement["Action"] == "sts:AssumeRole"
 
 
 def test_glue_has_each_table(life: Life) -> None:
-    """In its place in the bucket, as Delta, with its columns."""
     tables = json.loads((POLICIES.parent / "tables.json").read_text())
     assert {table["Name"] for table in life.seen["tables"]} == tables.keys()
     for table in life.seen["tables"]:
@@ -119,29 +112,27 @@ def test_glue_has_each_table(life: Life) -> None:
 
 
 def test_athena_is_limited(life: Life) -> None:
-    """A user cannot read more at once, or write the answers elsewhere."""
     settled = life.seen["workgroup"]["Configuration"]
     assert settled["EnforceWorkGroupConfiguration"] is True
     assert settled["BytesScannedCutoffPerQuery"] == 10_000 * 1024 * 1024
     assert settled["ResultConfiguration"]["OutputLocation"] == f"s3://{BUCKET}-athena/"
 
 
-def test_the_outputs_are_a_lake(life: Life) -> None:
-    """A task with the connection assumes the role, and what it writes is in the bucket."""
-    assert life.seen["as a role"]
-    assert life.seen["back"] == BODY
+def test_connection_from_the_outputs_writes_to_the_lake(life: Life) -> None:
+    assert life.seen["assumed_role"]
+    assert life.seen["read_back"] == BODY
     assert life.outputs["environment"]["LAKE_BUCKET"] == BUCKET
     assert "password" not in json.dumps(life.outputs)
 
 
-def test_the_news_arrive(life: Life) -> None:
-    """Who subscribes to the topic gets what HEADWATERS_NEWS_TO says, through Airflow's notifier."""
+def test_news_reach_a_subscriber(life: Life) -> None:
+    """Sent by Airflow's notifier, as the output for HEADWATERS_NEWS_TO has it."""
     assert life.seen["sent"] == [f"{NEWS_TO}, entry 1"]
-    assert (life.seen["said"]["Subject"], life.seen["said"]["Message"]) == (SUBJECT, "- one\n- two")
+    message = life.seen["message"]
+    assert (message["Subject"], message["Message"]) == (SUBJECT, "- one\n- two")
 
 
-def test_only_airflow_tells_the_news(life: Life) -> None:
-    """The topic's policy names its role, and wants TLS of everybody."""
+def test_only_airflow_publishes_to_the_topic(life: Life) -> None:
     allow, deny = life.seen["topic"]["Statement"]
     assert allow["Principal"] == {"AWS": life.outputs["roles"]["airflow"]}
     assert allow["Action"].lower() == deny["Action"].lower() == "sns:publish"

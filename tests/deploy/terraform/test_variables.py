@@ -1,4 +1,4 @@
-"""What Terraform says to variables that cannot be: one clear line each, before it asks AWS."""
+"""Terraform refuses invalid variables with one clear line each, before it calls AWS."""
 
 import shutil
 from pathlib import Path
@@ -15,19 +15,19 @@ PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-central-1.amazon
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1a-2b"
 ACCOUNT = "system:serviceaccount:airflow:worker"
 READER = {"roles": [ROLE]}
-NOBODY, NO_ROLES = "trust names nobody, or names them in more than one way", "no ARNs of roles"
-NO_SUBJECTS = "an `oidc` without subjects"
+ONE_WAY, BAD_ROLE = "trust needs exactly one of", "`roles` with an invalid ARN"
+BAD_SUBJECTS = "an `oidc` with missing or invalid subjects"
 
 
 @pytest.fixture
 def only_variables(tmp_path: Path) -> Terraform:
-    """The variables alone: looking at them needs no provider."""
+    """A folder with the variables alone, which needs no provider."""
     shutil.copy(FOLDER / "variables.tf", tmp_path)
     return Terraform(tmp_path)
 
 
 def refusals(terraform: Terraform, **changes: Any) -> list[str]:
-    """The messages, each as one line: Terraform wraps them."""
+    """The messages, each unwrapped to one line."""
     terraform.set(**settings(**changes))
     done = terraform("plan")
     assert (done.returncode == 0) == ("Error:" not in done.stdout), done.stdout
@@ -44,8 +44,7 @@ def refusals(terraform: Terraform, **changes: Any) -> list[str]:
     ],
     ids=["roles", "ecs", "oidc"],
 )
-def test_what_is_right_is_taken(only_variables: Terraform, trust: dict[str, Any]) -> None:
-    """Each way of trust, the longest and shortest names, and an emulator's address."""
+def test_valid_variables(only_variables: Terraform, trust: dict[str, Any]) -> None:
     for bucket in ("abc", "a" * 56):
         more = {"bucket": bucket, "name": "a", "endpoint_url": "http://127.0.0.1:5000"}
         assert not refusals(only_variables, trust={"airflow": trust, "reader": READER}, **more)
@@ -56,40 +55,37 @@ def test_what_is_right_is_taken(only_variables: Terraform, trust: dict[str, Any]
     ["", "ab", "a" * 57, "My-lake", "my_lake", "my.lake", "-lake", "lake-", "a--b", "xn--lake"],
 )
 def test_bad_buckets(only_variables: Terraform, bucket: str) -> None:
-    """A name with which S3, TLS or the second bucket's name would not work."""
     (said,) = refusals(only_variables, bucket=bucket)
-    assert f'The bucket "{bucket}" is no name that S3 takes here' in said
+    assert f'The bucket "{bucket}" is not a valid name' in said
 
 
 @pytest.mark.parametrize(
     ("trust", "message"),
     [
-        ({}, NOBODY),
-        ({"roles": []}, NOBODY),
-        ({"role": [ROLE]}, NOBODY),
-        ({"roles": [ROLE], "ecs_tasks": True}, NOBODY),
-        ({"roles": ["*"]}, NO_ROLES),
-        ({"roles": [ROLE, "arn:aws:iam::123456789012:root"]}, NO_ROLES),
-        ({"roles": ["arn:aws:iam::123456789012:role/*"]}, NO_ROLES),
-        ({"roles": ["arn:aws:iam::12345:role/mwaa"]}, NO_ROLES),
-        ({"roles": [""]}, NO_ROLES),
-        ({"oidc": {"provider_arn": ROLE, "subjects": [ACCOUNT]}}, "whose provider_arn is none"),
-        ({"oidc": {"provider_arn": PROVIDER, "subjects": []}}, NO_SUBJECTS),
-        ({"oidc": {"provider_arn": PROVIDER, "subjects": None}}, NO_SUBJECTS),
+        ({}, ONE_WAY),
+        ({"roles": []}, ONE_WAY),
+        ({"role": [ROLE]}, ONE_WAY),
+        ({"roles": [ROLE], "ecs_tasks": True}, ONE_WAY),
+        ({"roles": ["*"]}, BAD_ROLE),
+        ({"roles": [ROLE, "arn:aws:iam::123456789012:root"]}, BAD_ROLE),
+        ({"roles": ["arn:aws:iam::123456789012:role/*"]}, BAD_ROLE),
+        ({"roles": ["arn:aws:iam::12345:role/mwaa"]}, BAD_ROLE),
+        ({"roles": [""]}, BAD_ROLE),
+        ({"oidc": {"provider_arn": ROLE, "subjects": [ACCOUNT]}}, "an invalid provider_arn"),
+        ({"oidc": {"provider_arn": PROVIDER, "subjects": []}}, BAD_SUBJECTS),
+        ({"oidc": {"provider_arn": PROVIDER, "subjects": None}}, BAD_SUBJECTS),
         (
             {"oidc": {"provider_arn": PROVIDER, "subjects": ["system:serviceaccount:a:*"]}},
-            NO_SUBJECTS,
+            BAD_SUBJECTS,
         ),
     ],
 )
 def test_bad_trust(only_variables: Terraform, trust: dict[str, Any], message: str) -> None:
-    """Nobody, anybody, a whole account, or two ways at once."""
     (said,) = refusals(only_variables, trust={"airflow": trust, "reader": READER})
     assert message in said
 
 
-def test_both_roles_are_trusted_to_somebody(only_variables: Terraform) -> None:
-    """A missing one and one too many are named."""
+def test_trust_needs_both_roles(only_variables: Terraform) -> None:
     (said,) = refusals(only_variables, trust={"airflow": READER, "writer": READER})
     assert (
         'trust must have `airflow` and `reader`, and nothing else; it has ["airflow","writer"]'
@@ -128,19 +124,16 @@ def test_both_roles_are_trusted_to_somebody(only_variables: Terraform) -> None:
     ],
 )
 def test_bad_values(only_variables: Terraform, name: str, value: Any, message: str) -> None:
-    """The line has the value and what would do."""
     (said,) = refusals(only_variables, **{name: value})
     assert said.startswith(message)
 
 
-def test_all_that_is_wrong_is_told_at_once(only_variables: Terraform) -> None:
-    """Nobody has to try five times."""
+def test_all_errors_are_reported_at_once(only_variables: Terraform) -> None:
     wrong = {"bucket": "My lake", "region": "here", "trust": {}, "staging_days": 0}
     assert len(refusals(only_variables, **wrong)) == len(wrong)
 
 
 @pytest.mark.parametrize("name", ["bucket", "region", "name", "staging_days", "trust"])
-def test_nothing_is_no_value(only_variables: Terraform, name: str) -> None:
-    """Null is refused where there is no default, and the default where there is one."""
+def test_null_is_refused_without_a_default(only_variables: Terraform, name: str) -> None:
     said = refusals(only_variables, **{name: None})
     assert len(said) == (0 if name in {"name", "staging_days"} else 1)
