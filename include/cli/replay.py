@@ -1,6 +1,8 @@
 """Transform the landed pages of a read again and compare the result; nothing is written.
 
 To publish it, trigger the DAG with the source `raw:` and the read id, where the DAG has one.
+
+Example: python -m include.cli replay 20261121T104304-d9c96462
 """
 
 import argparse
