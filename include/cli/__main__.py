@@ -2,13 +2,13 @@
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from include.cli.output import Output
 from include.data.catalog import DEFAULT
 from include.errors import PermanentError
 from include.lake.connect import connect
@@ -28,8 +28,10 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str]) -> int:
     asked = _parse(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal has every character
     try:
-        code: int = asked.run(connect(), asked, Output(sys.stdout, sys.stderr))
+        code: int = asked.run(connect(), asked)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED

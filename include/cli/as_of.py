@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from include.cli.output import Output, minute
+from include.cli.output import minute
 from include.cli.questions import KnownVersion, current_or_refuse, day_or_time, versions_of
 from include.data.catalog import dataset_named
 from include.data.contract import Dataset
@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     dataset = dataset_named(asked.dataset)
     versions = versions_of(store, current_or_refuse(store, dataset))
     version = _known_at(versions, asked.moment.last)
     rows = _write_files(store, dataset, version, asked.out)
-    output.line(
+    print(
         f"version {version.number}, read {version.receipt['observed_at']}: {rows:,} rows in "
         f"{count(len(version.receipt['parts']), 'file')} in {asked.out}"
     )

@@ -13,7 +13,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.cli.output import TABLE, Output, add_format_and_limit, fitted, minute
+from include.cli.output import (
+    TABLE,
+    add_format_and_limit,
+    fitted,
+    minute,
+    note_left_out,
+    print_rows,
+    width,
+)
 from include.cli.questions import current_or_refuse, day_or_time, spellings, whole_number
 from include.data.catalog import dataset_named
 from include.data.contract import Dataset
@@ -58,7 +66,7 @@ def _match(text: str) -> tuple[str, str]:
     return column, value
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     dataset = dataset_named(asked.dataset)
     columns = dataset.business_columns
     if unknown := {*asked.field, *(asked.match or ())[:1]}.difference(columns):
@@ -67,18 +75,18 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
     found = _found(store, dataset, current, asked)
     rows = found if asked.limit is None else found.slice(0, asked.limit)
     if asked.format != TABLE:
-        output.rows(asked.format, rows)
+        print_rows(asked.format, rows)
     elif found.num_rows:
-        for line in change_lines(dataset, rows.to_pylist(), output.width):
-            output.line(line)
+        for line in change_lines(dataset, rows.to_pylist(), width()):
+            print(line)
     elif current.receipt_number == current.receipt["baseline"]:
-        output.line(
+        print(
             f"no changes yet: version {current.receipt_number} is the baseline that later "
             "versions are compared with"
         )
     else:
-        output.line("nothing found: the ledger has no such change")
-    output.note_left_out(found.num_rows - rows.num_rows)
+        print("nothing found: the ledger has no such change")
+    note_left_out(found.num_rows - rows.num_rows)
     return 0
 
 

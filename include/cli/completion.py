@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.cli.output import TABLE, Output, add_format_and_limit
+from include.cli.output import TABLE, add_format_and_limit, note_left_out, print_rows, print_table
 from include.cli.questions import current_or_refuse, whole_number
 from include.data.formatting import count
 from include.data.tables import concat, is_in
@@ -50,16 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format_and_limit(parser, "rows of each table")
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     current = current_or_refuse(store, RECALLS)
     number = current.receipt["baseline"] or current.receipt_number
     first = receipt_at(store, current, number)
     ledger = read_ledger(store, RECALLS, current).events
-    events = ledger.filter(is_in(ledger["field"], [RATE, AFFECTED]))
+    events = ledger.filter(
+        pc.and_(is_in(ledger["field"], [RATE, AFFECTED]), pc.greater(ledger["version"], number))
+    )
     if not asked.stalled:
         trend = _trend(_rows(store, first), number, first["observed_at"], events.to_pylist())
         title = "Completion rates, newest first: the baseline, and each version that changed one"
-        _show(output, asked, title, trend)
+        _show(asked, title, trend)
     if asked.stalled or asked.format == TABLE:
         rows = _with_days(_rows(store, current.receipt), current.receipt, first, events)
         is_stalled = pc.and_(
@@ -68,20 +70,20 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
         stalled = rows.filter(is_stalled).sort_by([("open", "descending"), (KEY, "ascending")])
         criteria = f"under {asked.under:g} %, {count(asked.days, 'day')}"
         title = f"Recalls whose rate has not moved ({criteria}), most open vehicles first"
-        _show(output, asked, title, stalled)
+        _show(asked, title, stalled)
     return 0
 
 
-def _show(output: Output, asked: argparse.Namespace, title: str, rows: pa.Table) -> None:
+def _show(asked: argparse.Namespace, title: str, rows: pa.Table) -> None:
     limit = MAX_LINES if asked.limit is None and asked.format == TABLE else asked.limit
     shown = rows if limit is None else rows.slice(0, limit)
     if asked.format == TABLE:
-        output.line(f"{title}: {rows.num_rows:,}")
-        output.table(shown)
-        output.line()
+        print(f"{title}: {rows.num_rows:,}")
+        print_table(shown)
+        print()
     else:
-        output.rows(asked.format, shown)
-    output.note_left_out(rows.num_rows - shown.num_rows)
+        print_rows(asked.format, shown)
+    note_left_out(rows.num_rows - shown.num_rows)
 
 
 def _trend(

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from include.cli.create import bucket_exists, create_bucket
-from include.cli.output import Output
 from include.errors import PermanentError
 from include.lake.keys import LOG, copy_order
 from include.lake.store import Store, StoredObject, parallel_map
@@ -28,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--create", action="store_true", help="create the bucket first")
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     copy = store.other_bucket(asked.bucket)
     if asked.bucket == store.bucket:
         raise PermanentError(f"s3://{asked.bucket} is the lake itself; name another bucket")
@@ -43,7 +42,7 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
     lacking = [key for key in here if key not in there or _is_outdated(key, here, there)]
     copy_in_order(store, copy, lacking)
     size = sum(here[key].size for key in lacking)
-    output.line(
+    print(
         f"copied {len(lacking):,} objects, {size:,} bytes, from {store.url('')} to {copy.url('')}; "
         f"{len(here) - len(lacking):,} were there"
     )

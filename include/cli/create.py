@@ -6,14 +6,13 @@ Example: python -m include.cli create
 import argparse
 from typing import Any
 
-from include.cli.output import Output
 from include.errors import PermanentError
 from include.lake.store import Store, StoreRefused
 
 
-def run(store: Store, _: argparse.Namespace, output: Output) -> int:
+def run(store: Store, _: argparse.Namespace) -> int:
     verb = "created" if create_bucket(store) else "found"
-    output.line(f"{verb} the bucket {store.bucket}")
+    print(f"{verb} the bucket {store.bucket}")
     return 0
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from include.cli.changes import change_lines
-from include.cli.output import MAX_WIDTH, Output, minute
+from include.cli.output import MAX_WIDTH, minute, width
 from include.cli.questions import current_or_refuse, spellings
 from include.data.catalog import dataset_named
 from include.data.contract import Dataset
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="such as 24V436000")
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     dataset = dataset_named(asked.dataset)
     current = current_or_refuse(store, dataset)
     ledger = read_ledger(store, dataset, current).events
@@ -38,22 +38,22 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
             f"{printable(asked.key)} is not in {store.url(current.table)} and never was; "
             "check the key for typing errors"
         )
-    output.line(printable((now or events[0])[dataset.key]))
-    output.line()
+    print(printable((now or events[0])[dataset.key]))
+    print()
     if not events or events[0]["event"] != PUBLISHED:
-        output.line(_beginning(store, current))
+        print(_beginning(store, current))
     for line in change_lines(dataset, events, MAX_WIDTH):
-        _wrap(output, line, indent=6)
-    output.line()
+        _print_wrapped(line, indent=6)
+    print()
     observed_at = datetime.fromisoformat(current.receipt["observed_at"])
     when = f"Now (version {current.receipt_number}, read {minute(observed_at)} UTC)"
     if now is None:
-        output.line(f"{when} it is retracted.")
+        print(f"{when} it is retracted.")
         return 0
-    output.line(f"{when}:")
+    print(f"{when}:")
     longest = max(map(len, dataset.business_columns))
     for name in dataset.business_columns:
-        _wrap(output, f"  {name:<{longest}}  {printable(now[name])}", indent=longest + 4)
+        _print_wrapped(f"  {name:<{longest}}  {printable(now[name])}", indent=longest + 4)
     return 0
 
 
@@ -77,8 +77,9 @@ def _beginning(store: Store, current: Version) -> str:
     return f"{when}: in the baseline, where the ledger begins"
 
 
-def _wrap(output: Output, text: str, indent: int) -> None:
+def _print_wrapped(text: str, indent: int) -> None:
     """All of a text, on as many lines as it takes."""
-    width = max(output.width, indent + 30)
-    for line in textwrap.wrap(text, width, subsequent_indent=" " * indent) or [""]:
-        output.line(line)
+    for line in textwrap.wrap(text, max(width(), indent + 30), subsequent_indent=" " * indent) or [
+        ""
+    ]:
+        print(line)

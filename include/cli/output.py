@@ -1,11 +1,11 @@
 """Where the answer of a command goes: lines for people, or CSV, JSON and Parquet for programs."""
 
 import argparse
-import io
 import json
 import shutil
+import sys
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any
 
 import pyarrow as pa
 
@@ -29,49 +29,37 @@ def add_format_and_limit(parser: argparse.ArgumentParser, rows: str) -> None:
     parser.add_argument("--limit", type=whole_number, metavar="N", help=f"show at most N {rows}")
 
 
-class Output:
-    """Standard output and standard error of a command."""
+def width() -> int:
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else MAX_WIDTH
 
-    def __init__(self, out: TextIO, errors: TextIO) -> None:
-        if isinstance(out, io.TextIOWrapper):
-            out.reconfigure(errors="backslashreplace")  # not every terminal has every character
-        self._out, self._errors = out, errors
 
-    @property
-    def width(self) -> int:
-        return shutil.get_terminal_size((100, 24)).columns if self._out.isatty() else MAX_WIDTH
+def print_table(rows: pa.Table) -> None:
+    """Columns under their names, the last one cut at the width."""
+    texts = [[_cell(value) for value in row.values()] for row in rows.to_pylist()]
+    lines = [rows.column_names, *texts]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for *cells, last in lines:
+        start = "".join(f"{c:>{w}}  " for c, w in zip(cells, widths[:-1], strict=True))
+        print(fitted(start + last, width()))
 
-    def line(self, text: str = "") -> None:
-        self._out.write(text + "\n")
 
-    def note(self, text: str) -> None:
-        """What a person should know and a program should not read."""
-        self._out.flush()
-        self._errors.write(f"note: {text}\n")
+def print_rows(form: str, rows: pa.Table) -> None:
+    if form == "json":
+        texts = [json.dumps(row, default=_as_json) for row in rows.to_pylist()]
+        print("[" + ",\n".join(texts) + "]")
+    elif form == "parquet" and sys.stdout.isatty():
+        raise PermanentError(
+            "Parquet is not for a terminal; send it to a file: --format parquet > FILE"
+        )
+    else:
+        sys.stdout.buffer.write(to_csv(rows) if form == "csv" else to_parquet(rows))
 
-    def note_left_out(self, rows: int) -> None:
-        if rows > 0:
-            self.note(f"{count(rows, 'more row')} not shown; raise --limit to see them")
 
-    def table(self, rows: pa.Table) -> None:
-        """Columns under their names, the last one cut at the width."""
-        texts = [[_cell(value) for value in row.values()] for row in rows.to_pylist()]
-        lines = [rows.column_names, *texts]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for *cells, last in lines:
-            start = "".join(f"{c:>{w}}  " for c, w in zip(cells, widths[:-1], strict=True))
-            self.line(fitted(start + last, self.width))
-
-    def rows(self, form: str, rows: pa.Table) -> None:
-        if form == "json":
-            texts = [json.dumps(row, default=_as_json) for row in rows.to_pylist()]
-            self.line("[" + ",\n".join(texts) + "]")
-            return
-        if form == "parquet" and self._out.isatty():
-            raise PermanentError(
-                "Parquet is not for a terminal; send it to a file: --format parquet > FILE"
-            )
-        self._out.buffer.write(to_csv(rows) if form == "csv" else to_parquet(rows))
+def note_left_out(rows: int) -> None:
+    if rows > 0:
+        sys.stdout.flush()
+        left_out = count(rows, "more row")
+        print(f"note: {left_out} not shown; raise --limit to see them", file=sys.stderr)
 
 
 def fitted(text: str, width: int) -> str:

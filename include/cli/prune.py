@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 
-from include.cli.output import Output
 from include.cli.questions import KnownVersion, current_or_refuse, versions_of, whole_number
 from include.data.catalog import dataset_named
 from include.data.contract import Dataset
@@ -39,17 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and stop there")
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     freed = prune(store, dataset_named(asked.dataset), asked.keep_days, dry_run=asked.dry_run)
     number = total = 0
     for kind, objects in freed.items():
         size = sum(item.size for item in objects)
-        output.line(f"{kind:<10}  {len(objects):>9,} files  {size:>15,} bytes")
+        print(f"{kind:<10}  {len(objects):>9,} files  {size:>15,} bytes")
         number, total = number + len(objects), total + size
     verb = "would free" if asked.dry_run else "freed"
-    output.line(
-        f"{verb} {total:,} bytes in {number:,} files" if number else "nothing is old enough"
-    )
+    print(f"{verb} {total:,} bytes in {number:,} files" if number else "nothing is old enough")
     return 0
 
 

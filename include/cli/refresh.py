@@ -9,17 +9,16 @@ import argparse
 from importlib import import_module
 from typing import Any
 
-from include.cli.output import Output
 from include.cli.questions import current_or_refuse
 from include.data.catalog import dataset_named, package_of
 from include.lake.store import Store
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     dataset = dataset_named(asked.dataset)
     current = current_or_refuse(store, dataset)
     pipeline: Any = import_module(f"{package_of(dataset)}.pipeline")
     for name in pipeline.refresh(store):
-        output.line(f"wrote {name}")
-    output.line(f"{dataset.name} is up to date with version {current.receipt_number}")
+        print(f"wrote {name}")
+    print(f"{dataset.name} is up to date with version {current.receipt_number}")
     return 0

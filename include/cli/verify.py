@@ -10,10 +10,9 @@ Example: python -m include.cli verify --dataset shoe_prices
 import argparse
 from collections.abc import Iterator, Sequence
 
-from include.cli.output import Output
 from include.cli.questions import KnownVersion, current_or_refuse, versions_of
 from include.cli.verify_table import RESTORE, plain_file_checks, table_checks
-from include.data.apply_events import apply_events
+from include.data.apply_events import LedgerBroken, apply_events
 from include.data.catalog import dataset_named
 from include.data.checks import Check, examples
 from include.data.contract import Dataset
@@ -27,24 +26,24 @@ from include.lake.table import Version, load_version
 from include.lake.version_diff import compared_rows
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     dataset = dataset_named(asked.dataset)
     failed = 0
     try:
         for check in verify(store, dataset):
-            output.line(f"{'OK' if check.passed else 'DAMAGED':<8} {check.name}: {check.found}")
+            print(f"{'OK' if check.passed else 'DAMAGED':<8} {check.name}: {check.found}")
             if check.hint and (not check.passed or check.warns):
-                output.line(f"         {check.hint}")
+                print(f"         {check.hint}")
             failed += not check.passed
     except (Damaged, Missing) as error:
-        output.line(f"DAMAGED  {error}")
+        print(f"DAMAGED  {error}")
         failed += 1
-    output.line()
+    print()
     where = store.url(Keys(dataset.name).folder)
     if failed:
-        output.line(f"NOT VALID: {failed} checks failed in {where}")
+        print(f"NOT VALID: {failed} checks failed in {where}")
         return 1
-    output.line(f"valid: {where}")
+    print(f"valid: {where}")
     return 0
 
 
@@ -75,7 +74,7 @@ def ledger_checks(
         order = [(dataset.key, "ascending")]
         same = rows.sort_by(order).equals(now.sort_by(order))
         found = f"{count(len(since) - 1, 'version')}" if same else "it is not"
-    except PermanentError as error:
+    except (Damaged, LedgerBroken) as error:
         same, found = False, str(error)
     yield Check(
         "the ledger replayed onto the baseline is the current version", same, found, RESTORE
@@ -101,17 +100,14 @@ def raw_check(
     store: Store, dataset: Dataset, current: Version, versions: Sequence[KnownVersion]
 ) -> Check:
     """Each partition by the version that last changed it, where its raw pages are still there."""
-    changed_by = {name: version for version in versions for name in version.receipt["changed"]}
-    names_of: dict[int, list[str]] = {}
-    for name in current.parts:
-        number = changed_by[name].number if name in changed_by else 0
-        names_of.setdefault(number, []).append(name)
-    differ = [
-        f"no receipt says where {name or 'the table'} is from" for name in names_of.pop(0, [])
-    ]
-    same, skipped = 0, []
-    for number, names in sorted(names_of.items()):
-        receipt = changed_by[names[0]].receipt
+    changed_by = {
+        name: version.number for version in versions for name in version.receipt["changed"]
+    }
+    same, skipped, differ = 0, [], []
+    for number, receipt, *_ in versions:
+        names = [name for name in current.parts if changed_by.get(name) == number]
+        if not names:
+            continue
         read_id = receipt["replay_of"] or receipt["read_id"]
         if receipt["contract"] != dataset.version:
             skipped.append(f"version {number} is of contract {receipt['contract']}")

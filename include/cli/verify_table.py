@@ -134,5 +134,5 @@ def plain_file_checks(store: Store, dataset: Dataset, current: Version) -> Itera
             elif made_from.endswith(".parquet") and made_from not in paths:
                 problems.append(f"{name} is of an earlier version")
         what = examples(problems) or count(len(files), "file")
-        what_for = "aggregations are unchanged" if folder else "plain files are up to date"
-        yield Check(what_for, not problems, what, hint)
+        statement = "aggregations are unchanged" if folder else "plain files are up to date"
+        yield Check(statement, not problems, what, hint)
