@@ -41,8 +41,12 @@ MAX_VALUES = 6  # of a row that was published or retracted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", type=day_or_time, help="a day or a time of the read")
-    parser.add_argument("--until", type=day_or_time, help="a day (all of it) or a time")
+    parser.add_argument(
+        "--since", type=day_or_time, metavar="DATE", help="a day, or a time, of reads"
+    )
+    parser.add_argument(
+        "--until", type=day_or_time, metavar="DATE", help="a day (all of it) or a time"
+    )
     listed: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument(
         "--version", type=whole_number, metavar="N", help="only these versions", **listed
@@ -55,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only rows that have this text in this column, now or earlier",
     )
     parser.add_argument("--field", metavar="COLUMN", help="only changes of these columns", **listed)
-    parser.add_argument("--event", choices=EVENTS, help="only these events", **listed)
+    parser.add_argument(
+        "--event", choices=EVENTS, metavar="EVENT", help=f"only {', '.join(EVENTS)}", **listed
+    )
     add_format_and_limit(parser, "rows of the ledger")
 
 

@@ -99,7 +99,7 @@ def _older_files_check(
         for path, file in found.items()
         if file and (file.size, file.etag) != (older[path]["size"], older[path]["etag"])
     ]
-    hint = f"{count(len(pruned), 'file')} of earlier versions were pruned" if pruned else ""
+    hint = f"pruned from earlier versions: {count(len(pruned), 'file')}" if pruned else ""
     return Check(
         "files of earlier versions are unchanged",
         not changed,
