@@ -19,7 +19,7 @@ from botocore.client import BaseClient
 from include.cli.__main__ import main
 from include.lake.store import Store
 from tests.conftest import new_store
-from tests.pipelines.vehicle_recalls.recalls import KEYS, publish, recall
+from tests.pipelines.vehicle_recalls.recalls import KEYS, publish, publish_days_ago, recall
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -270,8 +270,24 @@ def test_replay_makes_the_same_rows_again(lake: Store) -> None:
     assert (done.code, "every partition comes out the same" in done.out) == (0, True)
 
 
-def test_prune_without_old_files_frees_nothing(lake: Store) -> None:
-    assert "nothing is old enough" in run(lake, "prune", "--dry-run").out
+def test_prune_deletes_versions_that_nothing_asks_for(s3: BaseClient, s3_url: str) -> None:
+    """The baseline, the answer for the first of the 400 days, and what is newer stay."""
+    store = new_store(s3, s3_url)
+    reads = [
+        publish_days_ago(store, recall(1, subject=f"{days}"), days=days)["read_id"]
+        for days in (800, 700, 600, 300)
+    ]
+    before = set(store.list(""))
+    assert "would free" in run(store, "prune", "--dry-run").out
+    assert set(store.list("")) == before
+    assert run(store, "prune").code == 0
+    gone = {tuple(key.split("/")[1:3]) for key in before - set(store.list(""))}
+    assert gone == {
+        *(("table", reads[1]), ("raw", reads[1]), ("staging", reads[1])),
+        *(("raw", reads[0]), ("staging", reads[0])),
+    }
+    assert run(store, "verify").code == 0
+    assert run(store, "prune").out.endswith("nothing is old enough\n")
 
 
 def test_copy_makes_a_lake_that_is_valid(lake: Store) -> None:
