@@ -69,8 +69,10 @@ def run(store: Store, asked: argparse.Namespace) -> int:
         )
         stalled = rows.filter(is_stalled).sort_by([("open", "descending"), (KEY, "ascending")])
         criteria = f"under {asked.under:g} %, {count(asked.days, 'day')}"
-        title = f"Recalls whose rate has not moved ({criteria}), most open vehicles first"
-        _show(asked, title, stalled)
+        title = f"Recalls whose rate has not moved ({criteria}): {stalled.num_rows:,}"
+        if asked.format == TABLE:  # a terminal is narrow
+            stalled = stalled.drop(["unchanged_since", "or_before"])
+        _show(asked, f"{title}, most open vehicles first", stalled)
     return 0
 
 
@@ -78,7 +80,7 @@ def _show(asked: argparse.Namespace, title: str, rows: pa.Table) -> None:
     limit = MAX_LINES if asked.limit is None and asked.format == TABLE else asked.limit
     shown = rows if limit is None else rows.slice(0, limit)
     if asked.format == TABLE:
-        print(f"{title}: {rows.num_rows:,}")
+        print(title)
         print_table(shown)
         print()
     else:

@@ -8,8 +8,7 @@ Example: python -m include.cli copy headwaters-copy --create
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
-from itertools import groupby
+from collections.abc import Collection, Mapping
 
 from include.cli.create import bucket_exists, create_bucket
 from include.errors import PermanentError
@@ -57,22 +56,20 @@ def listing(store: Store) -> dict[str, StoredObject]:
     return found
 
 
-def copy_in_order(store: Store, copy: Store, keys: Iterable[str]) -> None:
+def copy_in_order(store: Store, copy: Store, keys: Collection[str]) -> None:
     """What refers comes after what it refers to; commits one by one, in order."""
 
     def one(key: str) -> None:
         write = copy.put if _is_written_once(key) else copy.replace
         write(key, store.get(key))
 
-    def order(key: str) -> tuple[int, bool]:
-        return copy_order(key) or 0, f"/{LOG}/" in key and not _is_commit(key)
-
-    for (number, _), group in groupby(sorted(sorted(keys), key=order), order):
-        if number in {TABLE_LOG, LEDGER_LOG}:
-            for key in group:
-                one(key)
-        else:
+    for number in range(PLAIN_FILES + 1):
+        group = sorted(key for key in keys if copy_order(key) == number)
+        if number not in {TABLE_LOG, LEDGER_LOG}:
             parallel_map(one, group)
+            continue
+        for key in sorted(group, key=_is_commit, reverse=True):  # checkpoints after commits
+            one(key)
 
 
 def _is_commit(key: str) -> bool:

@@ -275,7 +275,7 @@ def test_prune_deletes_versions_that_nothing_asks_for(s3: BaseClient, s3_url: st
     store = new_store(s3, s3_url)
     reads = [
         publish_days_ago(store, recall(1, subject=f"{days}"), days=days)["read_id"]
-        for days in (800, 700, 600, 300)
+        for days in (800, 700, 600, 300, 200)
     ]
     before = set(store.list(""))
     assert "would free" in run(store, "prune", "--dry-run").out
