@@ -181,7 +181,7 @@ def test_libraries_are_finished_and_quiet() -> None:
         source = (ROOT / module).read_text(encoding="utf-8")
         assert not [n for n in ast.walk(tree_of(module)) if isinstance(n, ast.Assert)], module
         assert not re.findall(r"\b(?:TODO|FIXME|XXX|HACK)\b", source), module
-        if '__name__ == "__main__"' not in source:
+        if '__name__ == "__main__"' not in source and "include/cli/" not in module.as_posix():
             assert "print" not in names_in(module), module
 
 

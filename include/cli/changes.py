@@ -1,174 +1,192 @@
-"""What changed: every row of the ledger that answers a question, version by version."""
+"""What changed: every row of the ledger that answers a question, version by version.
+
+Example: python -m include.cli changes --since 2026-11-01 --match manufacturer=Ford --limit 20
+"""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice, takewhile
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.cli.change_lines import change_lines
-from include.cli.output import TABLE, Output
-from include.cli.questions import (
-    add_format,
-    add_limit,
-    argument,
-    current_or_refuse,
-    end_of,
-    moment,
-    note_if_behind,
-    start_of,
-    versions_of,
-    whole_number,
+from include.cli.output import (
+    TABLE,
+    add_format_and_limit,
+    fitted,
+    minute,
+    note_left_out,
+    print_rows,
+    width,
 )
+from include.cli.questions import current_or_refuse, day_or_time, spellings, whole_number
 from include.data.catalog import dataset_named
 from include.data.contract import Dataset
-from include.data.diff import EVENTS, ledger_schema
-from include.data.formatting import count
+from include.data.diff import EDITED, EVENTS, RETRACTED
+from include.data.formatting import count, printable
 from include.data.tables import is_in
 from include.errors import PermanentError
-from include.lake.ledger import read_events
+from include.lake.ledger import read_ledger
 from include.lake.staging import read_table_file
 from include.lake.store import Store, parallel_map
+from include.lake.table import Version
 
-
-def changes(
-    store: Store,
-    dataset: Dataset,
-    *,
-    since: date | datetime | None = None,
-    until: date | datetime | None = None,
-    versions: Sequence[int] = (),
-    keys: Sequence[str] = (),
-    match: tuple[str, str] | None = None,
-    fields: Sequence[str] = (),
-    events: Sequence[str] = (),
-) -> Iterator[pa.Table]:
-    """The ledger's rows, a table for each version that has any, in order of versions.
-
-    `since` and `until` are of when the source was read, both included. `match` is a column and a
-    part of its text, upper or lower case: it selects every key that has it now or ever had it.
-    """
-    _refuse_unknown(dataset.business_columns, "column", [*fields, *([match[0]] if match else [])])
-    _refuse_unknown(EVENTS, "event", events)
-    known = versions_of(store, current_or_refuse(store, dataset))
-    wanted = {form for key in keys for form in (key, key.strip(), key.strip().upper())}
-    if match:
-        found = _matching_keys(store, dataset, known[-1].receipt, [v.receipt for v in known], match)
-        wanted = found & wanted if keys else found
-    for version in known:
-        observed = datetime.fromisoformat(version.receipt["observed_at"])
-        if (since and observed < start_of(since)) or (until and observed >= end_of(until)):
-            continue
-        if versions and version.number not in versions:
-            continue
-        rows = read_events(store, dataset, version.receipt)
-        if keys or match:
-            rows = rows.filter(is_in(dataset.keys(rows), sorted(wanted)))
-        for name, values in (("field", fields), ("event", events)):
-            if values:
-                rows = rows.filter(is_in(rows[name], list(values)))
-        if rows.num_rows:
-            yield rows
-
-
-def _refuse_unknown(known: Sequence[str], what: str, asked: Sequence[str]) -> None:
-    if unknown := sorted(set(asked) - set(known)):
-        raise PermanentError(f"{unknown[0]!r} is not a {what}; choose from {', '.join(known)}")
-
-
-def _matching_keys(
-    store: Store,
-    dataset: Dataset,
-    current: Any,
-    receipts: Sequence[Any],
-    match: tuple[str, str],
-) -> set[str]:
-    column, text = match
-
-    def contains(values: pa.ChunkedArray) -> pa.ChunkedArray:
-        texts = pc.cast(values, pa.string())
-        return pc.match_substring(texts, text, ignore_case=True).fill_null(False)
-
-    def in_file(part: Any) -> pa.Table:
-        rows = read_table_file(store, dataset, part["path"], {dataset.key, column})
-        return rows.filter(contains(rows[column]))
-
-    found = set()
-    for rows in parallel_map(in_file, current["parts"].values()):
-        found |= set(dataset.keys(rows).to_pylist())
-    for events in parallel_map(lambda receipt: read_events(store, dataset, receipt), receipts):
-        of_column = events.filter(pc.equal(events["field"], column))
-        either = pc.or_(contains(of_column["old"]), contains(of_column["new"]))
-        found |= set(dataset.keys(of_column.filter(either)).to_pylist())
-    return found
+ARROW = " -> "
+EVENT_WIDTH = max(map(len, EVENTS))
+SAME_SHOWN = 12  # characters on either side of a difference
+MAX_VALUES = 6  # of a row that was published or retracted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", type=argument(moment), help="a day or a time of the read")
-    parser.add_argument("--until", type=argument(moment), help="a day (all of it) or a time")
+    parser.add_argument(
+        "--since", type=day_or_time, metavar="DATE", help="a day, or a time, of reads"
+    )
+    parser.add_argument(
+        "--until", type=day_or_time, metavar="DATE", help="a day (all of it) or a time"
+    )
     listed: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument(
-        "--version", type=argument(whole_number), metavar="N", help="only these versions", **listed
+        "--version", type=whole_number, metavar="N", help="only these versions", **listed
     )
     parser.add_argument("--key", metavar="KEY", help="only these rows", **listed)
     parser.add_argument(
         "--match",
-        type=argument(_match),
+        type=_match,
         metavar="COLUMN=TEXT",
         help="only rows that have this text in this column, now or earlier",
     )
     parser.add_argument("--field", metavar="COLUMN", help="only changes of these columns", **listed)
-    parser.add_argument("--event", metavar="EVENT", help=f"only {', '.join(EVENTS)}", **listed)
-    add_limit(parser, "rows of the ledger")
-    add_format(parser)
+    parser.add_argument(
+        "--event", choices=EVENTS, metavar="EVENT", help=f"only {', '.join(EVENTS)}", **listed
+    )
+    add_format_and_limit(parser, "rows of the ledger")
 
 
 def _match(text: str) -> tuple[str, str]:
-    column, equals, value = text.partition("=")
-    if not equals or not value:
-        raise ValueError(f"{text!r} is not COLUMN=TEXT: write manufacturer=Ford")
+    column, _, value = text.partition("=")
+    if not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not COLUMN=TEXT: write manufacturer=Ford")
     return column, value
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     dataset = dataset_named(asked.dataset)
+    columns = dataset.business_columns
+    if unknown := {*asked.field, *(asked.match or ())[:1]}.difference(columns):
+        raise PermanentError(f"{min(unknown)!r} is not a column; choose from {', '.join(columns)}")
     current = current_or_refuse(store, dataset)
-    note_if_behind(store, dataset, current, output)
-    tables = changes(
-        store,
-        dataset,
-        since=asked.since,
-        until=asked.until,
-        versions=asked.version,
-        keys=asked.key,
-        match=asked.match,
-        fields=asked.field,
-        events=asked.event,
-    )
-    if asked.limit is not None:
-        tables = _limited(tables, asked.limit, output)
+    found = _found(store, dataset, current, asked)
+    rows = found if asked.limit is None else found.slice(0, asked.limit)
     if asked.format != TABLE:
-        output.rows(asked.format, tables, ledger_schema(dataset))
-        return 0
-    if current.receipt_number == current.receipt["baseline"]:
-        output.line(
-            f"no changes yet: version {current.receipt_number} is the baseline that later versions "
-            "are compared with; run the pipeline again when its source has changed"
+        print_rows(asked.format, rows)
+    elif found.num_rows:
+        for line in change_lines(dataset, rows.to_pylist(), width()):
+            print(line)
+    elif current.receipt_number == current.receipt["baseline"]:
+        print(
+            f"no changes yet: version {current.receipt_number} is the baseline that later "
+            "versions are compared with"
         )
-        return 0
-    for line in change_lines(dataset, tables, output.width):
-        output.line(line)
+    else:
+        print("nothing found: the ledger has no such change")
+    note_left_out(found.num_rows - rows.num_rows)
     return 0
 
 
-def _limited(tables: Iterable[pa.Table], limit: int, output: Output) -> Iterator[pa.Table]:
-    left, hidden = limit, 0
-    for table in tables:
-        if left:
-            yield table.slice(0, left)
-        hidden += max(0, table.num_rows - left)
-        left = max(0, left - table.num_rows)
-    if hidden:
-        output.note(f"{count(hidden, 'more row')} not shown; raise --limit to see them")
+def _found(store: Store, dataset: Dataset, current: Version, asked: argparse.Namespace) -> pa.Table:
+    ledger = rows = read_ledger(store, dataset, current).events
+    if asked.since:
+        rows = rows.filter(pc.greater_equal(rows["observed_at"], asked.since.first))
+    if asked.until:
+        rows = rows.filter(pc.less_equal(rows["observed_at"], asked.until.last))
+    for name, values in (
+        ("version", asked.version),
+        ("field", asked.field),
+        ("event", asked.event),
+    ):
+        if values:
+            rows = rows.filter(is_in(rows[name], values))
+    if asked.key:
+        wanted = {spelling for key in asked.key for spelling in spellings(key)}
+        rows = rows.filter(is_in(dataset.keys(rows), wanted))
+    if asked.match:
+        wanted = _matching_keys(store, dataset, current, ledger, *asked.match)
+        rows = rows.filter(is_in(dataset.keys(rows), wanted))
+    return rows
+
+
+def _matching_keys(
+    store: Store, dataset: Dataset, current: Version, ledger: pa.Table, column: str, text: str
+) -> set[str]:
+    """Every key that has this text in this column now, or ever had it; upper or lower case."""
+
+    def keys_with(rows: pa.Table, name: str) -> list[str]:
+        values = pc.cast(rows[name], pa.string())
+        matches = pc.match_substring(values, text, ignore_case=True)
+        keys: list[str] = dataset.keys(rows.filter(matches)).to_pylist()
+        return keys
+
+    def keys_now(part: Any) -> list[str]:
+        rows = read_table_file(store, dataset, part["path"], {dataset.key, column})
+        return keys_with(rows, column)
+
+    earlier = ledger.filter(pc.equal(ledger["field"], column))
+    now = parallel_map(keys_now, current.parts.values())
+    return {*keys_with(earlier, "old"), *keys_with(earlier, "new")}.union(*now)
+
+
+def change_lines(dataset: Dataset, rows: Sequence[dict[str, Any]], width: int) -> Iterator[str]:
+    """Rows of the ledger, in its order, and a last line that counts them."""
+    changed: Counter[str] = Counter()
+    for version, of_version in groupby(rows, itemgetter("version", "observed_at")):
+        yield f"version {version[0]}, read {minute(version[1])} UTC"
+        for (key, event), of_row in groupby(of_version, itemgetter(dataset.key, "event")):
+            changed[event] += 1
+            start = f"  {printable(key)}  {event:<{EVENT_WIDTH}}  "
+            for text in _texts(dataset, event, list(of_row), width - len(start)):
+                yield start + fitted(text, width - len(start))
+        yield ""
+    if rows:
+        counts = [f"{changed[event]:,} {event}" for event in EVENTS if changed[event]]
+        versions = len({row["version"] for row in rows})
+        yield f"{', '.join(counts)}; {count(versions, 'version')}"
+
+
+def _texts(
+    dataset: Dataset, event: str, rows: Sequence[dict[str, Any]], width: int
+) -> Iterator[str]:
+    """What happened to one row: a text for each field edited, else one for the whole row."""
+    if event == EDITED:
+        for row in rows:
+            name = f"{row['field']}: "
+            yield name + _difference(row["old"], row["new"], width - len(name))
+        return
+    side = "old" if event == RETRACTED else "new"
+    values = {row["field"]: row[side] for row in rows if row["field"] != dataset.key}
+    shown = [n for n in dataset.business_columns if values.get(n) not in {None, "false"}]
+    texts = [f"{name} {printable(values[name])}" for name in islice(shown, MAX_VALUES)]
+    yield ", ".join(texts) or "no other value"
+
+
+def _difference(old: str | None, new: str | None, width: int) -> str:
+    """Old -> new; where that is too long, the part that differs and some text around it."""
+    before, after = printable(old), printable(new)
+    if len(before) + len(after) + len(ARROW) > width:
+        start = _common(before, after)
+        end = _common(before[start:][::-1], after[start:][::-1])
+        before, after = (_around(text, start, len(text) - end) for text in (before, after))
+    return before + ARROW + after
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _around(text: str, start: int, end: int) -> str:
+    first, last = max(start - SAME_SHOWN, 0), min(end + SAME_SHOWN, len(text))
+    return ("..." if first else "") + text[first:last] + ("..." if last < len(text) else "")

@@ -1,62 +1,33 @@
 """Completion rates of recalls over time, and the recalls whose rate has not moved.
 
 "Now" is the newest read that the table has, not the time of day.
+
+Example: python -m include.cli completion --stalled --days 90 --under 50 --limit 20
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from include.cli.changes import changes
-from include.cli.output import TABLE, Output, minute
-from include.cli.questions import (
-    add_format,
-    add_limit,
-    argument,
-    current_or_refuse,
-    note_if_behind,
-    whole_number,
-)
-from include.data.contract import TIMESTAMP
-from include.data.formatting import count, printable
-from include.data.tables import concat
-from include.lake.ledger import receipt_at
+from include.cli.output import TABLE, add_format_and_limit, note_left_out, print_rows, print_table
+from include.cli.questions import current_or_refuse, whole_number
+from include.data.formatting import count
+from include.data.tables import concat, is_in
+from include.lake.ledger import read_ledger, receipt_at
 from include.lake.staging import read_table_file
 from include.lake.store import Store, parallel_map
 from include.vehicle_recalls.contract import RECALLS
 
 KEY, RATE, AFFECTED = RECALLS.key, "completion_rate", "potentially_affected"
-COLUMNS = (KEY, "manufacturer", "subject", RATE, AFFECTED)
-DAYS, UNDER, ALL = 90, 90.0, 100.0
+COLUMNS = (KEY, RATE, AFFECTED, "manufacturer", "subject")
+DAYS, UNDER = 90, 90.0
 MAX_LINES = 20  # of each table, without --limit
-TREND = pa.schema(
-    [
-        ("version", pa.int64()),
-        ("observed_at", TIMESTAMP),
-        ("rated", pa.int64()),  # recalls that have a rate
-        ("mean_rate", pa.float64()),
-        ("mean_by_vehicles", pa.float64()),
-        ("up", pa.int64()),
-        ("down", pa.int64()),
-    ]
-)
-STALLED = pa.schema(
-    [
-        (KEY, pa.string()),
-        ("manufacturer", pa.string()),
-        ("subject", pa.string()),
-        (RATE, pa.float64()),
-        (AFFECTED, pa.int64()),
-        ("open", pa.int64()),  # vehicles without the remedy, rounded
-        ("unchanged_since", TIMESTAMP),
-        ("unchanged_days", pa.int64()),
-        ("or_before", pa.bool_()),  # the last change is older than the baseline
-    ]
-)
-Values = dict[str, dict[str, float | None]]  # rate and affected, by key
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--days",
-        type=argument(whole_number),
+        type=whole_number,
         default=DAYS,
         help=f"stalled: unchanged for at least this many days ({DAYS})",
     )
@@ -76,145 +47,109 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help=f"stalled: with a lower rate than this ({UNDER:g})",
     )
-    add_limit(parser, "rows of each table")
-    add_format(parser)
+    add_format_and_limit(parser, "rows of each table")
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     current = current_or_refuse(store, RECALLS)
-    note_if_behind(store, RECALLS, current, output)
-    receipt, baseline = current.receipt, current.receipt["baseline"]
-    first = receipt if baseline is None else receipt_at(store, current, baseline)
-    trend, changed = _trend(store, first, baseline)
-    stalled = _stalled(store, receipt, first, changed, days=asked.days, under=asked.under)
-    if asked.format != TABLE:
-        table = stalled if asked.stalled else trend
-        limit = table.num_rows if asked.limit is None else asked.limit
-        _note_left_out(output, table.num_rows - limit)
-        output.rows(asked.format, [table.slice(0, limit)], table.schema)
-        return 0
-    limit = MAX_LINES if asked.limit is None else asked.limit
+    number = current.receipt["baseline"] or current.receipt_number
+    first = receipt_at(store, current, number)
+    ledger = read_ledger(store, RECALLS, current).events
+    events = ledger.filter(
+        pc.and_(is_in(ledger["field"], [RATE, AFFECTED]), pc.greater(ledger["version"], number))
+    )
     if not asked.stalled:
-        _show_trend(output, trend, limit)
-    _show_stalled(output, stalled, limit, f"under {asked.under:g} %, {count(asked.days, 'day')}")
+        trend = _trend(_rows(store, first), number, first["observed_at"], events.to_pylist())
+        title = "Completion rates, newest first: the baseline, and each version that changed one"
+        _show(asked, title, trend)
+    if asked.stalled or asked.format == TABLE:
+        rows = _with_days(_rows(store, current.receipt), current.receipt, first, events)
+        is_stalled = pc.and_(
+            pc.less(rows[RATE], asked.under), pc.greater_equal(rows["unchanged_days"], asked.days)
+        )
+        stalled = rows.filter(is_stalled).sort_by([("open", "descending"), (KEY, "ascending")])
+        criteria = f"under {asked.under:g} %, {count(asked.days, 'day')}"
+        title = f"Recalls whose rate has not moved ({criteria}): {stalled.num_rows:,}"
+        if asked.format == TABLE:  # a terminal is narrow
+            stalled = stalled.drop(["unchanged_since", "or_before"])
+        _show(asked, f"{title}, most open vehicles first", stalled)
     return 0
 
 
+def _show(asked: argparse.Namespace, title: str, rows: pa.Table) -> None:
+    limit = MAX_LINES if asked.limit is None and asked.format == TABLE else asked.limit
+    shown = rows if limit is None else rows.slice(0, limit)
+    if asked.format == TABLE:
+        print(title)
+        print_table(shown)
+        print()
+    else:
+        print_rows(asked.format, shown)
+    note_left_out(rows.num_rows - shown.num_rows)
+
+
 def _trend(
-    store: Store, first: Mapping[str, Any], baseline: int | None
-) -> tuple[pa.Table, dict[str, datetime]]:
-    """A row for the baseline and for each version that changed a rate; and when each changed."""
-    if baseline is None:
-        return TREND.empty_table(), {}
-    values: Values = {row[KEY]: row for row in _rows(store, first).to_pylist()}
-    trend = [{"version": baseline, "observed_at": _observed(first), **_means(values.values())}]
-    changed: dict[str, datetime] = {}
-    for table in changes(store, RECALLS, fields=[RATE, AFFECTED]):
-        up = down = 0
-        rows = table.to_pylist()
-        for row in rows:
-            new = None if row["new"] is None else float(row["new"])
-            values.setdefault(row[KEY], {RATE: None, AFFECTED: None})[row["field"]] = new
-            if row["field"] == RATE:
-                changed[row[KEY]] = row["observed_at"]
-                old = None if row["old"] is None else float(row["old"])
-                up += old is not None and new is not None and new > old
-                down += old is not None and new is not None and new < old
-        if any(row["field"] == RATE for row in rows):
-            at = {name: rows[0][name] for name in ("version", "observed_at")}
-            trend.append({**at, **_means(values.values()), "up": up, "down": down})
-    return pa.Table.from_pylist(trend, schema=TREND), changed
+    first: pa.Table, baseline: int, observed_at: str, events: Sequence[Mapping[str, Any]]
+) -> pa.Table:
+    rates = dict(zip(first[KEY].to_pylist(), first[RATE].to_pylist(), strict=True))
+    affected = dict(zip(first[KEY].to_pylist(), first[AFFECTED].to_pylist(), strict=True))
+    start = {"version": baseline, "observed_at": datetime.fromisoformat(observed_at)}
+    trend = [{**start, **_means(rates, affected), "up": 0, "down": 0}]
+    for (version, observed), group in groupby(events, itemgetter("version", "observed_at")):
+        of_version = list(group)
+        for event in of_version:
+            now = rates if event["field"] == RATE else affected
+            now[event[KEY]] = None if event["new"] is None else float(event["new"])
+        moved = [event for event in of_version if event["field"] == RATE]
+        both = [(float(e["old"]), float(e["new"])) for e in moved if e["old"] and e["new"]]
+        if moved:
+            row = {"version": version, "observed_at": observed, **_means(rates, affected)}
+            row["up"] = sum(old < new for old, new in both)
+            row["down"] = sum(old > new for old, new in both)
+            trend.append(row)
+    return pa.Table.from_pylist(trend[::-1])
 
 
-def _means(values: Iterable[Mapping[str, float | None]]) -> dict[str, Any]:
-    rated = [(row[RATE], row[AFFECTED] or 0) for row in values if row[RATE] is not None]
-    vehicles = sum(affected for _, affected in rated)
+def _means(
+    rates: Mapping[str, float | None], affected: Mapping[str, float | None]
+) -> dict[str, Any]:
+    rated = [(rate, affected.get(key) or 0) for key, rate in rates.items() if rate is not None]
+    vehicles = sum(number for _, number in rated)
     return {
         "rated": len(rated),
-        "mean_rate": sum(rate or 0 for rate, _ in rated) / len(rated) if rated else None,
-        "mean_by_vehicles": sum((rate or 0) * affected for rate, affected in rated) / vehicles
+        "mean_rate": sum(rate for rate, _ in rated) / len(rated) if rated else None,
+        "mean_by_vehicles": sum(rate * number for rate, number in rated) / vehicles
         if vehicles
         else None,
     }
 
 
-def _stalled(
-    store: Store,
-    receipt: Mapping[str, Any],
-    first: Mapping[str, Any],
-    changed: Mapping[str, datetime],
-    *,
-    days: int,
-    under: float,
+def _with_days(
+    rows: pa.Table, receipt: Mapping[str, Any], first: Mapping[str, Any], events: pa.Table
 ) -> pa.Table:
-    """The recalls with the most open vehicles first."""
-    found = []
-    for row in _rows(store, receipt).to_pylist():
-        since = changed.get(row[KEY], _observed(first))
-        unchanged_days = (_observed(receipt) - since).days
-        if row[RATE] is None or row[RATE] >= under or unchanged_days < days:
-            continue
-        affected = row[AFFECTED]
-        row["open"] = None if affected is None else round(affected * (1 - row[RATE] / ALL))
-        row |= {"unchanged_since": since, "unchanged_days": unchanged_days}
-        found.append(row | {"or_before": row[KEY] not in changed})
-    found.sort(key=lambda row: (-(row["open"] or 0), row[KEY]))
-    return pa.Table.from_pylist(found, schema=STALLED)
+    """The recalls with their open vehicles, and for how long each rate has not moved."""
+    began, now = (datetime.fromisoformat(each["observed_at"]) for each in (first, receipt))
+    rates = events.filter(pc.equal(events["field"], RATE))
+    changed = rates.group_by(KEY).aggregate([("observed_at", "max")])
+    last = changed["observed_at_max"].take(pc.index_in(rows[KEY], value_set=changed[KEY]))
+    since = last.fill_null(pa.scalar(began, last.type))
+    open_share = pc.subtract(1, pc.divide(rows[RATE], 100))
+    return pa.table(
+        {
+            KEY: rows[KEY],
+            "open": pc.round(pc.multiply(rows[AFFECTED], open_share)).cast(pa.int64()),
+            RATE: rows[RATE],
+            "unchanged_since": since,
+            "or_before": last.is_null(),  # the ledger's baseline already had this rate
+            "unchanged_days": pc.days_between(since, pa.scalar(now, last.type)),
+            "manufacturer": rows["manufacturer"],
+            "subject": rows["subject"],
+        }
+    )
 
 
 def _rows(store: Store, receipt: Mapping[str, Any]) -> pa.Table:
-    return concat(
-        parallel_map(
-            lambda part: read_table_file(store, RECALLS, part["path"], COLUMNS).select(COLUMNS),
-            receipt["parts"].values(),
-        )
-    )
+    def read(part: Mapping[str, Any]) -> pa.Table:
+        return read_table_file(store, RECALLS, part["path"], COLUMNS).select(COLUMNS)
 
-
-def _observed(receipt: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(receipt["observed_at"])
-
-
-def _show_trend(output: Output, trend: pa.Table, limit: int) -> None:
-    if not trend.num_rows:
-        output.line("No trend yet: it begins with the first full read.")
-        return
-    output.line("Completion rates: the baseline, and each version that changed one")
-    rows = [
-        [
-            str(row["version"]),
-            minute(row["observed_at"]),
-            f"{row['rated']:,}",
-            *("" if row[n] is None else f"{row[n]:.2f}" for n in ("mean_rate", "mean_by_vehicles")),
-            *("" if row[name] is None else f"{row[name]:,}" for name in ("up", "down")),
-        ]
-        for row in trend.slice(max(trend.num_rows - limit, 0)).to_pylist()
-    ]
-    output.aligned(["version", "read, UTC", "rated", "mean %", "by vehicles %", "up", "down"], rows)
-    _note_left_out(output, trend.num_rows - limit)
-    output.line()
-
-
-def _show_stalled(output: Output, stalled: pa.Table, limit: int, what: str) -> None:
-    output.line(
-        f"Recalls whose rate has not moved ({what}): {stalled.num_rows:,}, most open vehicles first"
-    )
-    rows = [
-        [
-            printable(row[KEY]),
-            "" if row["open"] is None else f"{row['open']:,}",
-            f"{row[RATE]:.2f}",
-            f"{row['unchanged_since']:%Y-%m-%d}" + (" or before" if row["or_before"] else ""),
-            str(row["unchanged_days"]),
-            f"{printable(row['manufacturer'])}: {printable(row['subject'])}",
-        ]
-        for row in stalled.slice(0, limit).to_pylist()
-    ]
-    if rows:
-        output.aligned([KEY, "open", "%", "unchanged since", "days", "recall"], rows)
-    _note_left_out(output, stalled.num_rows - limit)
-
-
-def _note_left_out(output: Output, rows: int) -> None:
-    if rows > 0:
-        output.note(f"{count(rows, 'more row')} not shown; raise --limit to see them")
+    return concat(parallel_map(read, receipt["parts"].values()))

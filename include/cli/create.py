@@ -1,25 +1,35 @@
-"""Create the bucket that LAKE_BUCKET names, unless it exists."""
+"""Create the bucket that LAKE_BUCKET names, unless it exists.
+
+Example: python -m include.cli create
+"""
 
 import argparse
 from typing import Any
 
-from include.cli.output import Output
 from include.errors import PermanentError
-from include.lake.store import Store
+from include.lake.store import Store, StoreRefused
 
 
-def add_arguments(_: argparse.ArgumentParser) -> None:
-    """It has none."""
-
-
-def run(store: Store, _: argparse.Namespace, output: Output) -> int:
-    made = create_bucket(store)
-    output.line(f"{'created' if made else 'found'} the bucket {store.bucket}")
+def run(store: Store, _: argparse.Namespace) -> int:
+    verb = "created" if create_bucket(store) else "found"
+    print(f"{verb} the bucket {store.bucket}")
     return 0
+
+
+def bucket_exists(store: Store) -> bool:
+    try:
+        store.list("", recursive=False)
+    except StoreRefused as error:
+        if "NoSuchBucket" in str(error):
+            return False
+        raise
+    return True
 
 
 def create_bucket(store: Store) -> bool:
     """Create a bucket that does not exist; the Rust client has no such call."""
+    if bucket_exists(store):
+        return False
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -35,17 +45,7 @@ def create_bucket(store: Store) -> bool:
     )
     place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     try:
-        client.head_bucket(Bucket=store.bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
-            raise PermanentError(f"could not look for the bucket {store.bucket}: {error}") from None
-    except BotoCoreError as error:
-        raise PermanentError(f"could not look for the bucket {store.bucket}: {error}") from None
-    else:
-        return False
-    try:
         client.create_bucket(Bucket=store.bucket, **(place if region != "us-east-1" else {}))
     except (BotoCoreError, ClientError) as error:
-        if "BucketAlreadyOwnedByYou" not in str(error):
-            raise PermanentError(f"could not create the bucket {store.bucket}: {error}") from None
+        raise PermanentError(f"could not create the bucket {store.bucket}: {error}") from None
     return True

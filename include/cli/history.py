@@ -1,129 +1,85 @@
-"""One row's history: since when it is known, every change of it, and how it is now."""
+"""One row's history: since when it is known, every change of it, and how it is now.
+
+Example: python -m include.cli history 24V436000
+"""
 
 import argparse
-import json
 import textwrap
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from include.cli.change_lines import EVENT_WIDTH, event_lines
-from include.cli.changes import changes
-from include.cli.output import MAX_WIDTH, TABLE, Output, as_json, minute
-from include.cli.questions import add_format, current_or_refuse, note_if_behind
+from include.cli.changes import change_lines
+from include.cli.output import MAX_WIDTH, minute, width
+from include.cli.questions import current_or_refuse, spellings
 from include.data.catalog import dataset_named
 from include.data.contract import Dataset
 from include.data.diff import PUBLISHED
 from include.data.formatting import printable
 from include.data.tables import is_in
 from include.errors import PermanentError
-from include.lake.ledger import receipt_at
+from include.lake.ledger import read_ledger, receipt_at
 from include.lake.staging import read_table_file
 from include.lake.store import Store
 from include.lake.table import Version
 
 
-class History(NamedTuple):
-    key: str
-    baseline: int | None  # the version that it was in from the start; None: it came later
-    since: datetime | None  # when that version, or the one that published it, was read
-    changes: list[dict[str, Any]]  # rows of the ledger
-    now: dict[str, Any] | None  # the row; None: it is retracted
-    version: int
-    observed_at: datetime
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="such as 24V436000")
 
 
-def history(store: Store, dataset: Dataset, key: str) -> History:
-    """Everything that the ledger and the table know of one row."""
+def run(store: Store, asked: argparse.Namespace) -> int:
+    dataset = dataset_named(asked.dataset)
     current = current_or_refuse(store, dataset)
-    rows = [row for table in changes(store, dataset, keys=[key]) for row in table.to_pylist()]
-    now = _current_row(store, dataset, current, key)
-    if not rows and now is None:
+    ledger = read_ledger(store, dataset, current).events
+    events = ledger.filter(is_in(dataset.keys(ledger), spellings(asked.key))).to_pylist()
+    now = _current_row(store, dataset, current, asked.key)
+    if not events and now is None:
         raise PermanentError(
-            f"{printable(key)} is not in {store.url(current.table)} and never was; "
+            f"{printable(asked.key)} is not in {store.url(current.table)} and never was; "
             "check the key for typing errors"
         )
-    found = str(now[dataset.key] if now else rows[0][dataset.key])
-    baseline, since = _beginning(store, current, rows)
+    print(printable((now or events[0])[dataset.key]))
+    print()
+    if not events or events[0]["event"] != PUBLISHED:
+        print(_beginning(store, current))
+    for line in change_lines(dataset, events, MAX_WIDTH):
+        _print_wrapped(line, indent=6)
+    print()
     observed_at = datetime.fromisoformat(current.receipt["observed_at"])
-    return History(found, baseline, since, rows, now, current.receipt_number, observed_at)
+    when = f"Now (version {current.receipt_number}, read {minute(observed_at)} UTC)"
+    if now is None:
+        print(f"{when} it is retracted.")
+        return 0
+    print(f"{when}:")
+    longest = max(map(len, dataset.business_columns))
+    for name in dataset.business_columns:
+        _print_wrapped(f"  {name:<{longest}}  {printable(now[name])}", indent=longest + 4)
+    return 0
 
 
 def _current_row(
     store: Store, dataset: Dataset, current: Version, key: str
 ) -> dict[str, Any] | None:
-    wanted = [key, key.strip(), key.strip().upper()]
     for part in current.parts.values():
         rows = read_table_file(store, dataset, part["path"])
-        found = rows.filter(is_in(dataset.keys(rows), wanted))
-        if found.num_rows:
-            row: dict[str, Any] = found.to_pylist()[0]
-            return row
+        for row in rows.filter(is_in(dataset.keys(rows), spellings(key))).to_pylist():
+            return dict(row)
     return None
 
 
-def _beginning(
-    store: Store, current: Version, rows: list[dict[str, Any]]
-) -> tuple[int | None, datetime | None]:
-    """A row that the ledger did not publish was in the baseline."""
-    if rows and rows[0]["event"] == PUBLISHED:
-        return None, rows[0]["observed_at"]
-    baseline = current.receipt.get("baseline")
+def _beginning(store: Store, current: Version) -> str:
+    """A row that the ledger did not publish was there from the start."""
+    baseline = current.receipt["baseline"]
     if baseline is None:
-        return None, None
-    receipt = receipt_at(store, current, baseline)
-    return baseline, datetime.fromisoformat(receipt["observed_at"])
+        return "in the table; the ledger begins with the first full read"
+    observed_at = datetime.fromisoformat(receipt_at(store, current, baseline)["observed_at"])
+    when = f"version {baseline}, read {minute(observed_at)} UTC"
+    return f"{when}: in the baseline, where the ledger begins"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("key", metavar="KEY", help="such as 24V436000")
-    add_format(parser, (TABLE, "json"))
-
-
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
-    dataset = dataset_named(asked.dataset)
-    note_if_behind(store, dataset, current_or_refuse(store, dataset), output)
-    found = history(store, dataset, asked.key)
-    if asked.format == TABLE:
-        for line in _lines(dataset, found, output.width):
-            output.line(line)
-    else:
-        output.line(json.dumps(found._asdict(), default=as_json, indent=2))
-    return 0
-
-
-def _lines(dataset: Dataset, found: History, width: int) -> Iterator[str]:
-    yield printable(found.key)
-    yield ""
-    if found.baseline is not None and found.since:
-        yield f"{_when(found.baseline, found.since)}in the baseline, where the ledger begins"
-    elif found.since is None:
-        yield "in the table; the ledger begins with the first full read"
-    for (version, event), group in groupby(found.changes, itemgetter("version", "event")):
-        rows = list(group)
-        margin = f"{_when(version, rows[0]['observed_at'])}{event:<{EVENT_WIDTH}}  "
-        for text in event_lines(dataset, rows, MAX_WIDTH):
-            yield from _wrapped(text, margin, width)
-            margin = " " * len(margin)
-    yield ""
-    when = f"version {found.version}, read {minute(found.observed_at)} UTC"
-    if found.now is None:
-        yield f"Now ({when}) it is retracted."
-        return
-    yield f"Now ({when}):"
-    longest = max(map(len, dataset.business_columns))
-    for name in dataset.business_columns:
-        yield from _wrapped(printable(found.now[name]), f"  {name:<{longest}}  ", width)
-
-
-def _when(version: int, moment: datetime) -> str:
-    return f"version {version:<5} {minute(moment)}  "
-
-
-def _wrapped(text: str, margin: str, width: int) -> Iterator[str]:
+def _print_wrapped(text: str, indent: int) -> None:
     """All of a text, on as many lines as it takes."""
-    for line in textwrap.wrap(text, max(width - len(margin), 30)) or [text]:
-        yield margin + line
-        margin = " " * len(margin)
+    for line in textwrap.wrap(text, max(width(), indent + 30), subsequent_indent=" " * indent) or [
+        ""
+    ]:
+        print(line)

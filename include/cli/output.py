@@ -1,112 +1,88 @@
-"""Where the answer of a command goes: lines for people, or CSV, JSON and Parquet as a stream."""
+"""Where the answer of a command goes: lines for people, or CSV, JSON and Parquet for programs."""
 
-import io
+import argparse
 import json
 import shutil
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from typing import Any, TextIO
+import sys
+from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
+from include.cli.questions import whole_number
+from include.data.formatting import count, printable
+from include.data.tables import to_csv, to_parquet
 from include.errors import PermanentError
 
 TABLE = "table"
-FORMATS = (TABLE, "csv", "json", "parquet")
-WIDTH = 100  # where there is no terminal to ask
 MAX_WIDTH = 1_000_000  # of a file: no text is cut
-MIN_CELL = 12
-ARROW = " -> "
+MIN_WIDTH = 12
 
 
-class Output:
-    """Standard output and standard error of a command."""
+def add_format_and_limit(parser: argparse.ArgumentParser, rows: str) -> None:
+    parser.add_argument(
+        "--format",
+        choices=(TABLE, "csv", "json", "parquet"),
+        default=TABLE,
+        help="table (for people) by default; the others are raw, as the publisher sent the text",
+    )
+    parser.add_argument("--limit", type=whole_number, metavar="N", help=f"show at most N {rows}")
 
-    def __init__(self, out: TextIO, errors: TextIO) -> None:
-        if isinstance(out, io.TextIOWrapper):
-            out.reconfigure(errors="backslashreplace")  # not every terminal has every character
-        self._out, self._errors = out, errors
 
-    def line(self, text: str = "") -> None:
-        self._out.write(text + "\n")
+def width() -> int:
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else MAX_WIDTH
 
-    def note(self, text: str) -> None:
-        """What a person should know and a program should not read."""
-        self._out.flush()
-        self._errors.write(f"note: {text}\n")
 
-    @property
-    def width(self) -> int:
-        if not self._out.isatty():
-            return MAX_WIDTH
-        return shutil.get_terminal_size((WIDTH, 24)).columns
+def print_table(rows: pa.Table) -> None:
+    """Columns under their names, the last one cut at the width."""
+    texts = [[_cell(value) for value in row.values()] for row in rows.to_pylist()]
+    lines = [rows.column_names, *texts]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for *cells, last in lines:
+        start = "".join(f"{c:>{w}}  " for c, w in zip(cells, widths[:-1], strict=True))
+        print(fitted(start + last, width()))
 
-    def aligned(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Columns under their heads, numbers to the right; the last one is cut at the width."""
-        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-        numbers = [
-            all(not r[at].strip("-+0123456789.,%") for r in rows) for at in range(len(heads))
-        ]
-        for row in [heads, *rows]:
-            cells = zip(row, widths, numbers, strict=True)
-            text = "  ".join(t.rjust(w) if number else t.ljust(w) for t, w, number in cells)
-            self.line(fitted(text.rstrip(), self.width))
 
-    def rows(self, form: str, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
-        """Stream tables of one schema as csv, json or parquet."""
-        if form == "json":
-            comma = "["
-            for table in tables:
-                for row in table.to_pylist():
-                    self.line(comma + json.dumps(row, default=as_json))
-                    comma = ","
-            self.line("]" if comma == "," else "[]")
-            return
-        if form == "parquet" and self._out.isatty():
-            raise PermanentError(
-                "Parquet is not for a terminal; send it to a file: --format parquet > FILE"
-            )
-        sink = self._out.buffer
-        if form == "parquet":
-            with pq.ParquetWriter(sink, schema, compression="zstd") as parquet:
-                for table in tables:
-                    parquet.write_table(table)
-            return
-        texts = pa.schema([(f.name, pa.string() if _is_time(f) else f.type) for f in schema])
-        # Quotes tell an empty text from a null, which has none.
-        options = pyarrow.csv.WriteOptions(quoting_style="all_valid")
-        with pyarrow.csv.CSVWriter(sink, texts, write_options=options) as csv:
-            for table in tables:
-                csv.write_table(_with_time_texts(table))
+def print_rows(form: str, rows: pa.Table) -> None:
+    if form == "json":
+        texts = [json.dumps(row, default=_as_json) for row in rows.to_pylist()]
+        print("[" + ",\n".join(texts) + "]")
+    elif form == "parquet" and sys.stdout.isatty():
+        raise PermanentError(
+            "Parquet is not for a terminal; send it to a file: --format parquet > FILE"
+        )
+    else:
+        sys.stdout.buffer.write(to_csv(rows) if form == "csv" else to_parquet(rows))
+
+
+def note_left_out(rows: int) -> None:
+    if rows > 0:
+        sys.stdout.flush()
+        left_out = count(rows, "more row")
+        print(f"note: {left_out} not shown; raise --limit to see them", file=sys.stderr)
 
 
 def fitted(text: str, width: int) -> str:
-    width = max(width, MIN_CELL)
+    width = max(width, MIN_WIDTH)
     return text if len(text) <= width else text[: width - 3] + "..."
-
-
-def as_json(value: Any) -> str:
-    """A date or a point in time, as receipts write them."""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
 
 
 def minute(value: datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M}"
 
 
-def _is_time(field: pa.Field) -> bool:
-    return bool(pa.types.is_timestamp(field.type))
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return minute(value)
+        case float():
+            return f"{value:.2f}"
+        case _:
+            return printable(value)
 
 
-def _with_time_texts(table: pa.Table) -> pa.Table:
-    for at, field in enumerate(table.schema):
-        if _is_time(field):
-            texts = [None if v is None else as_json(v) for v in table[field.name].to_pylist()]
-            table = table.set_column(at, field.name, pa.array(texts, pa.string()))
-    return table
+def _as_json(value: Any) -> str:
+    """A point in time as receipts write it."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)

@@ -1,11 +1,12 @@
 """Transform the landed pages of a read again and compare the result; nothing is written.
 
 To publish it, trigger the DAG with the source `raw:` and the read id, where the DAG has one.
+
+Example: python -m include.cli replay 20261121T104304-d9c96462
 """
 
 import argparse
 
-from include.cli.output import Output
 from include.cli.questions import current_or_refuse, versions_of
 from include.data.catalog import dataset_named
 from include.data.formatting import count
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("read_id", metavar="READ_ID", help="as reports and receipts name it")
 
 
-def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
+def run(store: Store, asked: argparse.Namespace) -> int:
     dataset = dataset_named(asked.dataset)
     versions = versions_of(store, current_or_refuse(store, dataset))
     found = [v for v in versions if asked.read_id in {v.receipt["read_id"], v.receipt["replay_of"]}]
@@ -32,7 +33,7 @@ def run(store: Store, asked: argparse.Namespace, output: Output) -> int:
     again = {name: part["content"] for name, part in plan.parts.items()}
     then = {name: part["content"] for name, part in version.receipt["parts"].items()}
     differ = [n for n in sorted({*again, *then}) if again.get(n) != then.get(n)]
-    output.line(
+    print(
         f"version {version.number}, read {asked.read_id}: "
         f"{count(plan.landed, 'row')} landed, {plan.quarantine.num_rows:,} quarantined; "
         + (f"other rows in {', '.join(differ)}" if differ else "every partition comes out the same")

@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 
 from include.cli.questions import versions_of
-from include.cli.verify_ledger import ledger_checks
+from include.cli.verify import ledger_checks
 from include.data.apply_events import apply_events
 from include.data.checks import ChecksFailed
 from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED

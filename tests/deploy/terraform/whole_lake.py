@@ -1,14 +1,10 @@
 """Everything that Airflow, an operator and a reader do to a lake, once."""
 
 import os
-import secrets
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-
-import pytest
 
 from fakes.control import Control
 from include.cli.prune import prune
@@ -59,22 +55,12 @@ def run_every_pipeline(store: Store, url: str, control: Control, database: Books
 def live_long(store: Store) -> None:
     """Versions of 800 to 300 days ago, a year that disappears, and a prune."""
     for number, days in enumerate([800, 700, 600, 300], 1):
-        then = datetime.now(UTC) - timedelta(days=days)
         rows = [recalls.recall(1), recalls.recall(2, subject=f"Edit {number}")]
         rows.append(recalls.recall(3, nhtsa_id=None))
         if number == 1:
             rows = [recalls.recall(4, report_received_date="2018-05-05T00:00:00.000"), *rows[:2]]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recalls, "FIRST_DAY", then)
-            patch.setattr(
-                "include.lake.reads.new_read_id",
-                lambda then=then: f"{then:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
-            )
-            clock = SimpleNamespace(time=lambda then=then: then.timestamp())
-            patch.setattr("include.lake.commit.time", clock)
-            waive = recalls.SMALL | {"rows per year": "2018 disappears"}
-            recalls.publish(store, *rows, waive=waive)
-    assert any(freed.objects for freed in prune(store, RECALLS, 400, dry_run=False))
+        recalls.publish_days_ago(store, *rows, days=days)
+    assert any(prune(store, RECALLS, 400, dry_run=False).values())
 
 
 def read_all(store: Store, url: str, key: str, out: Path) -> str:

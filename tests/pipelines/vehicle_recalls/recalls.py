@@ -2,9 +2,12 @@
 
 import gzip
 import json
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -115,6 +118,20 @@ def publish(
     if not dry_run:
         pipeline.refresh(store)
     return receipt
+
+
+def publish_days_ago(store: Store, *rows: Row, days: int) -> dict[str, Any]:
+    """A version that was read and committed so long ago."""
+    then = datetime.now(UTC) - timedelta(days=days)
+    with (
+        patch(f"{__name__}.FIRST_DAY", then),
+        patch("include.lake.commit.time", SimpleNamespace(time=then.timestamp)),
+        patch(
+            "include.lake.reads.new_read_id",
+            lambda: f"{then:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
+        ),
+    ):
+        return publish(store, *rows)
 
 
 def rows_of_table(store: Store) -> list[Row]:
