@@ -18,9 +18,9 @@ from include.data.catalog import dataset_named
 from include.data.contract import Dataset
 from include.data.formatting import count
 from include.errors import PermanentError
-from include.lake.keys import sha256_of
-from include.lake.staging import get_table_file
+from include.lake.keys import Keys, sha256_of
 from include.lake.store import Damaged, Store, parallel_map
+from include.lake.table import get_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,10 +59,10 @@ def _write_files(store: Store, dataset: Dataset, version: KnownVersion, out: Pat
     """Copy a version's files into a folder; returns their rows."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PermanentError(f"{out} is not empty; name a folder that is new or empty")
-    receipt, parts = version.receipt, version.receipt["parts"]
+    keys, receipt, parts = Keys(dataset.name), version.receipt, version.receipt["parts"]
     try:
         bodies = parallel_map(
-            lambda part: get_table_file(store, dataset, part["path"]), parts.values()
+            lambda part: get_file(store, keys.table_file(part["path"])), parts.values()
         )
     except Damaged as error:
         raise PermanentError(
