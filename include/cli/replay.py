@@ -11,7 +11,7 @@ from include.cli.questions import current_or_refuse, versions_of
 from include.data.catalog import dataset_named
 from include.data.formatting import count
 from include.errors import PermanentError
-from include.lake.retransform import rebuild_plan
+from include.lake.rebuild import rebuild_plan
 from include.lake.store import Store
 
 

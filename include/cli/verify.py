@@ -20,7 +20,7 @@ from include.data.formatting import count
 from include.errors import PermanentError
 from include.lake.keys import Keys
 from include.lake.ledger import read_events
-from include.lake.retransform import rebuild_plan
+from include.lake.rebuild import rebuild_plan
 from include.lake.store import Damaged, Missing, Store, StoreError
 from include.lake.table import Version, load_version
 from include.lake.version_diff import compared_rows

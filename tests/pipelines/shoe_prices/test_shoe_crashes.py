@@ -8,7 +8,7 @@ import pytest
 from fakes.control import Control
 from include.data.contract import Dataset
 from include.lake.keys import Keys
-from include.lake.retransform import rebuild_plan
+from include.lake.rebuild import rebuild_plan
 from include.lake.store import Store
 from include.lake.table import read_receipt
 from include.shoe_prices import pipeline
