@@ -61,7 +61,7 @@ def test_put_replaces_the_earlier_verdict(cache: Cache) -> None:
 
 def test_put_is_all_or_nothing(cache: Cache) -> None:
     with pytest.raises(CacheError, match="NOT NULL"):
-        put(cache, CAR, CAR._replace(vin="9" * 17, model=None))
+        put(cache, CAR, CAR._replace(vin="9" * 17, detail=None))
     assert cache.get([CAR.vin]) == {}
     assert cache.source() is None
     put(cache, CAR)

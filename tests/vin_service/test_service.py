@@ -143,7 +143,7 @@ def test_repeated_hits_are_the_same_until_they_expire(
     assert [second.headers[n] for n in names] == [third.headers[n] for n in names]
     assert service.session.head(f"{service.url}/lookup/{car}").status_code == 200
     later = SimpleNamespace(time=lambda: 1e12)
-    monkeypatch.setattr("include.vin_service.hits.time", later)  # the server's own clock goes on
+    monkeypatch.setattr("include.vin_service.app.time", later)  # the server's own clock goes on
     assert service.app.state.hits.find("GET", f"/lookup/{car}") is None
 
 
