@@ -15,7 +15,7 @@ FOREIGN = re.compile(r"[^A-HJ-NPR-Za-hj-npr-z0-9]")
 LENGTH = 17
 BATCH = 50  # vPIC decodes no more in one call
 CLEAN, CHECK_DIGIT = {0}, {1}
-# Nor half a character, which JSON can hold and an answer cannot.
+# Control characters, and half a character, which JSON can hold and an answer cannot.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 

@@ -151,12 +151,6 @@ async def test_clients_that_come_together_share_full_calls(world: World) -> None
     assert [len(call) for call in world.vpic.calls] == [50] * 4
 
 
-async def test_hit_says_how_long_it_is_fresh(world: World) -> None:
-    await world.ask(CAR.vin)
-    answer = await world.lookups.lookup(CAR.vin)
-    assert answer == Answer(CAR, "hit", world.clock() + FOUND_TTL_S)
-
-
 async def test_lookup_joins_a_batch_under_way(world: World) -> None:
     world.vpic.gate.clear()
     batch = asyncio.create_task(world.lookups.lookup_many(vins(2)))
