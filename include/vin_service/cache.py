@@ -110,6 +110,7 @@ class Cache:
                 yield _take(written)  # the first bytes go out before the first row is read
                 if source:
                     writer.add_key_value_metadata({"source": source})
+                connection.text_factory = bytes
                 vehicles = connection.execute(VEHICLES)
                 while rows := vehicles.fetchmany(ROW_GROUP):
                     writer.write_table(_table([vehicle for (vehicle,) in rows]))
@@ -170,10 +171,9 @@ def _take(written: io.BytesIO) -> bytes:
     return piece
 
 
-def _table(vehicles: list[str]) -> pa.Table:
-    lines = "\n".join(vehicles) + "\n"
+def _table(vehicles: list[bytes]) -> pa.Table:
     return pyarrow.csv.read_csv(
-        pa.BufferReader(lines.encode()),
+        pa.BufferReader(b"\n".join(vehicles) + b"\n"),
         read_options=pyarrow.csv.ReadOptions(column_names=EXPORT_COLUMNS, block_size=1 << 24),
         parse_options=pyarrow.csv.ParseOptions(delimiter=BETWEEN, quote_char=False),
         convert_options=pyarrow.csv.ConvertOptions(column_types=EXPORT),
