@@ -16,19 +16,10 @@ import pytest
 import requests
 
 from include.errors import PermanentError
-from include.vin_service.__main__ import listen
+from include.vin_service.__main__ import listen, main
 
 ROOT = Path(__file__).resolve().parents[2]
 CAR = "1HGCM82633A004352"
-
-
-def environment(tmp_path: Path, **given: str) -> dict[str, str]:
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("VIN_", "LAKE_", "VPIC_"))}
-    return kept | {"VIN_DB": str(tmp_path / "vins.db"), "PYTHONPATH": str(ROOT)} | given
-
-
-def command(*more: str) -> list[str]:
-    return [sys.executable, "-m", "include.vin_service", *more]
 
 
 @contextmanager
@@ -40,8 +31,9 @@ def launched(
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
     process = subprocess.Popen(
-        command("--port", "0", *more),
-        env=environment(tmp_path, **given),
+        [sys.executable, "-m", "include.vin_service", "--port", "0", *more],
+        cwd=ROOT,
+        env=os.environ | {"VIN_DB": str(tmp_path / "vins.db")} | given,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -101,18 +93,17 @@ def answer_to_a_head_without_end(url: str) -> bytes:
     [(["--workers", "2"], "one process"), (["--host", "0.0.0.0"], "VIN_API_KEY")],  # noqa: S104
 )
 def test_what_cannot_be_started_is_one_line(
-    tmp_path: Path, arguments: list[str], words: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
 ) -> None:
-    ended = subprocess.run(
-        command("--port", "0", *arguments),
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (ended.returncode, ended.stdout) == (2, "")
-    (line,) = ended.stderr.splitlines()
+    monkeypatch.setattr(sys, "argv", ["vin_service", "--port", "0", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, errors = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    (line,) = errors.splitlines()
     assert words in line
 
 

@@ -151,6 +151,14 @@ async def test_clients_that_come_together_share_full_calls(world: World) -> None
     assert [len(call) for call in world.vpic.calls] == [50] * 4
 
 
+async def test_client_that_comes_a_moment_later_shares_the_call(world: World) -> None:
+    first = asyncio.create_task(world.lookups.lookup(vins(2)[0]))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await asyncio.gather(first, world.lookups.lookup(vins(2)[1]))
+    assert world.vpic.calls == [vins(2)]
+
+
 async def test_lookup_joins_a_batch_under_way(world: World) -> None:
     world.vpic.gate.clear()
     batch = asyncio.create_task(world.lookups.lookup_many(vins(2)))

@@ -13,7 +13,9 @@ from include.errors import PermanentError
 from include.lake.reads import SourceMismatch
 from include.lake.store import Store
 from include.subject_books import pipeline
+from include.subject_books.client import Record
 from include.subject_books.database import (
+    AUTHORS,
     AUTHORS_BOOKS,
     BOOKS,
     MODEL,
@@ -104,19 +106,27 @@ def test_load_shared_book_stays_until_both_subjects_lost_it(
 
 
 def test_load_book_of_two_subjects_is_as_it_was_read_last(
-    run_once: Run, store: Store, database: BooksDatabase, replica: Control
+    run_once: Run, store: Store, database: BooksDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its authors, whichever subject is loaded; an author of no book is not loaded."""
-    run_once("love")
-    replica.day = 2
-    run_once("data_mining", 1000)
-    load(store, database, "love")
-    found = {name: rows(database, table) for name, table in MODEL.tables.items()}
-    newest = file_rows(store, "data_mining")
-    for name in ("books", "authors", "authors_books"):
-        assert all(row in found[name] for row in newest[name])
-    credited = {row["author_key"] for row in found["authors_books"]}
-    assert {row["author_key"] for row in found["authors"]} == credited
+    books_of = pipeline.books_of
+
+    def edited(subject: str, works: list[Record], records: dict[str, Record]) -> Any:
+        edits = {"title": "Later", "authors": []}
+        return books_of(subject, [work | edits for work in works], records)
+
+    run_once("data_mining")
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "books_of", edited)
+        run_once("love", waive={"authors with a record": "they have none"})
+    load(store, database, "data_mining")
+    later = {row["work_key"] for row in rows(database, BOOKS) if row["title"] == "Later"}
+    assert later == {row["work_key"] for row in file_rows(store, "love")["books"]}
+    assert later >= SHARED
+    links = rows(database, AUTHORS_BOOKS)
+    assert not later & {row["work_key"] for row in links}
+    credited = {row["author_key"] for row in links}
+    assert {row["author_key"] for row in rows(database, AUTHORS)} == credited
 
 
 def test_loads_at_the_same_time_leave_what_one_by_one_leaves(
