@@ -27,8 +27,7 @@ from benchmarks.measure import ROOT, BenchError, environment, measure
 from benchmarks.servers import fake_api
 from benchmarks.tables import verdict
 from fakes import made_up_vins
-from include.vin_service.cache import Cache
-from include.vin_service.export import WRITER
+from include.vin_service.cache import WRITER, Cache
 from include.vin_service.vpic import Verdict
 
 CACHED, COLD, EXPORTED = 1_000, 200, 1_000_000  # VINs

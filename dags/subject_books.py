@@ -12,7 +12,7 @@ and the reason, such as `{"books that stayed": "the subject was split in two"}`.
 
 **When it is red**: the last line of the failed task says what happened, to which thing, and what to
 do. A run can always be cleared or triggered again: a read is committed once, and the next `load`
-brings the database to the current version. A load changes all of a subject or nothing.
+brings the database to the current version. A load changes all or nothing.
 """
 
 from typing import Any
@@ -87,14 +87,14 @@ def publish(raw: Any, batch: Any) -> Any:
 
 @task
 def load(_: Any) -> Any:
-    """Bring the current version of the subject into the database, in one transaction."""
-    from include.subject_books.load import load
+    """Bring the database to the current version of the lake, in one transaction."""
+    from include.subject_books import pipeline
     from plugins.hooks.books_db_hook import BooksDbHook
 
     params = get_current_context()["params"]
     if params["dry_run"]:
         return None
-    return load(store(), BooksDbHook().get_conn(), params["subject"])
+    return pipeline.load(store(), BooksDbHook().get_conn(), params["subject"])
 
 
 @task

@@ -1,9 +1,10 @@
-"""Open Library: the books of a subject, a page at a time, and author records."""
+"""Open Library: the first books of a subject, page by page, and author records."""
 
 import json
+import logging
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -11,8 +12,11 @@ from urllib.parse import quote
 from include.errors import PermanentError
 from include.http.client import HttpClient, Response
 
+log = logging.getLogger(__name__)
 OFFICIAL_HOST = "openlibrary.org"
 PAGE_SIZE = 1_000  # books; the API answers 422 to more
+MAX_PASSES = 10  # over the same pages
+MAX_PAGES = 60  # a minute's worth at the slowest pace
 MAX_AUTHORS = 150  # a key has at most 25 characters, so the address stays far below 8,000
 SPARE = 1.1  # on their way some requests catch up with the one before
 WORK_KEY = re.compile(r"/works/OL\d{1,14}W", re.ASCII)
@@ -28,6 +32,14 @@ class Page(NamedTuple):
     work_count: int  # of the whole subject
     works: list[Record]
     response: Response
+
+
+class FirstBooks(NamedTuple):
+    works: list[Record]  # those that are taken
+    pages: list[Page]  # that they came on
+    promised: int  # books that must come, by the API's own count
+    came: int  # of these
+    certain: int  # books before the last tie of the first page: as a limit they are enough
 
 
 class OpenLibrary:
@@ -72,6 +84,56 @@ def keep_pace(per_second: float) -> Callable[[], None]:
         next_at = monotonic() + interval_s
 
     return wait_turn
+
+
+def read_first_books(ask: Callable[[int], Page], limit: int) -> FirstBooks:
+    """Ask for pages by offset until every book that may be taken has come.
+
+    The API shuffles ties anew for each request, so pages overlap and miss books. But the number of
+    books with at least so many editions does not depend on the order of ties: that number says
+    when to stop, and the same subject always gives the same books.
+    """
+    pages: list[Page] = []
+    for _ in range(MAX_PASSES):
+        latest, promised, min_editions = _read_once(ask, limit)
+        pages += latest
+        newest = {work["key"]: work for page in pages for work in page.works}
+        came = sum(_editions(work) >= min_editions for work in newest.values())
+        if came >= promised or len(pages) >= MAX_PAGES:
+            break
+        log.info("%d of %d books came; reading again, for ties are shuffled", came, promised)
+    first = [_editions(work) for work in latest[0].works]
+    certain = sum(count > first[-1] for count in first)
+    return FirstBooks(take(newest.values(), limit), pages, promised, came, certain)
+
+
+def take(works: Iterable[Record], limit: int) -> list[Record]:
+    """The first `limit` different books by edition count, then by key."""
+    distinct = {work["key"]: work for work in works}
+    return sorted(distinct.values(), key=lambda work: (-_editions(work), work["key"]))[:limit]
+
+
+def _read_once(ask: Callable[[int], Page], limit: int) -> tuple[list[Page], int, int]:
+    """The pages that matter, how many books must come, and how many editions these have."""
+    pages: list[Page] = []
+    counts: list[int] = []
+    while True:
+        page = ask(len(counts))
+        pages.append(page)
+        found = [_editions(work) for work in page.works]
+        if found != sorted(found, reverse=True):
+            raise page.response.unexpected("sent books that are not sorted by edition count")
+        counts += found
+        if len(counts) >= page.work_count or not found or len(pages) >= MAX_PAGES:
+            return pages, page.work_count, 0
+        if len(counts) >= limit and counts[-1] < counts[limit - 1]:
+            last_taken = counts[limit - 1]
+            return pages, sum(count >= last_taken for count in counts), last_taken
+
+
+def _editions(work: Record) -> int:
+    count = work.get("edition_count")
+    return count if type(count) is int else 0
 
 
 def check_subject(subject: str) -> None:

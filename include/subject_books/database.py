@@ -18,9 +18,7 @@ from include.data.contract import DerivedTable
 from include.errors import PermanentError
 from include.subject_books import contract
 
-POSTGRESQL = "postgresql"
-CONNECT_TIMEOUT_S = 10
-LOCK_TIMEOUT_S = 120  # another load takes seconds
+MAX_WAIT_S = 120  # for another load, which takes seconds
 LOAD_LOCK = 0x5B_B00C5  # any number, the same for every load
 # What a retry cannot fix, in the words of the databases.
 REFUSALS = re.compile(
@@ -75,14 +73,10 @@ class BooksDatabase:
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
-        self._is_postgresql = url.get_backend_name() == POSTGRESQL
-        timeout = (
-            {"connect_timeout": CONNECT_TIMEOUT_S}
-            if self._is_postgresql
-            else {"timeout": LOCK_TIMEOUT_S}
-        )
+        self._is_postgresql = url.get_backend_name() == "postgresql"
+        options = {"connect_timeout": 10} if self._is_postgresql else {"timeout": MAX_WAIT_S}
         self._engine = sa.create_engine(
-            url, poolclass=NullPool, hide_parameters=True, connect_args=timeout
+            url, poolclass=NullPool, hide_parameters=True, connect_args=options
         )
         if not self._is_postgresql:
             sa.event.listen(self._engine, "connect", _check_foreign_keys)
@@ -96,13 +90,20 @@ class BooksDatabase:
         port = f":{self.url.port}" if self.url.port else ""
         return f"PostgreSQL at {self.url.host}{port}/{self.url.database}"
 
+    def sizes(self, connection: sa.Connection) -> dict[str, int]:
+        """Rows by table."""
+        return {
+            name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+            for name, table in MODEL.tables.items()
+        }
+
     @contextmanager
     def load(self) -> Iterator[sa.Connection]:
         """One transaction with the tables made, while no other load runs; undone if it fails."""
         try:
             with self._engine.begin() as connection:
                 if self._is_postgresql:
-                    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+                    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{MAX_WAIT_S}s'"))
                     connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOAD_LOCK})"))
                 MODEL.create_all(connection)
                 yield connection

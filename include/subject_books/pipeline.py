@@ -1,23 +1,36 @@
-"""The tasks of the DAG subject_books, in their order; `load` is in load.py."""
+"""The tasks of the DAG subject_books, in their order."""
 
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
+
+from sqlalchemy import delete, insert, select
 
 from include.data.checks import Check, examples
 from include.data.validate import QUARANTINE
 from include.errors import PermanentError
+from include.lake.keys import Keys
 from include.lake.landing import RawPages, land_answers, read_page
 from include.lake.ledger import update_ledger
 from include.lake.plain_files import refresh_copies
 from include.lake.plan import Plan
 from include.lake.publish import Receipt, publish_read
+from include.lake.reads import SourceMismatch
 from include.lake.staging import StagedBatch, stage, write_candidates
 from include.lake.store import Store
-from include.subject_books.client import OFFICIAL_HOST, OpenLibrary, Record, check_subject
+from include.lake.table import load_version
+from include.subject_books.client import (
+    OFFICIAL_HOST,
+    OpenLibrary,
+    Record,
+    check_subject,
+    read_first_books,
+    take,
+)
 from include.subject_books.contract import SUBJECT_BOOKS
-from include.subject_books.first_books import read_first_books, take
-from include.subject_books.tables import plain_files
+from include.subject_books.database import MODEL, SUBJECTS, BooksDatabase
+from include.subject_books.tables import database_rows, plain_files, tables_of
 from include.subject_books.transform import author_keys, books_of, read_records
 
 log = logging.getLogger(__name__)
@@ -70,16 +83,17 @@ def transform(store: Store, raw: RawPages) -> StagedBatch:
         works += body.get("works", [])
         records |= body.get("result", {})
     taken = take(works, raw["facts"]["limit"])
-    books = books_of(raw["facts"]["subject"], taken, records)
-    for what, keys in books.oddities.items():
-        log.warning("%s: %s", what, examples(keys))
+    rows, oddities = books_of(raw["facts"]["subject"], taken, records)
+    for what, keys in sorted(oddities.items()):
+        log.warning("%s: %s", what, examples(sorted(keys)))
+    authors = tables_of(rows)["authors"]
     facts = {
-        "oddities": {what: len(keys) for what, keys in books.oddities.items()},
-        "authors": books.authors,
-        "authors_with_record": books.authors_with_record,
+        "oddities": {what: len(keys) for what, keys in sorted(oddities.items())},
+        "authors": authors.num_rows,
+        "authors_with_record": authors["problem"].null_count,
     }
     no_rows = QUARANTINE.empty_table()  # an odd value is null, and no book is lost by it
-    batch = stage(store, SUBJECT_BOOKS, raw, books.rows, no_rows, facts)
+    batch = stage(store, SUBJECT_BOOKS, raw, rows, no_rows, facts)
     return write_candidates(store, SUBJECT_BOOKS, raw["read"]["read_id"], batch)
 
 
@@ -110,6 +124,44 @@ def refresh(store: Store) -> list[str]:
     """Bring the plain files and the ledger up to date; returns the files it wrote."""
     update_ledger(store, SUBJECT_BOOKS)
     return refresh_copies(store, SUBJECT_BOOKS, lambda version: plain_files(store, version))
+
+
+class Loaded(TypedDict):
+    """What the database holds after a load, of all subjects."""
+
+    where: str
+    version: int
+    rows: dict[str, int]  # by table
+    rows_before: dict[str, int]
+
+
+def load(store: Store, database: BooksDatabase, subject: str) -> Loaded:
+    """Bring the database to the current version of the lake, or change nothing."""
+    with database.load() as connection:
+        # Looked up while no other load runs, so that an older version never follows a newer one.
+        current = load_version(store, Keys(SUBJECT_BOOKS.name).table)
+        if subject not in current.parts:
+            raise PermanentError(
+                f"the lake has no books of {subject} yet; run the DAG without `dry_run` first"
+            )
+        publisher = current.receipt["source"]["publisher"]
+        others = select(SUBJECTS.c.publisher).where(SUBJECTS.c.publisher != publisher)
+        if other := connection.scalars(others).first():
+            raise SourceMismatch(
+                f"{database.where} holds books of another source ({other}), these are "
+                f"{publisher}; nothing was loaded. Use another database for another source"
+            )
+        rows = database_rows(store, current)
+        before = database.sizes(connection)
+        for table in reversed(MODEL.sorted_tables):
+            connection.execute(delete(table))
+        for table in MODEL.sorted_tables:
+            if rows[table.name]:
+                connection.execute(insert(table), rows[table.name])
+    sizes = {table.name: len(rows[table.name]) for table in MODEL.sorted_tables}
+    return Loaded(
+        where=database.where, version=current.receipt_number, rows=sizes, rows_before=before
+    )
 
 
 def _checks(batch: StagedBatch, plan: Plan) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from include.lake.report import MAX_ROWS, Preview, render
 from include.lake.staging import read_table_file
 from include.lake.store import Store
 from include.subject_books.contract import SUBJECT_BOOKS
-from include.subject_books.load import Loaded
+from include.subject_books.pipeline import Loaded
 from include.subject_books.tables import file_names, tables_of
 
 

@@ -1,4 +1,4 @@
-"""The three tables that people get, computed from the rows of a subject, and their files."""
+"""The tables that people get, computed from the rows of the dataset, and their files."""
 
 import json
 from collections.abc import Iterator
@@ -19,14 +19,17 @@ from include.subject_books.contract import (
     BOOKS,
     IN_FILES,
     SUBJECT_BOOKS,
+    SUBJECTS,
+    SUBJECTS_BOOKS,
 )
 
 RENDER = {"csv": to_csv, "parquet": to_parquet}
+Row = dict[str, Any]
 
 
 def tables_of(rows: pa.Table) -> dict[str, pa.Table]:
     """Each table by name, sorted by its key; they agree because they have one origin."""
-    authors: dict[str, dict[str, Any]] = {}
+    authors: dict[str, Row] = {}
     links = []
     for row in rows.select(["work_key", "authors"]).to_pylist():
         for position, author in enumerate(json.loads(row["authors"]), start=1):
@@ -42,6 +45,32 @@ def tables_of(rows: pa.Table) -> dict[str, pa.Table]:
         table.name: rows.sort_by([(name, "ascending") for name in table.key]).combine_chunks()
         for table, rows in found.items()
     }
+
+
+def database_rows(store: Store, version: Version) -> dict[str, list[Row]]:
+    """The rows of all subjects by table; a book of two subjects is as it was read last."""
+    subjects: list[Row] = []
+    links: list[Row] = []
+    books: dict[str, Row] = {}
+    newest_first = sorted(
+        version.parts.items(), key=lambda part: part[1]["moment"]["answered_at"], reverse=True
+    )
+    for subject, part in newest_first:
+        subjects.append(
+            {
+                "subject": subject,
+                "version": version.receipt_number,
+                "read_id": part["path"].partition("/")[0],
+                "publisher": version.receipt["source"]["publisher"],
+                "observed_at": part["moment"]["answered_at"],
+            }
+        )
+        for book in read_table_file(store, SUBJECT_BOOKS, part["path"]).to_pylist():
+            links.append({"subject": subject, "work_key": book["work_key"]})
+            books.setdefault(book["work_key"], book)
+    oldest_first = pa.Table.from_pylist([*books.values()][::-1], schema=SUBJECT_BOOKS.schema)
+    found = {name: table.to_pylist() for name, table in tables_of(oldest_first).items()}
+    return found | {SUBJECTS.name: subjects, SUBJECTS_BOOKS.name: links}
 
 
 def plain_files(store: Store, version: Version) -> Iterator[PlainFile]:

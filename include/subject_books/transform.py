@@ -18,13 +18,6 @@ Row = dict[str, Any]
 Oddities = defaultdict[str, set[str]]  # the keys of the books and authors that have each
 
 
-class Books(NamedTuple):
-    rows: pa.Table  # of the dataset
-    oddities: dict[str, list[str]]
-    authors: int
-    authors_with_record: int
-
-
 class Person(NamedTuple):
     """Where an author's key leads. Without a record the key stays, and `problem` says why."""
 
@@ -80,28 +73,23 @@ def _target(record: Record) -> str:
     return target if isinstance(target, str) and _kind(record) == REDIRECT else ""
 
 
-def books_of(subject: str, works: Iterable[Record], records: Mapping[str, Record]) -> Books:
-    """`works` are different books; `records` the authors that they name, merged ones too."""
+def books_of(
+    subject: str, works: Iterable[Record], records: Mapping[str, Record]
+) -> tuple[pa.Table, Oddities]:
+    """The rows of the dataset, and what is odd about them.
+
+    `works` are different books; `records` the authors that they name, merged ones too.
+    """
     odd: Oddities = defaultdict(set)
-    authors: dict[str, Row] = {}
-    rows = [
-        {
-            "subject_book": f"{subject}{work['key']}",
-            "subject": subject,
-            "work_key": work["key"],
-            **{column.name: _value(column, work, odd) for column in BOOK_COLUMNS[1:]},
-            "authors": json.dumps(
-                _authors_of(work, records, authors, odd), ensure_ascii=False, separators=(",", ":")
-            ),
-        }
-        for work in sorted(works, key=lambda work: work["key"])
-    ]
-    return Books(
-        rows=pa.Table.from_pylist(rows, schema=SUBJECT_BOOKS.schema),
-        oddities={what: sorted(keys) for what, keys in sorted(odd.items())},
-        authors=len(authors),
-        authors_with_record=sum(author["problem"] is None for author in authors.values()),
-    )
+    rows = []
+    for work in sorted(works, key=lambda work: work["key"]):
+        authors = _authors_of(work, records, odd)
+        values = {column.name: _value(column, work, odd) for column in BOOK_COLUMNS[1:]}
+        row = {"subject_book": f"{subject}{work['key']}", "subject": subject}
+        row |= {"work_key": work["key"], **values}
+        row["authors"] = json.dumps(authors, ensure_ascii=False, separators=(",", ":"))
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=SUBJECT_BOOKS.schema), odd
 
 
 def _value(column: Column, work: Record, odd: Oddities) -> Any:
@@ -121,10 +109,8 @@ def _value(column: Column, work: Record, odd: Oddities) -> Any:
     return None
 
 
-def _authors_of(
-    work: Record, records: Mapping[str, Record], known: dict[str, Row], odd: Oddities
-) -> list[Row]:
-    """The book's authors in its order, each once; `known` are those of the books before."""
+def _authors_of(work: Record, records: Mapping[str, Record], odd: Oddities) -> list[Row]:
+    """The book's authors in its order, each once."""
     found: dict[str, Row] = {}
     for key, credited_name in _credits(work):
         if key is None:
@@ -135,9 +121,8 @@ def _authors_of(
             odd["merged author, followed"].add(key)
         if person.key in found:
             odd["author twice on a book"].add(work["key"])
-        if person.key not in known:
-            known[person.key] = _author(person, credited_name, odd)
-        found[person.key] = known[person.key]
+        else:
+            found[person.key] = _author(person, credited_name, odd)
     if not found:
         odd["book without an author"].add(work["key"])
     return list(found.values())

@@ -1,8 +1,9 @@
-"""The VIN service as one application, and the guard in front of it."""
+"""The VIN service as one application, and what happens to a request before it."""
 
 import asyncio
 import hmac
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -12,13 +13,11 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.security import APIKeyHeader
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import Headers
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.lake.store import Store
 from include.vin_service import page, routes
 from include.vin_service.cache import Cache
-from include.vin_service.hits import Hits, send_again
 from include.vin_service.lookups import Lookups
 from include.vin_service.recalls import Recalls
 from include.vin_service.settings import Settings
@@ -26,6 +25,8 @@ from include.vin_service.upstream import Upstream
 
 MAX_BODY_BYTES = 1_000_000
 REFUSED_BODY_TIMEOUT_S = 2.0  # a client that still sends its body can then read the refusal
+MAX_HITS = 20_000  # about a kilobyte each
+LOOKUP = "/lookup/"
 OPEN_TO_ALL = "/healthz"
 # What the Host header may say: a browser sends the name of the page that it shows.
 THIS_MACHINE = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -47,6 +48,7 @@ def create_app(settings: Settings, lake: Store | None = None) -> FastAPI:
     vpic = Upstream("vPIC", str(settings.vpic_url), settings)
     nhtsa = Upstream("NHTSA", str(settings.recalls_api_url), settings)
     recalls = Recalls(nhtsa, lake)
+    hits = Hits()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,19 +67,15 @@ def create_app(settings: Settings, lake: Store | None = None) -> FastAPI:
         lifespan=lifespan,
         dependencies=[documented] if key else [],
     )
-    app.state.lookups = Lookups(cache, vpic, settings.vin_found_ttl_s, settings.vin_not_found_ttl_s)
+    app.state.lookups = Lookups(cache, vpic, settings)
     app.state.recalls = recalls
-    app.state.hits = Hits()
+    app.state.hits = hits
     app.state.exports = asyncio.Semaphore(routes.EXPORTS_AT_ONCE)
     app.state.sample_vins = settings.vin_samples.replace(",", " ").split()
     app.include_router(routes.router)
     app.include_router(page.router)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_middleware(Guard, key=key, hits=app.state.hits)
-    app.openapi()  # before HEAD, which would be an operation of its own
-    for route in app.routes:
-        if isinstance(route, Route) and route.methods and "GET" in route.methods:
-            route.methods.add("HEAD")
+    app.add_middleware(Guard, key=key, hits=hits)
     return app
 
 
@@ -86,6 +84,30 @@ async def _invalid(_: Request, error: Exception) -> Response:
     problems = error.errors()[:10] if isinstance(error, RequestValidationError) else []
     shown = [{name: problem[name] for name in ("loc", "msg", "type")} for problem in problems]
     return JSONResponse({"detail": shown}, 422)
+
+
+class Hits:
+    """Cached lookups as they were last answered: to send one again costs little.
+
+    Use it from one event loop, in the one process that writes the cache.
+    """
+
+    def __init__(self) -> None:
+        self._by_vin: dict[str, tuple[Response, float]] = {}
+
+    def keep(self, vin: str, response: Response, fresh_until: float) -> None:
+        if len(self._by_vin) >= MAX_HITS:
+            del self._by_vin[next(iter(self._by_vin))]
+        self._by_vin[vin] = response, fresh_until
+
+    def forget(self, vin: str) -> None:
+        self._by_vin.pop(vin, None)
+
+    def find(self, method: str, path: str) -> Response | None:
+        if method != "GET" or not path.startswith(LOOKUP) or not path.isascii():
+            return None
+        response, fresh_until = self._by_vin.get(path[len(LOOKUP) :].upper(), (None, 0))
+        return response if time.time() < fresh_until else None
 
 
 class Guard:
@@ -105,8 +127,10 @@ class Guard:
                     while (await receive()).get("more_body"):
                         pass
             return await refusal(scope, receive, send)
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server sends the answer without its body
         if hit := self._hits.find(scope["method"], scope["path"]):
-            return await send_again(hit, send)
+            return await hit(scope, receive, send)
         received = 0
 
         async def receive_limited() -> Message:

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from fastapi import HTTPException
 
 from include.vin_service.cache import Cache, CacheError
-from include.vin_service.upstream import Upstream, UpstreamUnavailable
+from include.vin_service.settings import Settings
+from include.vin_service.upstream import Clock, Upstream, UpstreamUnavailable
 from include.vin_service.vpic import BATCH, Verdict, decode, normalize_vin
 
 log = logging.getLogger("headwaters.vin")
@@ -30,28 +31,23 @@ class Answer(NamedTuple):
 
 
 Outcome = Answer | HTTPException  # a 404 about the text, or a 503
-Call = asyncio.Task[Mapping[str, Outcome]]
 
 
 class Lookups:
     """Use it from one event loop."""
 
     def __init__(
-        self,
-        cache: Cache,
-        vpic: Upstream,
-        found_ttl_s: float,
-        not_found_ttl_s: float,
-        clock: Callable[[], float] = time.time,
+        self, cache: Cache, vpic: Upstream, settings: Settings, clock: Clock = time.time
     ) -> None:
         self.cache = cache
         self.source = cache.source()  # where all answers come from; None before the first
         self._vpic = vpic
-        self._found_ttl_s, self._not_found_ttl_s = found_ttl_s, not_found_ttl_s
+        self._found_ttl_s = settings.vin_found_ttl_s
+        self._not_found_ttl_s = settings.vin_not_found_ttl_s
         self._clock = clock
-        self._calls: dict[str, Call] = {}  # those under way, by VIN
-        self._collected: list[str] = []  # the VINs of the newest call, while it collects
-        self._full = asyncio.Event()  # set when that call has all that vPIC takes
+        self._collected: list[str] = []  # VINs that go to vPIC in a moment
+        self._waiting: dict[str, asyncio.Future[Outcome]] = {}  # by VIN, those collected too
+        self._calls: set[asyncio.Task[None]] = set()  # without a reference, a task may vanish
 
     async def lookup(self, text: str) -> Answer:
         outcome = (await self.lookup_many([text], PATIENCE_S))[text]
@@ -64,86 +60,77 @@ class Lookups:
     ) -> dict[str, Outcome]:
         """An outcome for each text: from the cache, the rest in as few calls as vPIC allows."""
         vins: dict[str, str] = {}
-        malformed: dict[str, Outcome] = {}
+        outcomes: dict[str, Outcome] = {}
         for text in texts:
             try:
                 vins[text] = normalize_vin(text)
             except HTTPException as refusal:
-                malformed[text] = refusal
+                outcomes[text] = refusal
         found = await self._answers(list(dict.fromkeys(vins.values())), patience_s)
-        return malformed | {text: found[vin] for text, vin in vins.items()}
+        return outcomes | {text: found[vin] for text, vin in vins.items()}
 
     async def _answers(self, vins: Sequence[str], patience_s: float) -> dict[str, Outcome]:
-        cached = self._cached(vins)
-        answers: dict[str, Outcome] = {
-            vin: Answer(verdict, "hit", until)
-            for vin, (verdict, decoded_at) in cached.items()
-            if (until := self._fresh_until(verdict, decoded_at)) > self._clock()
-        }
-        rest = [vin for vin in vins if vin not in answers]
-        if not rest:
+        answers, stale = self._cached(vins)
+        waiting = {vin: self._ask_soon(vin) for vin in vins if vin not in answers}
+        if not waiting:
             return answers
-        # An old vehicle is better than none; an old "not known" is never served.
-        stale = {vin: cached[vin][0] for vin in rest if vin in cached and cached[vin][0].is_vehicle}
-        calls = self._join_calls(rest)
         with suppress(asyncio.CancelledError):  # uvicorn cancels what holds up its end
-            timeout_s = STALE_PATIENCE_S if len(stale) == len(rest) else patience_s
-            await asyncio.wait(set(calls.values()), timeout=timeout_s)
-        for vin, call in calls.items():
-            answer = call.result()[vin] if call.done() else UpstreamUnavailable(TOO_SLOW, 10)
-            if vin in stale and not isinstance(answer, Answer):
-                answer = Answer(stale[vin], "stale")
-            answers[vin] = answer
+            timeout_s = STALE_PATIENCE_S if len(stale) == len(waiting) else patience_s
+            await asyncio.wait(waiting.values(), timeout=timeout_s)
+        for vin, future in waiting.items():
+            answer = future.result() if future.done() else UpstreamUnavailable(TOO_SLOW, 10)
+            is_answer = isinstance(answer, Answer)
+            answers[vin] = answer if is_answer else stale.get(vin, answer)
         return answers
 
-    def _cached(self, vins: Sequence[str]) -> dict[str, tuple[Verdict, int]]:
+    def _cached(self, vins: Sequence[str]) -> tuple[dict[str, Outcome], dict[str, Answer]]:
+        """The fresh answers, and the old vehicles; an old "not known" is never served."""
+        fresh: dict[str, Outcome] = {}
+        stale: dict[str, Answer] = {}
         try:
-            return self.cache.get(vins)
+            cached = self.cache.get(vins)
         except CacheError as error:
             log.warning("looked up without the cache: %s", error.detail)
-            return {}
+            return fresh, stale
+        for vin, (verdict, decoded_at) in cached.items():
+            ttl_s = self._found_ttl_s if verdict.is_vehicle else self._not_found_ttl_s
+            if self._clock() < decoded_at + ttl_s:
+                fresh[vin] = Answer(verdict, "hit", decoded_at + ttl_s)
+            elif verdict.is_vehicle:
+                stale[vin] = Answer(verdict, "stale")
+        return fresh, stale
 
-    def _fresh_until(self, verdict: Verdict, decoded_at: int) -> float:
-        return decoded_at + (self._found_ttl_s if verdict.is_vehicle else self._not_found_ttl_s)
+    def _ask_soon(self, vin: str) -> asyncio.Future[Outcome]:
+        """What the call under way answers, or the next one."""
+        if vin not in self._waiting:
+            loop = asyncio.get_running_loop()
+            if not self._collected:
+                loop.call_later(COLLECT_S, self._ask_collected)
+            self._collected.append(vin)
+            self._waiting[vin] = loop.create_future()
+        return self._waiting[vin]
 
-    def _join_calls(self, vins: Sequence[str]) -> dict[str, Call]:
-        """The call that each VIN is part of; those that are in none join the newest."""
-        for vin in vins:
-            if vin in self._calls:
-                continue
-            if not self._collected or len(self._collected) == BATCH:
-                self._collected, self._full = [vin], asyncio.Event()
-                call = self._collect(self._collected, self._full)
-                self._calls[vin] = asyncio.create_task(call)
-            else:
-                self._calls[vin] = self._calls[self._collected[0]]
-                self._collected.append(vin)
-                if len(self._collected) == BATCH:
-                    self._full.set()
-        return {vin: self._calls[vin] for vin in vins}
+    def _ask_collected(self) -> None:
+        vins, self._collected = self._collected, []
+        for start in range(0, len(vins), BATCH):
+            call = asyncio.create_task(self._ask(vins[start : start + BATCH]))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
 
-    async def _collect(self, vins: list[str], full: asyncio.Event) -> Mapping[str, Outcome]:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(COLLECT_S):
-                await full.wait()
-        if self._collected is vins:
-            self._collected = []
-        return await self._ask(vins)
-
-    async def _ask(self, vins: Sequence[str]) -> Mapping[str, Outcome]:
+    async def _ask(self, vins: Sequence[str]) -> None:
+        outcomes: dict[str, Outcome] = dict.fromkeys(vins, UpstreamUnavailable(LEFT_OUT))
         try:
             verdicts, source = await self._vpic.call(decode, vins)
             self._check_source(source)
+            outcomes |= {vin: Answer(verdict, "miss") for vin, verdict in verdicts.items()}
             await asyncio.to_thread(self.cache.put, verdicts, source, int(self._clock()))
         except UpstreamUnavailable as error:
-            return dict.fromkeys(vins, error)
+            outcomes = dict.fromkeys(vins, error)
         except CacheError as error:
             log.warning("answered, and not cached: %s", error.detail)
         finally:
             for vin in vins:
-                del self._calls[vin]
-        left_out: dict[str, Outcome] = dict.fromkeys(vins, UpstreamUnavailable(LEFT_OUT))
-        return left_out | {vin: Answer(verdict, "miss") for vin, verdict in verdicts.items()}
+                self._waiting.pop(vin).set_result(outcomes[vin])
 
     def _check_source(self, source: str) -> None:
         """Made-up and real answers never share a cache."""

@@ -1,27 +1,25 @@
 """The recalls of a vehicle's make, model and year, with what the lake knows about each."""
 
 import asyncio
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from typing_extensions import TypedDict
 
-from include.errors import PermanentError
 from include.http.client import HttpClient, Response
-from include.lake.store import Store, StoreError
-from include.vin_service.lake_facts import LakeFacts, RecallInLake
+from include.lake.store import Store
+from include.vin_service.lake_facts import UNREADABLE, Lake, LakeFacts
 from include.vin_service.upstream import UnreadableAnswer, Upstream, UpstreamUnavailable
 from include.vin_service.vpic import Verdict
 
-log = logging.getLogger("headwaters.vin")
-LAKE_PATIENCE_S = 5.0
 NOTE = (
     "These are recalls of this make, model and year; whether this very car is affected or was "
     "repaired is not known here: ask a dealer, or www.nhtsa.gov/recalls."
 )
+LAKE_PATIENCE_S = 5.0
 NO_RECALLS = 400  # the API says so with the status of a bad request
 
 
@@ -51,6 +49,26 @@ class Recall(BaseModel):
     over_the_air_update: bool | None = Field(None, validation_alias="overTheAirUpdate")
 
 
+class Change(TypedDict):
+    """A field that NHTSA edited, or the campaign's number if the recall came or went."""
+
+    observed_at: str
+    event: str
+    field: str
+    old: str | None
+    new: str | None
+
+
+class RecallInLake(TypedDict):
+    """`first_seen` is when Headwaters first saw it; `at_baseline`: it was there from the start."""
+
+    completion_rate: float | None
+    do_not_drive: bool | None
+    first_seen: str | None
+    at_baseline: bool
+    changes: list[Change]
+
+
 class EnrichedRecall(Recall):
     lake: RecallInLake | None = Field(description="What the lake adds; null without it.")
 
@@ -64,6 +82,55 @@ class RecallsAnswer(BaseModel):
     note: str = Field(examples=[NOTE])
     lake: str | None = Field(description="The lake's version, or why it adds nothing.")
     recalls: list[EnrichedRecall] = Field(description="Empty: NHTSA knows of none.")
+
+
+class Recalls:
+    """Use it from one event loop."""
+
+    def __init__(self, nhtsa: Upstream, store: Store | None) -> None:
+        self._nhtsa = nhtsa
+        self._lake = Lake(store) if store else None
+        self._calls: dict[tuple[str, ...], asyncio.Task[Any]] = {}  # by model
+        # Its own thread: a lake that hangs holds up nothing else.
+        self._lake_thread = ThreadPoolExecutor(1, thread_name_prefix="lake")
+
+    async def of(self, vehicle: Verdict, source: str | None) -> dict[str, Any]:
+        """As `RecallsAnswer`; no recalls is an answer, UpstreamUnavailable is not."""
+        model = (vehicle.make, vehicle.model, vehicle.model_year)
+        if not (call := self._calls.get(model)):
+            call = asyncio.create_task(self._nhtsa.call(recalls_of_model, *model))
+            self._calls[model] = call
+            call.add_done_callback(lambda _: self._calls.pop(model))
+        recalls, publisher = await asyncio.shield(call)
+        if source not in {None, publisher}:
+            raise UpstreamUnavailable(
+                f"the vehicle's source is {source}, that of the recalls is {publisher}; "
+                "correct VPIC_URL or RECALLS_API_URL"
+            )
+        lake = await self._read_lake(publisher) if recalls else None
+        known = lake.recalls if lake else {}
+        named = {name: getattr(vehicle, name) for name in ("vin", "make", "model", "model_year")}
+        return named | {
+            "scope": "model",
+            "note": NOTE,
+            "lake": lake.note if lake else None,
+            "recalls": [recall | {"lake": known.get(recall["nhtsa_id"])} for recall in recalls],
+        }
+
+    async def _read_lake(self, publisher: str) -> LakeFacts | None:
+        if not self._lake:
+            return None
+        reading = asyncio.get_running_loop().run_in_executor(self._lake_thread, self._lake.facts)
+        try:
+            facts = await asyncio.wait_for(reading, LAKE_PATIENCE_S)
+        except TimeoutError:
+            return UNREADABLE
+        if facts.publisher not in {"", publisher}:
+            return LakeFacts("the lake has data of another source")
+        return facts
+
+    def close(self) -> None:
+        self._lake_thread.shutdown(wait=False, cancel_futures=True)
 
 
 def recalls_of_model(
@@ -91,55 +158,5 @@ def _rows(client: HttpClient, response: Response) -> list[dict[str, Any]]:
             return [Recall.model_validate(result).model_dump() for result in results]
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
-    raise UnreadableAnswer(
-        f"{response.where} sent JSON that cannot be read ({problem}); "
-        "check the host, or try again later"
-    )
-
-
-class Recalls:
-    """Use it from one event loop."""
-
-    def __init__(self, nhtsa: Upstream, lake: Store | None) -> None:
-        self._nhtsa = nhtsa
-        self._lake = LakeFacts(lake) if lake else None
-        self._calls: dict[tuple[str, ...], asyncio.Task[Any]] = {}  # by model
-        # Its own thread: a lake that hangs holds up nothing else.
-        self._lake_thread = ThreadPoolExecutor(1, thread_name_prefix="lake")
-
-    async def of(self, vehicle: Verdict, source: str | None) -> dict[str, Any]:
-        """As `RecallsAnswer`; no recalls is an answer, UpstreamUnavailable is not."""
-        model = (vehicle.make, vehicle.model, vehicle.model_year)
-        if not (call := self._calls.get(model)):
-            call = asyncio.create_task(self._nhtsa.call(recalls_of_model, *model))
-            self._calls[model] = call
-            call.add_done_callback(lambda _: self._calls.pop(model))
-        recalls, publisher = await asyncio.shield(call)
-        if source not in {None, publisher}:
-            raise UpstreamUnavailable(
-                f"the vehicle's source is {source}, that of the recalls is {publisher}; "
-                "correct VPIC_URL or RECALLS_API_URL"
-            )
-        lake, facts = await self._facts(publisher) if recalls else (None, {})
-        rows = [recall | {"lake": facts.get(recall["nhtsa_id"])} for recall in recalls]
-        named = {name: getattr(vehicle, name) for name in ("vin", "make", "model", "model_year")}
-        return named | {"scope": "model", "note": NOTE, "lake": lake, "recalls": rows}
-
-    async def _facts(self, publisher: str) -> tuple[str | None, dict[str, RecallInLake]]:
-        """The version of the lake, or why it adds nothing; and what it adds."""
-        if self._lake is None:
-            return None, {}
-        reading = asyncio.get_running_loop().run_in_executor(self._lake_thread, self._lake.read)
-        try:
-            known = await asyncio.wait_for(reading, LAKE_PATIENCE_S)
-        except (StoreError, PermanentError, TimeoutError) as error:
-            log.warning("answered without the lake: %s", str(error) or "it took too long")
-            return "the lake could not be read", {}
-        if known.version is None:
-            return "the lake has no recalls yet", {}
-        if known.source != publisher:
-            return "the lake has data of another source", {}
-        return f"version {known.version}", known.recalls
-
-    def close(self) -> None:
-        self._lake_thread.shutdown(wait=False, cancel_futures=True)
+    what = f"sent JSON that cannot be read ({problem})"
+    raise UnreadableAnswer(str(response.unexpected(what)))

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
 from include.vin_service.cache import CacheError
-from include.vin_service.export import export
 from include.vin_service.lookups import Answer, Lookups, Outcome
 from include.vin_service.recalls import RecallsAnswer
 from include.vin_service.upstream import UpstreamUnavailable
@@ -126,11 +125,9 @@ async def export_all(request: Request) -> Response:
     state = request.app.state
     headers = {"Content-Disposition": 'attachment; filename="vehicles.parquet"'}
     headers |= made_up(state.lookups)
-    if request.method == "HEAD":
-        return Download([], headers=headers)
     if state.exports.locked():
         raise UpstreamUnavailable("other exports are under way; ask again when one has ended", 5)
-    pieces = export(state.lookups.cache)
+    pieces = state.lookups.cache.export()
     first = await asyncio.to_thread(next, pieces)  # what fails here is answered, not cut off
     return Download(chain([first], pieces), headers=headers)
 

@@ -23,13 +23,14 @@ MAX_REST_S = 3600.0
 PROBE_S = 10.0  # how long one call may try whether the API is back
 MIN_QUEUE = 20
 T = TypeVar("T")
+Clock = Callable[[], float]
 
 
 class UpstreamUnavailable(HTTPException):
     """The API could not be asked, so nothing is known; worth asking again."""
 
-    def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
-        self.retry_after_s = max(1, round(min(retry_after_s or REST_S, MAX_REST_S)))
+    def __init__(self, detail: str, retry_after_s: float = REST_S) -> None:
+        self.retry_after_s = max(1, round(retry_after_s))
         super().__init__(503, detail, {"Retry-After": str(self.retry_after_s)})
 
 
@@ -41,11 +42,7 @@ class Upstream:
     """Use it from one event loop. Calls run in threads, because the HTTP client blocks."""
 
     def __init__(
-        self,
-        name: str,
-        url: str,
-        settings: Settings,
-        clock: Callable[[], float] = time.monotonic,
+        self, name: str, url: str, settings: Settings, clock: Clock = time.monotonic
     ) -> None:
         self.name = name
         timeout_s = settings.vin_upstream_timeout_s
@@ -65,7 +62,7 @@ class Upstream:
         self._queue = 0
         self._slots = asyncio.Semaphore(settings.vin_upstream_calls)
         self._threads = ThreadPoolExecutor(settings.vin_upstream_calls, thread_name_prefix=name)
-        self._failure: HttpError | None = None
+        self._unavailable: str | None = None  # why, while the API is down
         self._rests_until = clock()
 
     async def call(self, question: Callable[..., T], *args: Any) -> T:
@@ -79,37 +76,31 @@ class Upstream:
         try:
             async with self._slots:
                 self._refuse_while_down()
-                if self._failure:  # this call finds out whether the API is back
+                if self._unavailable:  # this call finds out whether the API is back
                     self._rests_until = self._clock() + PROBE_S
                 self._turn_at = max(self._turn_at + self._interval_s, self._clock() - BURST_S)
                 await asyncio.sleep(max(0.0, self._turn_at - self._clock()))
-                return await self._ask(partial(question, self._client, *args))
+                asking = partial(question, self._client, *args)
+                answer = await asyncio.get_running_loop().run_in_executor(self._threads, asking)
+                self._unavailable = None
+                return answer
+        except HttpError as error:
+            unavailable = f"{self.name} could not be asked: {error}"
+            log.warning(unavailable)
+            rest_s = min(error.retry_after_s or REST_S, MAX_REST_S)
+            if isinstance(error, PermanentError | UnreadableAnswer):
+                self._unavailable = None
+            else:
+                self._unavailable = unavailable
+                self._rests_until = max(self._rests_until, self._clock() + rest_s)
+            raise UpstreamUnavailable(unavailable, rest_s) from None
         finally:
             self._queue -= 1
 
-    async def _ask(self, question: Callable[[], T]) -> T:
-        failure, failure_before = None, self._failure
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, question)
-        except HttpError as error:
-            log.warning("%s could not be asked: %s", self.name, error)
-            if not isinstance(error, PermanentError | UnreadableAnswer):
-                failure = error
-                rest_s = min(error.retry_after_s or REST_S, MAX_REST_S)
-                self._rests_until = max(self._rests_until, self._clock() + rest_s)
-            raise self._unavailable(error, error.retry_after_s) from None
-        finally:
-            # A success that began before the latest failure says nothing about now.
-            if failure or self._failure is failure_before:
-                self._failure = failure
-
     def _refuse_while_down(self) -> None:
         rest_s = self._rests_until - self._clock()
-        if self._failure and rest_s > 0:
-            raise self._unavailable(self._failure, rest_s)
-
-    def _unavailable(self, error: HttpError, retry_after_s: float | None) -> UpstreamUnavailable:
-        return UpstreamUnavailable(f"{self.name} could not be asked: {error}", retry_after_s)
+        if self._unavailable and rest_s > 0:
+            raise UpstreamUnavailable(self._unavailable, rest_s)
 
     def close(self) -> None:
         """Start nothing more; a call under way ends by its own deadline."""

@@ -15,7 +15,7 @@ FOREIGN = re.compile(r"[^A-HJ-NPR-Za-hj-npr-z0-9]")
 LENGTH = 17
 BATCH = 50  # vPIC decodes no more in one call
 CLEAN, CHECK_DIGIT = {0}, {1}
-# Nor half a character, which JSON can hold and an answer cannot.
+# Control characters, and half a character, which JSON can hold and an answer cannot.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -77,16 +77,13 @@ def decode(client: HttpClient, vins: Sequence[str]) -> tuple[dict[str, Verdict],
 def _verdicts(response: Response, vins: Sequence[str]) -> dict[str, Verdict]:
     """Match by the VIN in each result: vPIC may reorder them, and leave some out."""
     body = response.json()
-    results = body.get("Results") if isinstance(body, dict) else None
-    if not isinstance(results, list):
-        results = []
+    results = body.get("Results") if isinstance(body, dict) else []
+    results = results if isinstance(results, list) else []
     read = [_verdict(result) for result in results if isinstance(result, dict)]
     verdicts = {verdict.vin: verdict for verdict in read if verdict and verdict.vin in vins}
     if not verdicts:
-        raise UnreadableAnswer(
-            f"{response.where} sent JSON that decodes none of the {len(vins)} VINs; "
-            "check the host, or try again later"
-        )
+        what = f"sent JSON that decodes none of the {len(vins)} VINs"
+        raise UnreadableAnswer(str(response.unexpected(what)))
     return verdicts
 
 

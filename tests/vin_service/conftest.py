@@ -1,5 +1,6 @@
 """The whole service on a free port, over a cache of its own and the fake APIs."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from fakes.serve import serving
 from include.lake.store import Store
 from include.vin_service.app import create_app
 from include.vin_service.settings import Settings
+from tests.http.raw_server import message
 
 
 class Service:
@@ -41,6 +43,13 @@ class Service:
 
 
 Start = Callable[..., Service]
+
+
+def reply(body: Any, status: int = 200, **headers: str) -> bytes:
+    """An answer of an API: a value as JSON, bytes as they are."""
+    return message(
+        body if isinstance(body, bytes) else json.dumps(body).encode(), status, **headers
+    )
 
 
 class Clock:

@@ -1,9 +1,6 @@
 """What the cache keeps, replaces and forgets, and which files it takes for its own."""
 
-import resource
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +12,6 @@ from include.vin_service import cache as cache_module
 from include.vin_service.cache import Cache, CacheError
 from include.vin_service.vpic import Verdict
 
-ROOT = Path(__file__).parents[2]
 CAR = Verdict("1HGCM82633A004352", "", "HONDA", "Accord", "2003", "Coupe")
 ODD = Verdict("ZZZZZZZZZZZZZZZZZ", "", "Škoda 'é'", "Ünï", "1985", "", check_digit_wrong=True)
 NO_CAR = Verdict("1M8GDM9AXKP042788", "vPIC does not know it (code 7)")
@@ -61,7 +57,7 @@ def test_put_replaces_the_earlier_verdict(cache: Cache) -> None:
 
 def test_put_is_all_or_nothing(cache: Cache) -> None:
     with pytest.raises(CacheError, match="NOT NULL"):
-        put(cache, CAR, CAR._replace(vin="9" * 17, model=None))
+        put(cache, CAR, CAR._replace(vin="9" * 17, detail=None))
     assert cache.get([CAR.vin]) == {}
     assert cache.source() is None
     put(cache, CAR)
@@ -116,6 +112,11 @@ def test_open_other_database_is_refused_and_left_alone(tmp_path: Path, made: str
     assert db.read_bytes() == before
 
 
+def test_open_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="set VIN_DB"):
+        Cache(tmp_path)
+
+
 def zeroed(whole: bytes) -> bytes:
     middle = len(whole) // 8192 * 4096
     return whole[:middle] + bytes(4096) + whole[middle + 4096 :]
@@ -141,35 +142,3 @@ def test_file_that_breaks_later_is_a_cache_error(cache: Cache, db: Path) -> None
     for use in (lambda: cache.get([CAR.vin]), lambda: put(cache, CAR)):
         with pytest.raises(CacheError, match=r"malformed|not a database"):
             use()
-
-
-FILL_THE_DISK = """
-import sys
-from pathlib import Path
-from include.vin_service.cache import Cache, CacheError
-from tests.vin_service.test_cache import car, put
-
-cache = Cache(Path(sys.argv[1]))
-number = 0
-try:
-    while True:
-        put(cache, *(car(place, f"Model {number}") for place in range(200)))
-        number += 1
-except CacheError:
-    print(number - 1)
-"""
-
-
-def test_full_disk_keeps_the_last_whole_put(db: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", FILL_THE_DISK, str(db)],
-        cwd=ROOT,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    with closing(Cache(db)) as cache:
-        found = cache.get([car(place).vin for place in range(200)])
-    assert len(found) == 200
-    assert {verdict.model for verdict, _ in found.values()} == {f"Model {done.stdout.strip()}"}

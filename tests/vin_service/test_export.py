@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.vin_service import export as export_module
+from include.vin_service import cache as cache_module
 from include.vin_service.cache import Cache, CacheError
-from include.vin_service.export import export
 from include.vin_service.vpic import Verdict
 from tests.vin_service.test_cache import put
 
@@ -36,7 +35,7 @@ def cars(n: int) -> list[Verdict]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cache]:
-    monkeypatch.setattr(export_module, "BATCH", 10)
+    monkeypatch.setattr(cache_module, "ROW_GROUP", 10)
     cache = Cache(tmp_path / "vins.db")
     yield cache
     cache.close()
@@ -57,13 +56,13 @@ def wal_is_free(path: Path) -> bool:
 def test_export_has_each_vehicle_once_by_vin(cache: Cache, n: int) -> None:
     """Below, at and beyond full row groups; an empty cache gives a valid file."""
     put(cache, *cars(n), Verdict("9" * 17, "not one of them"), source="made-up:1")
-    body = b"".join(export(cache))
+    body = b"".join(cache.export())
     table = pq.read_table(BytesIO(body))
     assert table.schema.remove_metadata() == SCHEMA
     assert table.to_pylist() == rows(cars(n))
     assert table.schema.metadata == {b"source": b"made-up:1"}
     assert pq.ParquetFile(BytesIO(body)).num_row_groups == -(-n // 10)
-    assert b"".join(export(cache)) == body
+    assert b"".join(cache.export()) == body
 
 
 def test_export_is_a_snapshot_without_a_file_beside_the_cache(cache: Cache) -> None:
@@ -71,7 +70,7 @@ def test_export_is_a_snapshot_without_a_file_beside_the_cache(cache: Cache) -> N
     before = cars(60)
     put(cache, *before)
     files = set(cache.path.parent.iterdir())
-    pieces = export(cache)
+    pieces = cache.export()
     first = next(pieces)
     put(cache, *(one._replace(model="Changed") for one in before))
     put(cache, Verdict("Z" * 17, "", "NEW", "New", "2026", ""))
@@ -83,7 +82,7 @@ def test_export_is_a_snapshot_without_a_file_beside_the_cache(cache: Cache) -> N
 
 def test_export_that_ends_early_frees_the_snapshot(cache: Cache) -> None:
     put(cache, *cars(60))
-    pieces = export(cache)
+    pieces = cache.export()
     next(pieces)
     put(cache, Verdict("Z" * 17, "", "NEW", "New", "2026", ""))
     assert not wal_is_free(cache.path)
@@ -98,4 +97,4 @@ def test_export_of_a_cache_that_breaks_is_a_cache_error(cache: Cache) -> None:
         other.execute("PRAGMA writable_schema = ON")
         other.execute("UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'answers'")
     with pytest.raises(CacheError, match="cannot be used"):
-        b"".join(export(cache))
+        b"".join(cache.export())

@@ -1,13 +1,13 @@
 """What the lake adds to recalls, read from a table and a ledger that the core has written."""
 
-import json
 from typing import Any
 
 import pytest
 
 from include.lake.store import Store, StoreError
 from include.vin_service import lake_facts
-from include.vin_service.lake_facts import REFRESH_S, Change, LakeFacts
+from include.vin_service.lake_facts import REFRESH_S, UNREADABLE, Lake, read_facts
+from include.vin_service.recalls import Change
 from tests.pipelines.vehicle_recalls.recalls import publish, recall
 from tests.vin_service.conftest import Clock
 
@@ -42,14 +42,19 @@ def observed(store: Store) -> list[str]:
     return [publish_day(store, day) for day in (1, 2, 3)]
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 def change(at: str, event: str, field: str, old: str | None, new: str | None) -> Change:
     return Change(observed_at=at, event=event, field=field, old=old, new=new)
 
 
 def test_facts_are_the_life_of_each_recall(store: Store, observed: list[str]) -> None:
-    found = LakeFacts(store).read()
+    found = read_facts(store)
     at_first, first, second = observed
-    assert (found.version, found.source) == (3, "made-up:7")
+    assert found[:2] == ("version 3", "made-up:7")
     baseline = {"first_seen": at_first, "at_baseline": True}
     assert found.recalls == {
         RISING: {
@@ -76,49 +81,42 @@ def test_facts_are_the_life_of_each_recall(store: Store, observed: list[str]) ->
         },
         QUIET: {"completion_rate": None, "do_not_drive": None, **baseline, "changes": []},
     }
-    assert json.loads(json.dumps(found.recalls)) == found.recalls
 
 
-def test_new_version_is_seen_after_a_while(store: Store) -> None:
-    clock = Clock()
-    facts = LakeFacts(store, clock)
+def test_new_version_is_seen_after_a_while(store: Store, clock: Clock) -> None:
+    lake = Lake(store, clock)
     publish_day(store, 1)
-    before = facts.read()
+    before = lake.facts()
     publish_day(store, 2)
-    assert facts.read() is before
+    assert lake.facts() is before
     clock.now += REFRESH_S
-    after = facts.read()
-    assert after.version == 2
+    after = lake.facts()
+    assert after.note == "version 2"
     assert after.recalls[RISING]["completion_rate"] == 70
     assert len(after.recalls[RISING]["changes"]) == 2
 
 
-def test_unchanged_version_is_not_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchanged_version_is_not_read_again(store: Store, clock: Clock) -> None:
     publish_day(store, 1)
-    clock = Clock()
-    facts = LakeFacts(store, clock)
-    first = facts.read()
-    monkeypatch.setattr(lake_facts, "_rows", None)  # reading again would fail
+    lake = Lake(store, clock)
+    first = lake.facts()
     clock.now += REFRESH_S
-    assert facts.read() is first
+    assert lake.facts() is first
 
 
 def test_lake_that_fails_is_left_alone_for_a_while(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The failure is remembered, and forgotten when the lake is back."""
     publish_day(store, 1)
-    clock = Clock()
-    facts = LakeFacts(store, clock)
+    lake = Lake(store, clock)
 
     def fails(*_: Any) -> None:
         raise StoreError("could not load the table: no answer")
 
     with monkeypatch.context() as patch:
         patch.setattr(lake_facts, "load_version", fails)
-        with pytest.raises(StoreError, match="no answer"):
-            facts.read()
-    with pytest.raises(StoreError, match="no answer"):
-        facts.read()
+        assert lake.facts() is UNREADABLE
+    assert lake.facts() is UNREADABLE
     clock.now += REFRESH_S
-    assert RISING in facts.read().recalls
+    assert RISING in lake.facts().recalls

@@ -9,6 +9,7 @@ import pytest
 from include.vin_service import lookups as lookups_module
 from include.vin_service.cache import Cache, CacheError
 from include.vin_service.lookups import Answer, Lookups
+from include.vin_service.settings import Settings
 from include.vin_service.upstream import UpstreamUnavailable
 from include.vin_service.vpic import Verdict
 from tests.vin_service.conftest import Clock
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.anyio
 CAR = Verdict("1HGCM82633A004352", "", "HONDA", "Accord", "2003", "Coupe")
 NO_CAR = Verdict("1M8GDM9AXKP042788", "vPIC does not know it")
 FOUND_TTL_S, NOT_FOUND_TTL_S = 1_000, 10
+SETTINGS = Settings(vin_found_ttl_s=FOUND_TTL_S, vin_not_found_ttl_s=NOT_FOUND_TTL_S)
 DOWN = UpstreamUnavailable("vPIC could not be asked: down", 7.4)
 
 
@@ -57,8 +59,7 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        ttls_s = (FOUND_TTL_S, NOT_FOUND_TTL_S)
-        self.lookups = Lookups(self.cache, self.vpic, *ttls_s, clock=self.clock)
+        self.lookups = Lookups(self.cache, self.vpic, SETTINGS, self.clock)
 
     async def ask(self, *asked: str) -> list[Answer | UpstreamUnavailable]:
         """Look them up one after the other."""
@@ -125,7 +126,7 @@ async def test_slow_vpic_costs_no_more_than_the_patience(
     assert stale == Answer(CAR, "stale")
     assert "did not answer in time" in late.detail
     world.vpic.gate.set()
-    await asyncio.wait({*world.lookups._calls.values()})
+    await asyncio.wait(world.lookups._calls)
     assert await world.ask(CAR.vin) == [Answer(CAR, "hit")]
 
 
@@ -150,10 +151,12 @@ async def test_clients_that_come_together_share_full_calls(world: World) -> None
     assert [len(call) for call in world.vpic.calls] == [50] * 4
 
 
-async def test_hit_says_how_long_it_is_fresh(world: World) -> None:
-    await world.ask(CAR.vin)
-    answer = await world.lookups.lookup(CAR.vin)
-    assert answer == Answer(CAR, "hit", world.clock() + FOUND_TTL_S)
+async def test_client_that_comes_a_moment_later_shares_the_call(world: World) -> None:
+    first = asyncio.create_task(world.lookups.lookup(vins(2)[0]))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await asyncio.gather(first, world.lookups.lookup(vins(2)[1]))
+    assert world.vpic.calls == [vins(2)]
 
 
 async def test_lookup_joins_a_batch_under_way(world: World) -> None:

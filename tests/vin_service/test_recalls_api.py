@@ -7,7 +7,8 @@ import pytest
 from include.http.client import HttpClient
 from include.http.errors import BadRequest, UnexpectedBody
 from include.vin_service.recalls import recalls_of_model
-from tests.vin_service.scripted import reply, saying
+from tests.http.raw_server import Api
+from tests.vin_service.conftest import reply
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 BRONCO = {
@@ -44,18 +45,18 @@ def recalled(*results: Any) -> Any:
 
 
 def ask(*answers: Any) -> tuple[list[dict[str, Any]], str]:
-    with saying(*answers) as nhtsa:
+    with Api(*answers) as nhtsa:
         client = HttpClient(nhtsa.url, attempts=2)
         return recalls_of_model(client, "FORD", "BRONCO & CO", "2026")
 
 
 def test_recalls_are_asked_by_make_model_and_year_and_have_iso_dates() -> None:
-    with saying(recalled(BRONCO)) as nhtsa:
+    with Api(recalled(BRONCO)) as nhtsa:
         client = HttpClient(nhtsa.url)
         assert recalls_of_model(client, "FORD", "BRONCO & CO", "2026") == ([ROW], "official")
-    (asked,) = nhtsa.asked
-    assert asked[:2] == ("GET", "/recalls/recallsByVehicle")
-    assert asked.params == {"make": "FORD", "model": "BRONCO & CO", "modelYear": "2026"}
+    ((asked, _, _),) = nhtsa.requests
+    query = "make=FORD&model=BRONCO+%26+CO&modelYear=2026"
+    assert asked == f"GET /recalls/recallsByVehicle?{query}"
 
 
 @pytest.mark.parametrize("status", [400, 200])

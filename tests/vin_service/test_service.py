@@ -14,8 +14,8 @@ import pytest
 from starlette.responses import Response
 
 from fakes import made_up_vins
-from tests.vin_service.conftest import Service, Start
-from tests.vin_service.scripted import reply, saying
+from tests.http.raw_server import Api
+from tests.vin_service.conftest import Service, Start, reply
 
 SIX = ["vin", "make", "model", "model_year", "body_class", "cached"]
 
@@ -143,7 +143,7 @@ def test_repeated_hits_are_the_same_until_they_expire(
     assert [second.headers[n] for n in names] == [third.headers[n] for n in names]
     assert service.session.head(f"{service.url}/lookup/{car}").status_code == 200
     later = SimpleNamespace(time=lambda: 1e12)
-    monkeypatch.setattr("include.vin_service.hits.time", later)  # the server's own clock goes on
+    monkeypatch.setattr("include.vin_service.app.time", later)  # the server's own clock goes on
     assert service.app.state.hits.find("GET", f"/lookup/{car}") is None
 
 
@@ -196,7 +196,7 @@ def test_many_with_vpic_down_are_answered_one_by_one(
     """The cached one is 200; `Retry-After` is vPIC's own."""
     service.get(f"/lookup/{car}")
     other = made_up_vins.vins(service.replica.seed, 2)[1]
-    with saying(reply({}, 429, Retry_After="40")) as vpic:
+    with Api(reply({}, 429, Retry_After="40")) as vpic:
         answer = start(vpic_url=vpic.url).post("/lookup", json={"vins": [car, other]})
     assert [result["status"] for result in answer.json()["results"]] == [200, 503]
     assert answer.headers["Retry-After"] == "40"

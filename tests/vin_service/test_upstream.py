@@ -178,18 +178,6 @@ async def test_calls_in_line_are_refused_when_it_goes_down(
     assert {type(error) for error in ended} == {UpstreamUnavailable}
 
 
-async def test_success_that_began_before_the_failure_ends_no_rest(
-    make: Make, gate: threading.Event
-) -> None:
-    upstream = make()
-    early = asyncio.create_task(upstream.call(lambda _: gate.wait(30)))
-    await asyncio.sleep(0.01)
-    await refused(upstream, failing(DOWN))
-    gate.set()
-    await early
-    await refused(upstream, never)
-
-
 @pytest.mark.parametrize(
     "error", [UnreadableAnswer("not about this VIN"), AuthError("403")], ids=str
 )

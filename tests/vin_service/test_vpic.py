@@ -1,6 +1,7 @@
 """What a VIN is, what vPIC is asked, and the verdict on each of its answers."""
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from fastapi import HTTPException
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from include.http.client import HttpClient
 from include.http.errors import UnexpectedBody
 from include.vin_service.vpic import Verdict, decode, normalize_vin
-from tests.vin_service.scripted import reply, saying
+from tests.http.raw_server import Api
+from tests.vin_service.conftest import reply
 
 VIN, OTHER, THIRD = "3VV3B7AXXNM077525", "1HGCM82633A004352", "WVWZZZ1JZXW000001"
 CAR = {
@@ -38,7 +40,7 @@ def ask(url: str, *vins: str) -> dict[str, Verdict]:
 
 
 def verdict(**changes: Any) -> Verdict:
-    with saying(decoded(CAR | changes)) as vpic:
+    with Api(decoded(CAR | changes)) as vpic:
         return ask(vpic.url, VIN)[VIN]
 
 
@@ -83,10 +85,10 @@ def test_normalize_vin_any_text_is_a_vin_or_a_short_sentence(text: str) -> None:
 
 
 def test_decode_one_vin_is_one_get() -> None:
-    with saying(decoded(CAR)) as vpic:
+    with Api(decoded(CAR)) as vpic:
         assert ask(f"{vpic.url}/api", VIN) == {VIN: TIGUAN}
-    (asked,) = vpic.asked
-    assert asked[:3] == ("GET", f"/api/vehicles/DecodeVinValues/{VIN}", {"format": "json"})
+    ((asked, _, _),) = vpic.requests
+    assert asked == f"GET /api/vehicles/DecodeVinValues/{VIN}?format=json"
 
 
 def test_decode_several_vins_is_one_post_matched_by_vin() -> None:
@@ -96,12 +98,12 @@ def test_decode_several_vins_is_one_post_matched_by_vin() -> None:
         CAR | {"VIN": f" {OTHER.lower()} ", "Make": "HONDA"},
         CAR,
     )
-    with saying(decoded(*results)) as vpic:
+    with Api(decoded(*results)) as vpic:
         verdicts = ask(f"{vpic.url}/api/", VIN, THIRD, OTHER)
     assert verdicts == {VIN: TIGUAN, OTHER: TIGUAN._replace(vin=OTHER, make="HONDA")}
-    (asked,) = vpic.asked
-    assert asked[:2] == ("POST", "/api/vehicles/DecodeVINValuesBatch/")
-    assert asked.form == {"DATA": f"{VIN};{THIRD};{OTHER}", "format": "json"}
+    ((asked, _, form),) = vpic.requests
+    assert asked == "POST /api/vehicles/DecodeVINValuesBatch/"
+    assert parse_qs(form.decode()) == {"DATA": [f"{VIN};{THIRD};{OTHER}"], "format": ["json"]}
 
 
 @pytest.mark.parametrize(("codes", "is_wrong"), [("0", False), (" 0 , 0", False), ("1", True)])
@@ -150,11 +152,11 @@ def test_verdict_suggested_vin_is_passed_on() -> None:
 )
 def test_decode_unreadable_result_is_no_verdict(odd: dict[str, Any]) -> None:
     """Alone it is asked again and then an error; in a batch it is left out."""
-    with saying(decoded(CAR | odd)) as vpic:
+    with Api(decoded(CAR | odd)) as vpic:
         with pytest.raises(UnexpectedBody, match="decodes none of the 1 VINs"):
             ask(vpic.url, VIN)
-        assert len(vpic.asked) == 2
-    with saying(decoded("?", CAR | {"VIN": OTHER}, CAR | odd)) as vpic:
+        assert len(vpic.requests) == 2
+    with Api(decoded("?", CAR | {"VIN": OTHER}, CAR | odd)) as vpic:
         assert ask(vpic.url, VIN, OTHER).keys() == {OTHER}
 
 
@@ -170,14 +172,14 @@ BODIES = {
 @pytest.mark.parametrize("vins", [[VIN], [VIN, THIRD]], ids=["one", "a batch"])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_decode_other_body_is_asked_again_and_then_an_error(body: Any, vins: list[str]) -> None:
-    with saying(body, decoded(CAR)) as vpic:
+    with Api(body, decoded(CAR)) as vpic:
         assert ask(vpic.url, *vins) == {VIN: TIGUAN}
-    with saying(body) as vpic, pytest.raises(UnexpectedBody, match=r"^[^\n]+$"):
+    with Api(body) as vpic, pytest.raises(UnexpectedBody, match=r"^[^\n]+$"):
         ask(vpic.url, *vins)
-    assert len(vpic.asked) == 2
+    assert len(vpic.requests) == 2
 
 
 def test_decode_source_is_official_unless_marked_as_made_up() -> None:
-    with saying(decoded(CAR), decoded(CAR, X_Made_Up="seed=7")) as vpic:
+    with Api(decoded(CAR), decoded(CAR, X_Made_Up="seed=7")) as vpic:
         client = HttpClient(vpic.url)
         assert [decode(client, [VIN])[1] for _ in range(2)] == ["official", "made-up:7"]

@@ -19,7 +19,7 @@ from include.vehicle_recalls.contract import RECALLS
 from include.vehicle_recalls.pipeline import run as run_recalls
 from include.vehicle_recalls.replay import RAW
 from include.vehicle_recalls.report import write_reports
-from include.vin_service.lake_facts import LakeFacts
+from include.vin_service.lake_facts import read_facts
 from include.vin_snapshots.client import VinService
 from include.vin_snapshots.pipeline import run as run_vehicles
 from tests.pipelines.shoe_prices.conftest import ACCOUNT, Memory
@@ -91,5 +91,5 @@ def read_all(store: Store, url: str, key: str, out: Path) -> str:
         )
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         printed += done.stdout
-    LakeFacts(store).read()
+    read_facts(store)
     return printed

@@ -16,8 +16,7 @@ from include.lake.store import Store
 from include.subject_books.client import OpenLibrary
 from include.subject_books.contract import IN_FILES
 from include.subject_books.database import BooksDatabase
-from include.subject_books.load import load
-from include.subject_books.pipeline import extract, publish, transform
+from include.subject_books.pipeline import extract, load, publish, transform
 from include.subject_books.tables import folder_of
 from tests.pipelines.subject_books.postgres import WHY_NOT, cluster, programs
 

@@ -5,8 +5,14 @@ import pytest
 
 from include.http.errors import UnexpectedBody
 from include.http.response import Response
-from include.subject_books.client import Page, Record
-from include.subject_books.first_books import MAX_PAGES, MAX_PASSES, read_first_books, take
+from include.subject_books.client import (
+    MAX_PAGES,
+    MAX_PASSES,
+    Page,
+    Record,
+    read_first_books,
+    take,
+)
 
 RESPONSE = Response(200, "openlibrary.org", {}, b"", b"")
 

@@ -12,7 +12,8 @@ from fakes.control import Control
 from include.errors import PermanentError
 from include.lake.reads import SourceMismatch
 from include.lake.store import Store
-from include.subject_books import load as loading
+from include.subject_books import pipeline
+from include.subject_books.client import Record
 from include.subject_books.database import (
     AUTHORS,
     AUTHORS_BOOKS,
@@ -23,15 +24,12 @@ from include.subject_books.database import (
     BooksDatabase,
     DatabaseRefused,
 )
-from include.subject_books.load import load, write_subject
+from include.subject_books.pipeline import load
 from include.subject_books.report import report
 from tests.pipelines.subject_books.conftest import plain_tables
 
 Run = Callable[..., Any]
 SHARED = {"/works/OL2001W", "/works/OL2002W"}  # books of both subjects of the replica
-
-
-STATE = {"version": 9, "read_id": "r", "publisher": "made-up:7", "observed_at": "9"}
 
 
 def rows(database: BooksDatabase, table: Table) -> list[dict[str, Any]]:
@@ -83,62 +81,59 @@ def test_load_next_day_replaces_what_changed(
     run_once: Run, store: Store, database: BooksDatabase, replica: Control
 ) -> None:
     run_once("data_mining", 1000, database=database)
-    for day in (2, 3):
-        replica.day = day
-        run_once("data_mining", 1000, database=database)
-        for name, wanted in file_rows(store, "data_mining").items():
-            assert rows(database, MODEL.tables[name]) == wanted
-    assert rows(database, SUBJECTS)[0]["version"] == 3
+    replica.day = 2
+    run_once("data_mining", 1000, database=database)
+    for name, wanted in file_rows(store, "data_mining").items():
+        assert rows(database, MODEL.tables[name]) == wanted
+    assert rows(database, SUBJECTS)[0]["version"] == 2
 
 
 def test_load_shared_book_stays_until_both_subjects_lost_it(
     run_once: Run, store: Store, database: BooksDatabase, replica: Control
 ) -> None:
+    run_once("love")
     run_once("data_mining", 1000, database=database)
-    run_once("love", database=database)
     replica.day = 2
     run_once("data_mining", 1000, database=database)
     (lost,) = SHARED - {row["work_key"] for row in file_rows(store, "data_mining")["books"]}
+    (kept,) = SHARED - {lost}
     assert lost in {row["work_key"] for row in rows(database, AUTHORS_BOOKS)}
     assert lost in {row["work_key"] for row in rows(database, BOOKS)}
-    assert _subjects_of(database, lost) == {"love"}
-    found = file_rows(store, "love")
-    for name in ("books", "authors_books"):  # as if this subject had lost the book too
-        found[name] = [row for row in found[name] if row["work_key"] != lost]
-    with database.load() as connection:
-        write_subject(connection, {"subject": "love", **STATE}, found)
-    assert lost not in {row["work_key"] for row in rows(database, BOOKS)}
-    still = {row["author_key"] for row in rows(database, AUTHORS_BOOKS)}
-    assert {row["author_key"] for row in rows(database, AUTHORS)} == still
-    (kept,) = SHARED - {lost}
-    assert _subjects_of(database, kept) == {"love", "data_mining"}
-
-
-def _subjects_of(database: BooksDatabase, work: str) -> set[str]:
-    return {row["subject"] for row in rows(database, SUBJECTS_BOOKS) if row["work_key"] == work}
-
-
-def test_load_authors_swap_positions(run_once: Run, store: Store, database: BooksDatabase) -> None:
-    run_once("curiosities", database=database)
-    work = "/works/OL7000011W"
-    found = file_rows(store, "curiosities")
-    swapped = [
-        row | {"position": 3 - row["position"]} if row["work_key"] == work else row
-        for row in found["authors_books"]
-    ]
-    with database.load() as connection:
-        state = {"subject": "curiosities", **STATE}
-        write_subject(connection, state, found | {"authors_books": swapped})
-    assert rows(database, AUTHORS_BOOKS) == sorted(
-        swapped, key=lambda row: (row["work_key"], row["author_key"])
+    links = {(row["subject"], row["work_key"]) for row in rows(database, SUBJECTS_BOOKS)}
+    assert [link for link in sorted(links) if link[1] in SHARED] == sorted(
+        [("love", lost), ("love", kept), ("data_mining", kept)]
     )
+
+
+def test_load_book_of_two_subjects_is_as_it_was_read_last(
+    run_once: Run, store: Store, database: BooksDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its authors, whichever subject is loaded; an author of no book is not loaded."""
+    books_of = pipeline.books_of
+
+    def edited(subject: str, works: list[Record], records: dict[str, Record]) -> Any:
+        edits = {"title": "Later", "authors": []}
+        return books_of(subject, [work | edits for work in works], records)
+
+    run_once("data_mining")
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "books_of", edited)
+        run_once("love", waive={"authors with a record": "they have none"})
+    load(store, database, "data_mining")
+    later = {row["work_key"] for row in rows(database, BOOKS) if row["title"] == "Later"}
+    assert later == {row["work_key"] for row in file_rows(store, "love")["books"]}
+    assert later >= SHARED
+    links = rows(database, AUTHORS_BOOKS)
+    assert not later & {row["work_key"] for row in links}
+    credited = {row["author_key"] for row in links}
+    assert {row["author_key"] for row in rows(database, AUTHORS)} == credited
 
 
 def test_loads_at_the_same_time_leave_what_one_by_one_leaves(
     run_once: Run, store: Store, database: BooksDatabase
 ) -> None:
-    subjects = ["love", "data_mining", "curiosities"] * 2
-    for subject in subjects[:3]:
+    subjects = ["love", "curiosities"] * 2
+    for subject in subjects[:2]:
         run_once(subject)
     together = Barrier(len(subjects))
 
@@ -147,14 +142,13 @@ def test_loads_at_the_same_time_leave_what_one_by_one_leaves(
         return load(store, database, subject)["version"]
 
     with ThreadPoolExecutor(len(subjects)) as pool:
-        assert set(pool.map(load_it, subjects)) == {3}
+        assert set(pool.map(load_it, subjects)) == {2}
     both = everything(database)
-    for subject in subjects:
-        load(store, database, subject)
+    load(store, database, "love")
     assert everything(database) == both
 
 
-def test_load_failing_in_its_last_step_changes_nothing(
+def test_load_failing_after_its_deletes_changes_nothing(
     run_once: Run,
     store: Store,
     database: BooksDatabase,
@@ -167,7 +161,7 @@ def test_load_failing_in_its_last_step_changes_nothing(
     database.check_access()  # leaves nothing either
     run_once("data_mining")
     with monkeypatch.context() as failing:
-        failing.setattr(loading, "_remove_unused", fail)
+        failing.setattr(pipeline, "insert", fail)
         with pytest.raises(MemoryError):
             load(store, database, "data_mining")
     assert table_names(database) == []
@@ -175,7 +169,7 @@ def test_load_failing_in_its_last_step_changes_nothing(
     before = everything(database)
     replica.day = 2
     run_once("data_mining")
-    monkeypatch.setattr(loading, "_remove_unused", fail)
+    monkeypatch.setattr(pipeline, "insert", fail)
     with pytest.raises(MemoryError):
         load(store, database, "data_mining")
     assert everything(database) == before
