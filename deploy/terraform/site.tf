@@ -47,9 +47,9 @@ resource "aws_cloudfront_cache_policy" "site" {
 
 # Anybody's page may read the data; the site itself loads nothing from anywhere else.
 resource "aws_cloudfront_response_headers_policy" "site" {
-  for_each = { for age, seconds in local.ages : age => seconds if var.public_site }
+  for_each = local.site
 
-  name = "${var.name}-site-${each.key}"
+  name = "${var.name}-site"
 
   cors_config {
     access_control_allow_credentials = false
@@ -63,13 +63,6 @@ resource "aws_cloudfront_response_headers_policy" "site" {
     }
     access_control_allow_origins {
       items = ["*"]
-    }
-  }
-  custom_headers_config {
-    items {
-      header   = "Cache-Control"
-      value    = each.value.header
-      override = true
     }
   }
   security_headers_config {
@@ -89,6 +82,22 @@ resource "aws_cloudfront_response_headers_policy" "site" {
       override                   = true
     }
   }
+}
+
+# CloudFront runs no function on the answer to an error, so no browser keeps an error for a year.
+resource "aws_cloudfront_function" "age" {
+  for_each = { for age, seconds in local.ages : age => seconds if var.public_site }
+
+  name    = "${var.name}-site-${each.key}"
+  runtime = "cloudfront-js-2.0"
+  comment = "How long browsers keep a file of the site"
+  publish = true
+  code    = <<-JS
+    function handler(event) {
+      event.response.headers['cache-control'] = { value: '${each.value.header}' };
+      return event.response;
+    }
+  JS
 }
 
 resource "aws_cloudfront_distribution" "site" {
@@ -116,7 +125,12 @@ resource "aws_cloudfront_distribution" "site" {
     compress                   = true
     viewer_protocol_policy     = "redirect-to-https"
     cache_policy_id            = aws_cloudfront_cache_policy.site["current"].id
-    response_headers_policy_id = aws_cloudfront_response_headers_policy.site["current"].id
+    response_headers_policy_id = aws_cloudfront_response_headers_policy.site["site"].id
+
+    function_association {
+      event_type   = "viewer-response"
+      function_arn = aws_cloudfront_function.age["current"].arn
+    }
   }
 
   dynamic "ordered_cache_behavior" {
@@ -130,7 +144,12 @@ resource "aws_cloudfront_distribution" "site" {
       compress                   = true
       viewer_protocol_policy     = "redirect-to-https"
       cache_policy_id            = aws_cloudfront_cache_policy.site["lasting"].id
-      response_headers_policy_id = aws_cloudfront_response_headers_policy.site["lasting"].id
+      response_headers_policy_id = aws_cloudfront_response_headers_policy.site["site"].id
+
+      function_association {
+        event_type   = "viewer-response"
+        function_arn = aws_cloudfront_function.age["lasting"].arn
+      }
     }
   }
 

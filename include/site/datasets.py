@@ -84,7 +84,7 @@ def _aggregation(name: str, by: list[str]) -> Table:
     words = " and one ".join(column.replace("_", " ") for column in by)
     return Table(
         name,
-        f"One row is one {words}; null is one too.",
+        f"One row is one {words}. Recalls without a value have a row of their own.",
         (),
         pa.schema([*(schema.field(column) for column in by), COUNT]),
         file,

@@ -113,7 +113,7 @@ RECALLS = Dataset(
         Column(
             "component",
             pa.string(),
-            "The part at fault, from about 40 upper-case names; the source removes it from some recalls later.",
+            "The component that the recall is about, one of about 40 upper-case names; NHTSA later removes it from some recalls.",
             source_types=TEXT,
             known=COMPONENTS,
         ),

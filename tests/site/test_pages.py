@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from fakes.serve import serving
+from include.vehicle_recalls.contract import RECALLS
 from tests.conftest import new_store
 from tests.site.browsing import (
     IMAGE,
@@ -167,12 +168,23 @@ def test_publishers_text_stays_text_and_turns_nothing_around_it(
     ],
 )
 def test_only_links_to_nhtsa_are_links(
-    browser: Browser, url: str, number: str, link: str | None
+    browser: Browser, url: str, folder: Path, number: str, link: str | None
 ) -> None:
-    with opened(browser, at(url, f"recall/{number}")) as page:
+    answers = {"site.json": {"json": official(folder)}}
+    with opened(browser, f"{url}/host/page#/recall/{number}", answers=answers) as page:
         links = page.locator("article a").evaluate_all("links => links.map(a => a.href)")
         assert links == ([link] if link else [])
         assert ("NHTSA gives no link" in page.locator("article").inner_text()) is (link is None)
+
+
+def official(folder: Path) -> dict:
+    return json.loads((folder / "site.json").read_text()) | {"made_up": False}
+
+
+def test_made_up_recall_has_no_link_to_nhtsa(browser: Browser, url: str) -> None:
+    with opened(browser, at(url, "recall/19V000003")) as page:
+        assert page.locator("article a").count() == 0
+        assert "NHTSA has no page on a made-up recall." in page.locator("article").inner_text()
 
 
 def test_filters_of_the_overview_live_in_the_address(browser: Browser, url: str) -> None:
@@ -185,6 +197,7 @@ def test_filters_of_the_overview_live_in_the_address(browser: Browser, url: str)
         after = page.locator(".found").inner_text()
         assert after.startswith("1 recall of 100")
         assert before != after
+        assert figures(page)[:4] == ["1", "100", "1", "0"]
         address = page.url
         assert "years=2019-2020" in address
         assert "flag=do-not-drive" in address
@@ -194,9 +207,57 @@ def test_filters_of_the_overview_live_in_the_address(browser: Browser, url: str)
         assert page.locator(".found").inner_text() == after
         assert page.get_by_label("From year").input_value() == "2019"
         assert maker(page).input_value() == "ford"
+        assert figures(page)[:4] == ["1", "100", "1", "0"]
+        page.emulate_media(media="print")
+        assert page.locator(".chosen").inner_text() == (
+            "From year: 2019 · To year: 2020 · Manufacturer: ford · Warning: Do not drive"
+        )
+        assert page.get_by_text("Select a bar").locator("visible=true").count() == 0
+        page.emulate_media(media="screen")
         page.get_by_role("button", name="Clear").click()
         assert page.locator(".found").inner_text() == before
+        assert figures(page)[:4] == ["85", "8.5K", "2", "0"]
         assert page.url == at(url)
+
+
+def figures(page: Page) -> list[str]:
+    return page.locator(".tiles dd:not(.small)").all_inner_texts()
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "shown_as"),
+    [
+        ("type=Boat", "Type", "Boat (unknown)"),
+        ("flag=loud", "Warning", "loud (unknown)"),
+        ("years=2019-soon", "To year", "soon (unknown)"),
+    ],
+)
+def test_unknown_value_of_the_address_is_named_and_matches_nothing(
+    browser: Browser, url: str, query: str, field: str, shown_as: str
+) -> None:
+    with opened(browser, at(url, f"?{query}")) as page:
+        select = page.get_by_label(field)
+        assert select.evaluate("select => select.selectedOptions[0].text") == shown_as
+        assert page.locator(".found").inner_text() == "No recall matches; clear a filter."
+
+
+def test_few_rates_make_no_line(browser: Browser, url: str) -> None:
+    """FORD MOTOR COMPANY has one recall; the others of 2019 have more."""
+    with opened(browser, at(url, "?manufacturer=FORD+MOTOR+COMPANY")) as page:
+        assert figures(page)[0] == "1"
+        assert page.locator("figure").count() == 4
+        go(page, "?years=2019")
+        page.locator("figure", has_text="How far repairs are").locator("svg").wait_for()
+
+
+def test_card_leads_to_the_table_of_its_warning(browser: Browser, url: str) -> None:
+    with opened(browser, at(url)) as page:
+        assert page.get_by_role("navigation", name="Pages").count() == 1
+        page.locator("dt", has_text="Park outside").locator("xpath=..").get_by_role("link").click()
+        page.locator("h2:focus", has_text="Park outside").wait_for()
+        go(page, PAGES["manufacturer"])
+        table = page.get_by_role("table", name="Warnings that stand")
+        assert "Do not drive" in table.locator("tbody").inner_text()
 
 
 def test_overview_shows_charts_with_the_same_figures_as_tables(browser: Browser, url: str) -> None:
@@ -242,7 +303,9 @@ def test_search_as_one_types_agrees_with_its_address_and_its_csv(
             numbers = page.locator(f"{TABLE} td.id").all_inner_texts() + numbers
         with page.expect_download() as download:
             page.get_by_role("button", name="Download as CSV").click()
+        assert download.value.suggested_filename == "made-up-recalls.csv"
         rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+        assert set(rows[0]) < set(RECALLS.names)
         assert [row["nhtsa_id"] for row in rows] == numbers == sorted(numbers)
         assert rows[0]["subject"] == "Spare part 100"
         assert rows[0]["completion_rate"] == "50"
@@ -260,6 +323,37 @@ def test_csv_quotes_every_text_and_keeps_it_whole(browser: Browser, url: str) ->
         assert rows[1]["subject"] == f"=1+1 {TURNED}"
         assert rows[3]["subject"] == 'Say "when", please'
         assert text.split("\r\n")[4].startswith('"2019-02-03","19V000005","FORD MOTOR COMPANY"')
+        row = ['say "no", \n then\r\n go', None, 1.5]
+        code = json.loads(page.locator("#site").text_content() or "")["code"]
+        text = page.evaluate(
+            """async ([code, row]) => {
+              const { toCsv } = await import(new URL(`${code}format.js`, location.href));
+              return toCsv(["a", "b", "c"], [row]);
+            }""",
+            [code, row],
+        )
+        assert list(csv.reader(io.StringIO(text, newline="")))[1] == [row[0], "", "1.5"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=part+spare", "80 recalls found"),
+        ("q=%22spare+part%22+11", "10 recalls found"),
+        ("q=%22part+spare%22", "No recall matches; use fewer words, or clear a filter."),
+        ("q=%22Spare+part+17", "10 recalls found"),
+        ("q=19v-000101", "1 recall found"),
+        (
+            "years=2020-2019",
+            "No recall matches: “From year” is after “To year”; change one of them.",
+        ),
+    ],
+)
+def test_search_takes_phrases_numbers_with_dashes_and_years_in_order(
+    browser: Browser, url: str, query: str, found: str
+) -> None:
+    with opened(browser, at(url, f"search?{query}")) as page:
+        assert page.locator(".found").inner_text() == found
 
 
 @pytest.mark.parametrize(
@@ -345,6 +439,20 @@ def test_changes_count_their_days_back_from_the_last_read(browser: Browser, url:
         page.get_by_text("No change matches these filters").wait_for()
 
 
+@pytest.mark.parametrize(
+    ("last_read", "versions"),
+    [("2026-07-02T00", "in 2 versions"), ("2026-07-03T00", "in 1 version")],
+)
+def test_last_30_days_are_30_days(
+    browser: Browser, url: str, last_read: str, versions: str
+) -> None:
+    """The second version was read on June 2 at 11:30."""
+    status = {"observed_at": f"{last_read}:00:00Z", "checks": {"passed": 1, "of": 1}}
+    answers = {"status.json": {"json": status}}
+    with opened(browser, at(url, "changes?days=30"), answers=answers) as page:
+        assert f"{versions}, up to" in page.locator(".found").inner_text()
+
+
 def test_a_field_gives_its_edits_and_no_whole_recalls(browser: Browser, url: str) -> None:
     with opened(browser, at(url, "changes?days=all&field=do_not_drive")) as page:
         badges = page.locator("li .badge").all_inner_texts()
@@ -369,6 +477,10 @@ def test_retracted_recall_keeps_its_last_known_fields(browser: Browser, url: str
         assert "It was gone from NHTSA's data in our read of Jun 2, 2026" in said
         assert "Gone soon" in said
         assert "Dealers replace the hose." in said
+        page.get_by_text("All 14 fields").click()
+        ended = page.locator(".life details dl").inner_text()
+        assert "Gone soon" in ended
+        assert "nothing" not in ended
 
 
 def test_data_page_names_every_download(browser: Browser, url: str) -> None:
@@ -423,6 +535,16 @@ def test_failure_says_in_one_sentence_what_to_do(
         said = page.get_by_role("alert").inner_text()
         assert re.search(sentence, said), said
         assert said.count(". ") == 0
+
+
+def test_a_file_that_came_late_is_asked_for_again(browser: Browser, url: str) -> None:
+    answers: dict[str, dict[str, object]] = {"shards/texts": GONE}
+    with opened(browser, at(url, "search"), answers=answers) as page:
+        page.get_by_role("alert").wait_for()
+        answers.clear()
+        go(page, "about")
+        go(page, "search")
+        assert page.locator(".found").inner_text() == "85 recalls found"
 
 
 def test_page_without_status_shows_the_last_version(browser: Browser, url: str) -> None:

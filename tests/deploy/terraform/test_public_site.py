@@ -73,12 +73,19 @@ def test_hashed_files_are_cached_for_a_year_and_others_for_a_minute(site: dict[s
     for age, seconds in {"lasting": 31536000, "current": 60}.items():
         policy = cloudfront(site)[f'cache_policy.site["{age}"]']
         assert policy["max_ttl"] == policy["default_ttl"] == seconds
-        headers = cloudfront(site)[f'response_headers_policy.site["{age}"]']
-        (sent,) = headers["custom_headers_config"][0]["items"]
-        assert f"max-age={seconds}" in sent["value"]
-        (cors,) = headers["cors_config"]
-        assert cors["access_control_allow_methods"][0]["items"] == ["GET", "HEAD"]
-        assert cors["access_control_allow_origins"][0]["items"] == ["*"]
+        assert f"max-age={seconds}" in cloudfront(site)[f'function.age["{age}"]']["code"]
+
+
+def test_errors_have_no_age(site: dict[str, Any]) -> None:
+    """A policy of headers holds for errors too; a function is not run on them."""
+    headers = cloudfront(site)['response_headers_policy.site["site"]']
+    assert headers["custom_headers_config"] == []
+    (cors,) = headers["cors_config"]
+    assert cors["access_control_allow_methods"][0]["items"] == ["GET", "HEAD"]
+    assert cors["access_control_allow_origins"][0]["items"] == ["*"]
+    distribution = cloudfront(site)['distribution.site["site"]']
+    for each in [*distribution["default_cache_behavior"], *distribution["ordered_cache_behavior"]]:
+        assert [f["event_type"] for f in each["function_association"]] == ["viewer-response"]
 
 
 def test_bucket_stays_closed(site: dict[str, Any]) -> None:

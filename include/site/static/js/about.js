@@ -12,8 +12,8 @@ export function about({ manifest, status }) {
       "article", { class: "card prose" },
       part(
         "How a read is checked",
-        "Once a day we read all recalls from NHTSA's public dataset. A read counts only if it is whole: the number of rows before and after it and the number of distinct rows in it must agree, and every row must be what we know a recall to be. ",
-        `Then checks compare it with the version before; ${checks.passed} of ${checks.of} passed at the last read, on ${moment(status.observed_at)}. A read that fails is not published, and the version before it stays.`,
+        "Once a day Headwaters reads all recalls from NHTSA's public dataset. A read counts only if it is complete: the row count before, the row count after and the number of distinct rows in it must agree. A row that breaks a rule of its columns, such as an invalid date, is set aside with the reason. ",
+        `Checks then compare the read with the current version; ${checks.passed} of ${checks.of} passed at the last read, on ${moment(status.observed_at)}. A read that fails a check is not published, and the current version stays.`,
       ),
       part(
         "What a version is",
@@ -31,7 +31,7 @@ export function about({ manifest, status }) {
         el("strong", {}, "Model level: this is not your car's repair status. "),
         "A recall names models and years, and not every vehicle of them is part of it. Only a dealer or ",
         el("a", { href: "https://www.nhtsa.gov/recalls", rel: "noreferrer" }, "NHTSA's own page"),
-        " can tell you whether a specific vehicle has been repaired. A vehicle can be in several recalls, so a sum of vehicles counts it several times. Completion rates come from the manufacturers, by quarters, and are absent before 2009.",
+        " can tell you whether a specific vehicle has been repaired. A vehicle can be in several recalls, so a sum of vehicles counts it several times. Manufacturers report completion rates every quarter; recalls before 2009 have none.",
       ),
       part("Where it comes from", manifest.made_up ? `The source of these recalls is ${manifest.publisher}, a program that makes them up: none of them exists.` : "The source is the recalls dataset of the National Highway Traffic Safety Administration (NHTSA) at data.transportation.gov. Headwaters is not part of NHTSA."),
     ),

@@ -46,7 +46,11 @@ export async function mountRecalls(element, base) {
     const heading = main.querySelector("h1");
     if (document.getElementById("site")) document.title = `${plain(heading.textContent)} · Headwaters`;
     const address = `${route.page}/${route.subject}`;
-    if (shown && shown !== address) {
+    const target = [...main.querySelectorAll("h2")].find(({ id }) => id === `at-${route.subject}`);
+    if (target && shown !== address) {
+      target.scrollIntoView();
+      target.focus({ preventScroll: true });
+    } else if (shown && shown !== address) {
       scrollTo(0, 0);
       heading.focus({ preventScroll: true });
     }

@@ -48,10 +48,10 @@ export async function changes(site, route) {
 }
 
 /** The days count back from the last read, so a lake at rest still shows its last changes. */
-function since(site, days = "7") {
+function since(site, days) {
   if (days === "all") return "";
   const last = Date.parse(site.status.observed_at ?? site.manifest.observed_at);
-  return new Date(last - Number(days) * MS_PER_DAY).toISOString();
+  return new Date(last - ({ 30: 30, 90: 90 }[days] ?? 7) * MS_PER_DAY).toISOString();
 }
 
 async function loadMonths(site, days) {

@@ -12,8 +12,8 @@ const TYPE_COLORS = {
 };
 const colorOf = (type) => TYPE_COLORS[type] ?? TYPE_COLORS["Not given"];
 
-/** `options(width)` are Plot's; `asTable()` makes the table when it is asked for. */
-function figure(plot, { title, note, legend = [], options, asTable, open }) {
+/** `options(width)` are Plot's; `asTable()` makes the table when it is asked for; `hint` does not print. */
+function figure(plot, { title, note, hint, legend = [], options, asTable, open }) {
   const frame = el("div", { class: "frame" });
   const details = el("details", { ontoggle: () => details.lastChild === summary && details.append(asTable()) });
   const summary = el("summary", {}, "As a table");
@@ -30,7 +30,7 @@ function figure(plot, { title, note, legend = [], options, asTable, open }) {
   }).observe(frame);
   return el(
     "figure", { class: "chart card" },
-    el("figcaption", {}, el("h2", {}, title), el("p", { class: "soft small" }, note)),
+    el("figcaption", {}, el("h2", {}, title), el("p", { class: "soft small" }, note, hint && el("span", { class: "screen" }, " ", hint))),
     keys.length > 1 && el("p", { class: "legend small" }, keys),
     frame,
     details,
@@ -67,7 +67,12 @@ const ticks = (years, width) => {
   return years.filter((year) => year % step === 0);
 };
 
-export function yearsChart(plot, cells, measure, { title, note }) {
+export const yearCharts = (plot, cells) => [
+  yearsChart(plot, cells, "recalls", { title: "Recalls per year", note: "By the year in which NHTSA received the report." }),
+  yearsChart(plot, cells, "vehicles", { title: "Vehicles and items per year", note: "As reported; a vehicle in two recalls counts twice." }),
+];
+
+function yearsChart(plot, cells, measure, { title, note }) {
   const types = Object.keys(TYPE_COLORS).filter((type) => cells.some((cell) => cell.type === type));
   const years = everyYear(cells);
   const highest = Math.max(...cells.map((cell) => cell[measure]));
@@ -107,10 +112,11 @@ export function yearsChart(plot, cells, measure, { title, note }) {
 }
 
 /** Bars with the names above them; `link(name)` names where a name leads in the table. */
-export function topChart(plot, entries, { title, note, open, link }) {
+export function topChart(plot, entries, { title, note, hint, open, link }) {
   return figure(plot, {
     title,
     note,
+    hint,
     open: (entry) => open(entry.name),
     options: () => ({
       height: Math.max(entries.length, 1) * 36 + 6,
@@ -171,7 +177,7 @@ export function completionChart(plot, years, { title, note }) {
       ],
     }),
     asTable: () => {
-      const head = ["Year", "Lowest quarter up to", "Median", "Highest quarter from", "Recalls"];
+      const head = ["Year", "25th percentile", "Median", "75th percentile", "Recalls"];
       const rows = years.map((entry) => [
         String(entry.year), percent(entry.low), percent(entry.middle), percent(entry.high), count(entry.recalls),
       ]);

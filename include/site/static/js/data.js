@@ -11,8 +11,8 @@ export async function data(site) {
     pageHead("Data", "Every dataset of this lake, with its columns and a block of code to read it."),
     el(
       "p", {},
-      "Machines start at ", file("catalog.json", "catalog.json"), " and ", file("datapackage.json", "datapackage.json"),
-      ".",
+      "For programs: ", file("catalog.json", "catalog.json"), " lists every file, ", file("datapackage.json", "datapackage.json"),
+      " describes every download.",
       feeds.changes && [" Feeds: ", file(feeds.changes, "all changes"), ", ", file(feeds.warnings, "do not drive and park outside"), "."],
     ),
     el("nav", { "aria-label": "Datasets" }, el("ul", { class: "chips" }, datasets.map((dataset) => el("li", {}, jump(dataset))))),

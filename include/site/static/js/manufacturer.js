@@ -1,11 +1,11 @@
 /* One manufacturer: its recalls by year and component, its warnings, its lowest completion rates. */
-import { topChart, yearsChart } from "./charts.js";
+import { topChart, yearCharts } from "./charts.js";
 import { el, plain, said, table, time } from "./dom.js";
 import { count, percent, plural, short } from "./format.js";
 import { loadCode, loadShard } from "./load.js";
 import { Problem } from "./problem.js";
 import { hrefTo, hrefToManufacturer, hrefToRecall } from "./route.js";
-import { isoDay, loadRatedRows, loadTexts, perYear, pick, top } from "./rows.js";
+import { isoDay, loadRatedRows, loadTexts, perYear, pick, top, totalsOf } from "./rows.js";
 import { isOpen, loadWarnings, warningTable } from "./warnings.js";
 
 const MOST_BARS = 10;
@@ -20,8 +20,7 @@ export async function manufacturer(site, route) {
     loadCode(site, "vendor/plot"), loadTexts(site), loadWarnings(site), loadShard(site, site.manifest.shards.manufacturers),
   ]);
   const picked = pick(rows, { manufacturer: name });
-  const cells = perYear(rows, picked);
-  const vehicles = picked.reduce((sum, row) => sum + (rows.affected[row] ?? 0), 0);
+  const { recalls, affected } = totalsOf(rows, picked);
   const others = (spellings.same_name.find((same) => same.includes(index)) ?? []).filter((other) => other !== index);
   const open = warnings.filter((warning) => warning.manufacturer === name && isOpen(warning));
   const feed = site.manifest.feeds.manufacturers?.[name];
@@ -31,7 +30,7 @@ export async function manufacturer(site, route) {
       "div", { class: "page-head" },
       el("p", { class: "small soft" }, "Manufacturer"),
       el("h1", { tabindex: -1 }, said(name)),
-      el("p", {}, `${plural(picked.length, "recall")} of ${short(vehicles)} vehicles and items. `, el("a", { href: hrefTo("search", "", { manufacturer: name }) }, "List them"), feed && [" · ", el("a", { href: site.base + feed }, "Feed of changes")]),
+      el("p", {}, `${plural(recalls, "recall")} of ${short(affected)} vehicles and items. `, el("a", { href: hrefTo("search", "", { manufacturer: name }) }, "List them"), feed && [" · ", el("a", { href: site.base + feed }, "Feed of changes")]),
       others.length > 0 &&
         el("p", { class: "small" }, "Also spelled ", others.map((other, at) => [at > 0 && ", ", el("a", { href: hrefToManufacturer(rows.manufacturers[other]) }, said(rows.manufacturers[other]))]), ". NHTSA keeps each spelling; the figures here are of this one alone."),
     ),
@@ -39,10 +38,9 @@ export async function manufacturer(site, route) {
       el("section", { "aria-labelledby": "warned" }, el("h2", { id: "warned" }, "Do not drive and park outside"), warningTable("Warnings that stand", open, true)),
     el(
       "div", { class: "charts" },
-      yearsChart(plot, cells, "recalls", { title: "Recalls per year", note: "By the year in which NHTSA received the report." }),
-      yearsChart(plot, cells, "vehicles", { title: "Vehicles and items per year", note: "As reported; a vehicle in two recalls counts twice." }),
+      yearCharts(plot, perYear(rows, picked)),
       topChart(plot, top(rows, picked, rows.component, rows.components, MOST_BARS), {
-        title: "Components", note: "Select a bar to list its recalls.", open: (component) => location.assign(toComponent(component)), link: toComponent,
+        title: "Components", hint: "Select a bar to list its recalls.", open: (component) => location.assign(toComponent(component)), link: toComponent,
       }),
       lowest(rows, texts, picked),
     ),

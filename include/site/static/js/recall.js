@@ -31,7 +31,7 @@ export async function recall(site, route) {
       "div", { class: "two" },
       el(
         "div", {},
-        whole(fields),
+        whole(fields, site.manifest),
         plot && rateChart(plot, rates, { title: "Completion rate", note: "Percent of the affected items that were remedied, by the day on which we saw it change." }),
       ),
       el("section", { "aria-labelledby": "life" }, el("h2", { id: "life" }, "History"), timeline(site, life)),
@@ -60,14 +60,14 @@ async function findIn(site, year, id) {
   return fields ? { fields, life: shard.life[id] ?? [], isRetracted: !row } : null;
 }
 
-function whole(fields) {
-  const link = nhtsaUrl(fields.recall_link);
+function whole(fields, { made_up }) {
+  const link = !made_up && nhtsaUrl(fields.recall_link);
   const facts = Object.entries(fields).filter(([name]) => !ELSEWHERE.has(name));
   return el(
     "article", { class: "card" },
     el("dl", {}, facts.map(([name, value]) => fact(name, value))),
     TEXTS.map((name) => [el("h2", { class: "text-name" }, fieldName(name)), el("p", { class: "prose" }, said(fields[name] ?? "Not given."))]),
-    el("p", {}, link ? el("a", { href: link, rel: "noreferrer", target: "_blank" }, "This recall at NHTSA") : "NHTSA gives no link to this recall."),
+    el("p", {}, link ? el("a", { href: link, rel: "noreferrer", target: "_blank" }, "This recall at NHTSA") : made_up ? "NHTSA has no page on a made-up recall." : "NHTSA gives no link to this recall."),
     el("p", { class: "small soft" }, el("strong", {}, "Model level: this is not your car's repair status."), " Only a dealer or NHTSA can tell you whether a specific vehicle has been repaired."),
   );
 }

@@ -5,6 +5,7 @@ export const DO_NOT_DRIVE = 1;
 export const PARK_OUTSIDE = 2;
 const MS_PER_DAY = 86_400_000;
 const NOT_GIVEN = "Not given";
+export const MIN_RATES = 3; // of fewer recalls, quartiles say nothing
 
 export async function loadRows(site) {
   const shard = await loadShard(site, site.manifest.shards.rows);
@@ -30,17 +31,17 @@ export const manufacturerOf = (rows, row) => rows.manufacturers[rows.manufacture
 export const componentOf = (rows, row) => rows.components[rows.component[row]] ?? null;
 export const typeOf = (rows, row) => rows.types[rows.type[row]] ?? null;
 
-/** The rows that pass the filters, as indexes, in the order of the rows. */
+/** The rows that pass the filters, as indexes, in the order of the rows; an unknown value passes none. */
 export function pick(rows, query) {
   const [from, to] = yearsOf(query.years);
-  const flag = { "do-not-drive": DO_NOT_DRIVE, "park-outside": PARK_OUTSIDE, any: 3 }[query.flag];
+  const flags = { "do-not-drive": DO_NOT_DRIVE, "park-outside": PARK_OUTSIDE, any: 3 }[query.flag];
   const makers = query.manufacturer ? named(rows.manufacturers, query.manufacturer) : null;
   const component = query.component ? rows.components.indexOf(query.component) : null;
   const type = query.type ? rows.types.indexOf(query.type) : null;
   const picked = [];
   for (let row = 0; row < rows.year.length; row++) {
-    if (rows.year[row] < from || rows.year[row] > to) continue;
-    if (flag && !(rows.flags[row] & flag)) continue;
+    if (!(rows.year[row] >= from && rows.year[row] <= to)) continue;
+    if (query.flag && !(rows.flags[row] & flags)) continue;
     if (component !== null && rows.component[row] !== component) continue;
     if (type !== null && rows.type[row] !== type) continue;
     if (makers && !makers.has(rows.manufacturer[row])) continue;
@@ -52,7 +53,7 @@ export function pick(rows, query) {
 /** "2019-2024", "2019-", "-2024" or "2019". */
 export function yearsOf(text = "") {
   const [from, to = from] = text.split("-");
-  return [Number(from) || 0, Number(to) || Infinity];
+  return [from ? Number(from) : 0, to ? Number(to) : Infinity];
 }
 
 /** The one manufacturer of that name, or else all whose names contain it. */
@@ -61,6 +62,17 @@ function named(names, wanted) {
   if (exact >= 0) return new Set([exact]);
   const part = wanted.toLowerCase();
   return new Set(names.flatMap((name, index) => (name.toLowerCase().includes(part) ? [index] : [])));
+}
+
+/** What the cards count, in the names of the manifest. */
+export function totalsOf(rows, picked) {
+  const sum = (valueOf) => picked.reduce((total, row) => total + valueOf(row), 0);
+  return {
+    recalls: picked.length,
+    affected: sum((row) => rows.affected[row] ?? 0),
+    do_not_drive: sum((row) => Boolean(rows.flags[row] & DO_NOT_DRIVE)),
+    park_outside: sum((row) => Boolean(rows.flags[row] & PARK_OUTSIDE)),
+  };
 }
 
 /** [{year, type, recalls, vehicles}], by year and type. */
@@ -93,7 +105,7 @@ export function top(rows, picked, column, names, length) {
     .slice(0, length);
 }
 
-/** [{year, low, middle, high, recalls}]: the quartiles of the completion rates of a year. */
+/** [{year, low, middle, high, recalls}]: the quartiles of the completion rates of a year, if it has enough. */
 export function completionPerYear(rows, picked) {
   const rates = new Map();
   for (const row of picked) {
@@ -102,7 +114,7 @@ export function completionPerYear(rows, picked) {
     if (!rates.has(year)) rates.set(year, []);
     rates.get(year).push(rows.completion[row]);
   }
-  return [...rates].map(([year, values]) => {
+  return [...rates].filter(([, values]) => values.length >= MIN_RATES).map(([year, values]) => {
     values.sort((a, b) => a - b);
     const at = (share) => values[Math.round(share * (values.length - 1))];
     return { year, low: at(0.25), middle: at(0.5), high: at(0.75), recalls: values.length };

@@ -1,6 +1,6 @@
 /* Search: all recalls as one types, sorted, in pages, and as CSV. */
 import { badge, el, pageHead, said, time } from "./dom.js";
-import { filterForm, recallFields, typed } from "./filters.js";
+import { filterForm, noneFound, recallFields, typed } from "./filters.js";
 import { count, percent, plural, toCsv } from "./format.js";
 import { hrefToManufacturer, hrefToRecall, saveQuery } from "./route.js";
 import { componentOf, DO_NOT_DRIVE, isoDay, loadRatedRows, loadTexts, manufacturerOf, PARK_OUTSIDE, pick, typeOf } from "./rows.js";
@@ -28,11 +28,11 @@ export async function search(site, route) {
   const show = (query) => {
     saveQuery(route, query);
     const all = matches();
-    found.textContent = all.length ? `${plural(all.length, "recall")} found` : "No recall matches; use fewer words, or clear a filter.";
+    found.textContent = all.length ? `${plural(all.length, "recall")} found` : noneFound(query);
     download.hidden = !all.length;
     results.replaceChildren(...(all.length ? listed(rows, texts, all, route, show) : []));
   };
-  const download = el("button", { type: "button", class: "quiet", onclick: () => save(toCsv(CSV_HEAD, matches().map((row) => csvRow(rows, texts, row)))) }, "Download as CSV");
+  const download = el("button", { type: "button", class: "quiet", onclick: () => save(site, toCsv(CSV_HEAD, matches().map((row) => csvRow(rows, texts, row)))) }, "Download as CSV");
   const words = typed("q", "Words or a recall number", route.query.q, { type: "search", class: "words" });
   const form = filterForm("Search the recalls", recallFields(rows, route.query), (query) => show({ ...query, sort: route.query.sort }), words);
   show(route.query);
@@ -44,14 +44,20 @@ export async function search(site, route) {
   ];
 }
 
-/** The rows that contain each of the words, in any order. */
+/** The rows that contain each word and each quoted phrase, in any order. */
 function containing(rows, texts, picked, q = "") {
   texts.haystack ??= texts.id.map((id, row) =>
     [id, manufacturerOf(rows, row), texts.subject[row], componentOf(rows, row)].join("\n").toLowerCase(),
   );
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = wordsOf(q.toLowerCase());
   return words.length ? picked.filter((row) => words.every((word) => texts.haystack[row].includes(word))) : picked;
 }
+
+/** A phrase may still lack its last quote; a recall number may have dashes, as in 24V-436. */
+const wordsOf = (text) =>
+  [...text.matchAll(/["“”]([^"“”]*)|[^\s"“”]+/g)]
+    .map(([word, phrase]) => phrase?.trim() ?? (/^\d\d[a-z]-[-\d]*$/.test(word) ? word.replaceAll("-", "") : word))
+    .filter(Boolean);
 
 /** `sort` is a column, with a minus for the largest first; missing values come last. */
 function sorted(rows, texts, picked, sort = "-date") {
@@ -115,6 +121,7 @@ function heading(column, name, route, show) {
 function result(rows, texts, row) {
   const manufacturer = manufacturerOf(rows, row);
   const cell = (name, ...content) => el("td", { class: name }, content);
+  const figure = (name, value, write) => (value == null ? cell(`${name} none`, "–") : cell(name, write(value)));
   return el(
     "tr", {},
     cell("date", time(isoDay(rows, row))),
@@ -122,8 +129,8 @@ function result(rows, texts, row) {
     cell("manufacturer", manufacturer ? el("a", { href: hrefToManufacturer(manufacturer) }, said(manufacturer)) : "not given"),
     cell("subject", said(texts.subject[row] ?? "not given"), flags(rows.flags[row])),
     cell("component", said(componentOf(rows, row) ?? "not given")),
-    cell("affected", rows.affected[row] == null ? "–" : count(rows.affected[row])),
-    cell("completion", rows.completion[row] == null ? "–" : percent(rows.completion[row])),
+    figure("affected", rows.affected[row], count),
+    figure("completion", rows.completion[row], percent),
   );
 }
 
@@ -137,8 +144,8 @@ const csvRow = (rows, texts, row) => [
   rows.affected[row], Boolean(rows.flags[row] & DO_NOT_DRIVE), Boolean(rows.flags[row] & PARK_OUTSIDE), rows.completion[row],
 ];
 
-function save(csv) {
+function save({ manifest }, csv) {
   const url = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
-  el("a", { href: url, download: "recalls.csv" }).click();
+  el("a", { href: url, download: manifest.made_up ? "made-up-recalls.csv" : "recalls.csv" }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }

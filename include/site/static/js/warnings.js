@@ -45,8 +45,8 @@ const newest = (warning) => warning.lifted_at ?? warning.began_at ?? warning.dat
 
 function standing(flag, open) {
   return el(
-    "section", { "aria-labelledby": flag },
-    el("h2", { id: flag }, NAMES[flag], " ", badge(open.length ? "alarm" : "plain", count(open.length))),
+    "section", { "aria-labelledby": `at-${flag}` },
+    el("h2", { id: `at-${flag}`, tabindex: -1 }, NAMES[flag], " ", badge(open.length ? "alarm" : "plain", count(open.length))),
     el("p", { class: "soft" }, MEANING[flag]),
     open.length ? warningTable(NAMES[flag], open) : el("p", {}, "No recall is under this warning now."),
   );
@@ -55,7 +55,7 @@ function standing(flag, open) {
 /** A line for each warning; one that was lifted says when. */
 export function warningTable(caption, list, ofOneManufacturer = false) {
   const wasLifted = list.some((warning) => !isOpen(warning));
-  const isMixed = new Set(list.map((warning) => warning.flag)).size > 1 || wasLifted;
+  const isMixed = ofOneManufacturer || wasLifted;
   const columns = [
     ["Began", (warning) => (warning.began_at ? time(warning.began_at) : el("span", { class: "soft" }, BEFORE))],
     wasLifted && ["Lifted", (warning) => [time(warning.lifted_at), warning.retracted && ", with the recall"]],
