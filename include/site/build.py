@@ -4,22 +4,20 @@ A reader has the old site or the new one, and never half of both: a page carries
 names only files that no other build changes. Everything can be rebuilt from the lake.
 """
 
-import json
-import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-import pyarrow.compute as pc
+import msgspec
 
 from include.data.catalog import datasets
 from include.errors import PermanentError
 from include.lake.keys import Keys
 from include.lake.ledger import LedgerBehind, read_ledger
 from include.lake.publish import PUBLISHED
-from include.lake.report import LOCAL_FOLDER, is_made_up
+from include.lake.report import is_made_up
 from include.lake.store import Store, parallel_map
 from include.lake.table import Version, load_version
-from include.site.address import site_url
 from include.site.code import code_files, code_folder, generator
 from include.site.datasets import datasets_shard, passed
 from include.site.feeds import write_feeds
@@ -36,16 +34,25 @@ from include.site.files import (
     read_site,
 )
 from include.site.open_data import datapackage, json_ld, write_downloads
-from include.site.shards import changes_shards, column_shards, lives_of, year_shard
+from include.site.shards import changes_shards, column_shards, lives_of, warnings, year_shard
 from include.site.snapshot import Snapshot, take_snapshot
 from include.site.templates import render
-from include.site.warnings import warnings
 from include.vehicle_recalls.contract import RECALLS
 
 FORMAT = 1
 TITLE = "Vehicle recalls"
 TABLE = Keys(RECALLS.name).table
 Receipt = Mapping[str, Any]
+
+
+class Status(msgspec.Struct):
+    """The last read of all of the source."""
+
+    read_id: str = ""
+    observed_at: str = ""
+    outcome: str = PUBLISHED
+    version: int = 0
+    checks: dict[str, int] = {}
 
 
 def build_site(store: Store, receipt: Receipt | None = None) -> list[str]:
@@ -62,16 +69,11 @@ def build_site(store: Store, receipt: Receipt | None = None) -> list[str]:
 
 
 def _build(store: Store, receipt: Receipt | None) -> list[str]:
-    base = site_url()
-    root = os.environ.get(LOCAL_FOLDER) or store.url("").rstrip("/")
-    looks: list[Callable[[], Any]] = [
-        lambda: read_site(store),
-        *(lambda name=name: load_version(store, Keys(name).table) for name in datasets()),
-    ]
-    site, *found = parallel_map(lambda look: look(), looks)
-    versions: dict[str, Version] = dict(zip(datasets(), found, strict=True))
+    site = read_site(store)
+    found = parallel_map(lambda name: load_version(store, Keys(name).table), datasets())
+    versions = dict(zip(datasets(), found, strict=True))
     read_ids = [version.receipt.get("read_id") for version in found]
-    made_from = inputs_hash(FORMAT, generator(), code_folder(), read_ids, root, base)
+    made_from = inputs_hash(FORMAT, generator(), code_folder(), read_ids, site.root, site.base)
     if site.made_from == made_from and site.is_whole():
         return []
     version = versions[RECALLS.name]
@@ -85,34 +87,31 @@ def _build(store: Store, receipt: Receipt | None) -> list[str]:
         if receipt is None or receipt["version"] == version.receipt_number:
             raise
         return []  # another run published since, and makes the site after its ledger
-    if not _write(site, take_snapshot(store, version, ledger), versions, made_from, root, base):
-        return [*site.written, *_build(store, receipt)]
-    site.finish(made_from, base)
-    return list(site.written)
+    page, manifest = _write_parts(site, take_snapshot(store, version, ledger), versions, made_from)
+    if not site.is_overtaken():
+        site.write(PAGE, page)
+        site.write(MANIFEST, manifest)
+        site.finish(made_from)
+    return site.written
 
 
-def _write(
-    site: StoredSite,
-    snapshot: Snapshot,
-    versions: Mapping[str, Version],
-    made_from: str,
-    root: str,
-    base: str,
-) -> bool:
-    """Write all but the catalog; false, and no page, if another build finished meanwhile."""
+def _write_parts(
+    site: StoredSite, snapshot: Snapshot, versions: Mapping[str, Version], made_from: str
+) -> tuple[bytes, bytes]:
+    """Write all that the page and the manifest name; returns these two."""
     jobs: list[Callable[[], Any]] = [
-        lambda: write_downloads(site, snapshot),
-        *(lambda year=year: _write_year(site, snapshot, year) for year in snapshot.years),
+        partial(write_downloads, site, snapshot),
+        *(partial(_write_year, site, snapshot, year) for year in snapshot.years),
     ]
     (counts, files), *years = parallel_map(lambda job: job(), jobs)
+    parallel_map(lambda file: site.write(code_folder() + file[0], file[1]), code_files().items())
+    receipt = snapshot.version.receipt
     shards = {
         **column_shards(snapshot.rows),
         "warnings": warnings(snapshot),
-        "datasets": datasets_shard(versions, counts, files, root, base),
+        "datasets": datasets_shard(site, versions, counts, files),
     }
     months = changes_shards(snapshot)
-    parallel_map(lambda file: site.write(code_folder() + file[0], file[1]), code_files().items())
-    rows, receipt = snapshot.rows, snapshot.version.receipt
     manifest = {
         "format": FORMAT,
         "made_from": made_from,
@@ -123,29 +122,19 @@ def _write(
         "observed_at": receipt["observed_at"],
         "first_observed_at": snapshot.first_observed_at,
         "checks": passed(receipt),
-        "totals": {
-            "recalls": rows.num_rows,
-            "affected": pc.sum(rows["potentially_affected"]).as_py() or 0,
-            "do_not_drive": pc.sum(rows["do_not_drive"]).as_py() or 0,
-            "park_outside": pc.sum(rows["fire_risk_when_parked"]).as_py() or 0,
-        },
+        "totals": snapshot.totals,
         "code": code_folder(),
         "shards": {
             **{name: site.write_shard(name, shard) for name, shard in shards.items()},
             "years": dict(zip(snapshot.years, years, strict=True)),
             "changes": {m: site.write_shard(f"changes-{m}", shard) for m, shard in months.items()},
         },
-        "feeds": write_feeds(site, snapshot, base),
-        "commit": None,
+        "feeds": write_feeds(site, snapshot),
     }
-    site.write(PACKAGE, json_body(datapackage(manifest, files, base)))
-    described = json_ld(manifest, files, base)
+    site.write(PACKAGE, json_body(datapackage(manifest, files, site.base)))
+    described = json_ld(manifest, files, site.base)
     page = render("static/index.html.j2", title=TITLE, manifest=manifest, json_ld=described)
-    if site.is_overtaken():
-        return False
-    site.write(PAGE, page.encode())
-    site.write(MANIFEST, json_body(manifest))
-    return True
+    return page.encode(), json_body(manifest)
 
 
 def _write_year(site: StoredSite, snapshot: Snapshot, year: str) -> str:
@@ -153,23 +142,21 @@ def _write_year(site: StoredSite, snapshot: Snapshot, year: str) -> str:
     part = snapshot.version.parts.get(year)
     lives = lives_of(snapshot, year)
     made_from = inputs_hash(generator(), year, part and part["path"], lives)
-    return site.keep(made_from) or site.write_shard(
-        year, year_shard(snapshot, year), made_from=made_from
-    )
+    return site.keep(made_from) or site.write_shard(year, year_shard(snapshot, year), made_from)
 
 
 def _write_status(store: Store, receipt: Receipt) -> bool:
     """Say when all of the source was last read; a partial or an older read says nothing."""
     if receipt["covers"] != {} or receipt["outdated"]:
         return False
-    if str(read_json(store, STATUS).get("observed_at") or "") >= receipt["observed_at"]:
+    if read_json(store, STATUS, Status).observed_at >= receipt["observed_at"]:
         return False
-    status = {
-        "read_id": receipt["read_id"],
-        "observed_at": receipt["observed_at"],
-        "outcome": receipt.get("outcome", PUBLISHED),
-        "version": receipt.get("version") or load_version(store, TABLE).receipt_number,
-        "checks": passed(receipt),
-    }
-    store.replace(FOLDER + STATUS, json.dumps(status).encode())
+    status = Status(
+        receipt["read_id"],
+        receipt["observed_at"],
+        receipt.get("outcome", PUBLISHED),
+        receipt.get("version") or load_version(store, TABLE).receipt_number,
+        passed(receipt),
+    )
+    store.replace(FOLDER + STATUS, msgspec.json.encode(status))
     return True

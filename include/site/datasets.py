@@ -7,22 +7,23 @@ import pyarrow as pa
 
 from include.data.catalog import datasets
 from include.data.checks import PASSED
+from include.data.contract import Dataset
 from include.data.diff import ledger_schema
 from include.lake.keys import Keys
 from include.lake.plain_files import plain_file_names
 from include.lake.table import Version
-from include.site.files import FOLDER
+from include.site.files import FOLDER, File, StoredSite
 from include.site.templates import render
 from include.vehicle_recalls.aggregates import AGGREGATIONS, file_name
 from include.vehicle_recalls.contract import RECALLS
 
 LEDGER = "vehicle_recalls_ledger"
 DELTA = "a Delta table: read it through its log, for all of it as Parquet mixes versions"
-MORE = (
-    "; they have 3 more columns, of the source's own row: Id (never a key), created_at and "
-    "updated_at (when the source wrote it, not when the recall was edited)"
+YEAR_FILES = (
+    "one plain Parquet file for each report year: read these; they have 3 more columns, of the "
+    "source's own row: Id (never a key), created_at and updated_at (when the source wrote it, not "
+    "when the recall was edited)"
 )
-IN_TABLE = "; its columns are those of the year files, and year"
 DTYPES = {
     pa.int32(): "Int64",
     pa.int64(): "Int64",
@@ -30,6 +31,7 @@ DTYPES = {
     pa.bool_(): "boolean",
     pa.string(): "string",
 }
+Files = Mapping[str, File]  # by open table
 YEAR = pa.field("year", pa.int32(), metadata={"comment": "The year of the report."})
 COUNT = pa.field("recalls", pa.int64(), False, metadata={"comment": "How many recalls."})
 
@@ -53,20 +55,9 @@ class Table(NamedTuple):
 def open_tables() -> list[Table]:
     """What people can download: all recalls, the aggregations, and the ledger."""
     keys = Keys(RECALLS.name)
+    in_table = f"{DELTA}; its columns are those of the year files, and year"
+    recalls = _table(RECALLS, keys.plain("????.parquet"), YEAR_FILES, in_table)
     schema = pa.schema([RECALLS.schema.field(name) for name in RECALLS.business_columns])
-    recalls = Table(
-        RECALLS.name,
-        RECALLS.grain,
-        (RECALLS.key,),
-        schema,
-        keys.plain("????.parquet"),
-        keys.table,
-        _folders(
-            RECALLS.name,
-            f"one plain Parquet file for each report year: read these{MORE}",
-            IN_TABLE,
-        ),
-    )
     ledger = Table(
         LEDGER,
         "One row is one field of one recall that a version of the table changed.",
@@ -75,7 +66,8 @@ def open_tables() -> list[Table]:
         delta=keys.ledger,
         folders=((f"{keys.ledger}/", DELTA),),
     )
-    return [recalls, *(_aggregation(name, by) for name, by in AGGREGATIONS.items()), ledger]
+    aggregations = [_aggregation(name, by) for name, by in AGGREGATIONS.items()]
+    return [recalls._replace(schema=schema), *aggregations, ledger]
 
 
 def _aggregation(name: str, by: list[str]) -> Table:
@@ -92,65 +84,56 @@ def _aggregation(name: str, by: list[str]) -> Table:
     )
 
 
-def _folders(dataset: str, plain: str, more: str = "") -> tuple[tuple[str, str], ...]:
-    keys = Keys(dataset)
-    return (
-        (keys.folder, plain),
-        (f"{keys.table}/", DELTA + more),
+def _table(dataset: Dataset, plain: str, in_folder: str, in_table: str = DELTA) -> Table:
+    keys = Keys(dataset.name)
+    folders = (
+        (keys.folder, in_folder),
+        (f"{keys.table}/", in_table),
         (f"{keys.ledger}/", "a Delta table of every change, read like that"),
         (f"{keys.folder}raw/", "what the source sent, byte for byte"),
     )
+    key = (dataset.key,)
+    return Table(dataset.name, dataset.grain, key, dataset.schema, plain, keys.table, folders)
 
 
 def datasets_shard(
-    versions: Mapping[str, Version],
-    rows: Mapping[str, int],
-    files: Mapping[str, Any],
-    root: str,
-    base: str,
+    site: StoredSite, versions: Mapping[str, Version], rows: Mapping[str, int], files: Files
 ) -> list[dict[str, Any]]:
-    """`rows` and `files` are those of the open tables; `root` is the bucket, `base` the site."""
+    """`rows` and `files` are those of the open tables."""
     recalls = versions[RECALLS.name]
-    shown = []
-    for table in open_tables():
-        file = files[table.name]
-        entry = _shown(table, recalls, rows[table.name], root)
-        if table.name != RECALLS.name:
-            del entry["checks"]  # they are of the recalls
-        entry["files"] = [file]
-        public = {"path": FOLDER + file["path"], "sentence": "the public download, one CSV"}
-        entry["folders"].insert(0, public)
-        entry["reading"].insert(0, _reading_download(table, base + file["path"]))
-        shown.append(entry)
+    shown = [
+        _shown(site, table, recalls, rows[table.name], files[table.name]) for table in open_tables()
+    ]
     for name, dataset in datasets().items():
         version = versions[name]
-        if name != RECALLS.name and version.receipt:
-            plain = [f for f in plain_file_names(version.store, dataset) if f.endswith(".parquet")]
-            table = Table(
-                name,
-                dataset.grain,
-                (dataset.key,),
-                dataset.schema,
-                Keys(name).plain(plain[-1]) if plain else "",
-                Keys(name).table,
-                _folders(name, "plain files: read these"),
-            )
-            number = sum(part["rows"] for part in version.parts.values())
-            shown.append(_shown(table, version, number, root) | {"files": []})  # in the bucket only
+        if name == RECALLS.name or not version.receipt:
+            continue
+        plain = [f for f in plain_file_names(version.store, dataset) if f.endswith(".parquet")]
+        table = _table(
+            dataset, Keys(name).plain(plain[-1]) if plain else "", "plain files: read these"
+        )
+        number = sum(part["rows"] for part in version.parts.values())
+        shown.append(_shown(site, table, version, number))
     return shown
 
 
-def _shown(table: Table, version: Version, rows: int, root: str) -> dict[str, Any]:
+def _shown(
+    site: StoredSite, table: Table, version: Version, rows: int, file: File | None = None
+) -> dict[str, Any]:
+    """What the page says of a table; a public one has a file."""
     receipt = version.receipt
+    folders, reading = list(table.folders), _reading(table, site.root)
+    if file:
+        folders.insert(0, (FOLDER + file.path, "the public download, one CSV"))
+        reading.insert(0, _reading_download(table, site.base + file.path))
     return {
         "name": table.name,
         "title": table.title,
         "grain": table.grain,
         "rows": rows,
         "version": version.receipt_number,
-        "observed_at": receipt["observed_at"],
         "changed_at": receipt["observed_at"],  # a read that changes nothing makes no version
-        "checks": passed(receipt),
+        "checks": passed(receipt) if table.name in datasets() else None,
         "publisher": receipt["source"]["publisher"],
         "columns": [
             {
@@ -161,8 +144,9 @@ def _shown(table: Table, version: Version, rows: int, root: str) -> dict[str, An
             }
             for field in table.schema
         ],
-        "folders": [{"path": path, "sentence": text} for path, text in table.folders],
-        "reading": _reading(table, root),
+        "files": [file] if file else [],
+        "folders": [{"path": path, "sentence": text} for path, text in folders],
+        "reading": reading,
     }
 
 

@@ -13,8 +13,7 @@ from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
 from include.data.formatting import printable
 from include.lake.report import is_made_up
 from include.lake.store import parallel_map
-from include.site.code import generator
-from include.site.files import StoredSite, inputs_hash
+from include.site.files import StoredSite
 from include.site.snapshot import Change, Snapshot
 from include.site.templates import render
 from include.vehicle_recalls.contract import DATE, RECALLS
@@ -45,27 +44,31 @@ class Feed(NamedTuple):
     page: str  # of the site, behind its `#`
     changes: list[Change]  # the newest first
 
-    @property
-    def atom(self) -> str:
-        return f"{self.path}.atom"
 
-
-def write_feeds(site: StoredSite, snapshot: Snapshot, base: str) -> dict[str, Any]:
+def write_feeds(site: StoredSite, snapshot: Snapshot) -> dict[str, Any]:
     """Write every feed; returns what the manifest says of them."""
+    receipt = snapshot.version.receipt
     changes = in_order(snapshot.changes)
     warned = [c for c in changes if any(f in WARNINGS and "true" in v for f, *v in c.fields)]
-    title = "Vehicle recalls: do not drive, park outside"
-    feeds = {
-        "changes": Feed("feeds/changes", "Vehicle recalls: what changed", "/changes", changes),
-        "warnings": Feed("feeds/warnings", title, "/warnings", warned),
+    by_name = by_manufacturer(changes, receipt["observed_at"])
+    feeds = [
+        Feed("feeds/changes", "Vehicle recalls: what changed", "/changes", changes),
+        Feed("feeds/warnings", "Vehicle recalls: do not drive, park outside", "/warnings", warned),
+        *{feed.path: feed for feed in by_name.values()}.values(),
+    ]
+    made_up = is_made_up(receipt)
+
+    def write(feed: Feed) -> None:
+        atom, json_feed = render_feed(feed, snapshot.read_ids, site.base, made_up=made_up)
+        site.write(f"{feed.path}.atom", atom)
+        site.write(f"{feed.path}.json", json_feed)
+
+    parallel_map(write, feeds)
+    return {
+        "changes": "feeds/changes.atom",
+        "warnings": "feeds/warnings.atom",
+        "manufacturers": {name: f"{feed.path}.atom" for name, feed in by_name.items()},
     }
-    by_name = by_manufacturer(changes, snapshot.version.receipt["observed_at"])
-    of_names = {feed.path: feed for feed in by_name.values()}
-    parallel_map(
-        lambda feed: _write(site, snapshot, feed, base), [*feeds.values(), *of_names.values()]
-    )
-    paths: dict[str, Any] = {name: feed.atom for name, feed in feeds.items()}
-    return paths | {"manufacturers": {name: feed.atom for name, feed in by_name.items()}}
 
 
 def in_order(changes: Iterable[Change]) -> list[Change]:
@@ -109,44 +112,33 @@ def _slug(name: str) -> str:
     return f"{slug}-{hashlib.sha256((words or name).encode()).hexdigest()[:8]}".strip("-")
 
 
-def _write(site: StoredSite, snapshot: Snapshot, feed: Feed, base: str) -> None:
-    made_up = is_made_up(snapshot.version.receipt)
-    made_from = inputs_hash(generator(), base, made_up, feed)
-    if all(site.keep(f"{made_from}-{ending}") for ending in ("atom", "json")):
-        return
-    for path, body in bodies_of(feed, snapshot.read_ids, base, made_up=made_up).items():
-        site.write(path, body, made_from=f"{made_from}-{path.rpartition('.')[2]}")
-
-
-def bodies_of(
+def render_feed(
     feed: Feed, read_ids: Mapping[int, str], base: str, *, made_up: bool
-) -> dict[str, bytes]:
-    """Both forms of a feed by path."""
+) -> tuple[bytes, bytes]:
+    """The feed as Atom and as JSON Feed."""
     home = base or "../" * feed.path.count("/")
     own = f"{base}{feed.path}" if base else feed.path.rpartition("/")[2]
-    changes = feed.changes[:MAX_ENTRIES]
-    shown = {
-        "id": f"urn:headwaters:{feed.path.replace('/', ':')}",
-        "title": f"{'MADE UP: ' if made_up else ''}{feed.title}",
-        "home": f"{home}#{feed.page}",
-        "updated": changes[0].observed_at if changes else NEVER,
-        "entries": [_entry(change, read_ids, home) for change in changes],
-    }
-    atom = render("feed.atom.j2", own=f"{own}.atom", **shown).encode()
-    return {feed.atom: atom, f"{feed.path}.json": _json(shown, f"{own}.json")}
-
-
-def _json(shown: Mapping[str, Any], own: str) -> bytes:
-    feed = {
+    title = f"{'MADE UP: ' if made_up else ''}{feed.title}"
+    entries = [_entry(change, read_ids, home) for change in feed.changes[:MAX_ENTRIES]]
+    atom = render(
+        "feed.atom.j2",
+        id=f"urn:headwaters:{feed.path.replace('/', ':')}",
+        title=title,
+        home=f"{home}#{feed.page}",
+        own=f"{own}.atom",
+        updated=entries[0]["date_published"] if entries else NEVER,
+        entries=entries,
+    )
+    json_feed = {
         "version": "https://jsonfeed.org/version/1.1",
-        "title": shown["title"],
-        "home_page_url": shown["home"],
-        "feed_url": own,
+        "title": title,
+        "home_page_url": f"{home}#{feed.page}",
+        "feed_url": f"{own}.json",
         "language": "en-US",
         "authors": [{"name": "Headwaters"}],
-        "items": shown["entries"],
+        "items": entries,
     }
-    return json.dumps(feed, ensure_ascii=False).encode()
+    return atom.encode(), json.dumps(json_feed, ensure_ascii=False).encode()
 
 
 def _entry(change: Change, read_ids: Mapping[int, str], home: str) -> dict[str, str]:

@@ -1,15 +1,15 @@
 """The open dataset: each table as one CSV, and descriptions that are made from the contracts."""
 
-import zlib
-from collections.abc import Iterable, Mapping
+import gzip
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from include.data.tables import to_csv
 from include.lake.report import is_made_up
-from include.site.datasets import LEDGER, Table, open_tables, sentence
-from include.site.files import StoredSite
+from include.site.datasets import LEDGER, Files, Table, open_tables, sentence
+from include.site.files import File, StoredSite
 from include.site.snapshot import Snapshot
 from include.vehicle_recalls.aggregates import AGGREGATIONS, aggregated, count_by_year
 from include.vehicle_recalls.contract import DATASET, RECALLS
@@ -37,33 +37,22 @@ DESCRIPTION = (
     "Recall campaigns as manufacturers report them to the US government (NHTSA), checked at every "
     "read, with a ledger of every change since the first one."
 )
-Files = Mapping[str, Mapping[str, Any]]
 
 
 def write_downloads(site: StoredSite, snapshot: Snapshot) -> tuple[dict[str, int], Files]:
-    """Write the CSV of each open table; returns the rows and the file of each."""
+    """Write each open table as a CSV, all values quoted; returns the rows and the file of each."""
     counts = count_by_year(snapshot.rows)
     mark = "made-up-" if is_made_up(snapshot.version.receipt) else ""
-    tables: dict[str, list[pa.Table]] = {
-        RECALLS.name: list(snapshot.years.values()),
-        **{name: [aggregated(counts, by)] for name, by in AGGREGATIONS.items()},
-        LEDGER: [snapshot.ledger],
+    tables = {
+        RECALLS.name: snapshot.rows,
+        **{name: aggregated(counts, by) for name, by in AGGREGATIONS.items()},
+        LEDGER: snapshot.ledger,
     }
-    rows = {name: sum(part.num_rows for part in parts) for name, parts in tables.items()}
-    return rows, {name: _write_csv(site, mark + name, parts) for name, parts in tables.items()}
-
-
-def _write_csv(site: StoredSite, name: str, parts: Iterable[pa.Table]) -> dict[str, Any]:
-    """Write tables of the same columns as one file: every value quoted, nulls empty."""
-    packer = zlib.compressobj(CSV_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    packed = b""
-    for number, part in enumerate(parts):
-        body = to_csv(part)
-        start = body.index(b"\r\n") + 2 if number else 0  # one line of names
-        packed += packer.compress(memoryview(body)[start:])
-    path = site.write_hashed(f"files/{name}", "csv.gz", packed + packer.flush())
-    file = {key: site.files[path][key] for key in ("path", "bytes", "sha256")}
-    return {"label": "CSV, compressed with gzip", **file}
+    files = {}
+    for name, rows in tables.items():
+        body = gzip.compress(to_csv(rows), CSV_LEVEL, mtime=0)
+        files[name] = site.files[site.write_hashed(f"files/{mark}{name}", "csv.gz", body)]
+    return {name: rows.num_rows for name, rows in tables.items()}, files
 
 
 def datapackage(manifest: Mapping[str, Any], files: Files, base: str) -> dict[str, Any]:
@@ -82,7 +71,7 @@ def datapackage(manifest: Mapping[str, Any], files: Files, base: str) -> dict[st
     }
 
 
-def _resource(table: Table, file: Mapping[str, Any]) -> dict[str, Any]:
+def _resource(table: Table, file: File) -> dict[str, Any]:
     fields = [
         {
             "name": field.name,
@@ -96,15 +85,15 @@ def _resource(table: Table, file: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "profile": "tabular-data-resource",
         "name": table.name.replace("_", "-"),
-        "path": file["path"],
+        "path": file.path,
         "title": table.title,
         "description": table.grain,
         "format": "csv",
         "mediatype": "text/csv",
         "compression": "gz",
         "encoding": "utf-8",
-        "bytes": file["bytes"],
-        "hash": f"sha256:{file['sha256']}",
+        "bytes": file.bytes,
+        "hash": f"sha256:{file.sha256}",
         "dialect": {"lineTerminator": "\r\n", "doubleQuote": True},
         "schema": {"fields": fields, "missingValues": [""], **key},
     }
@@ -131,10 +120,10 @@ def json_ld(manifest: Mapping[str, Any], files: Files, base: str) -> dict[str, A
             {
                 "@type": "DataDownload",
                 "name": table.title,
-                "contentUrl": base + files[table.name]["path"],
+                "contentUrl": base + files[table.name].path,
                 "encodingFormat": "text/csv",
-                "contentSize": f"{files[table.name]['bytes']} B",
-                "sha256": files[table.name]["sha256"],
+                "contentSize": f"{files[table.name].bytes} B",
+                "sha256": files[table.name].sha256,
             }
             for table in tables
         ],

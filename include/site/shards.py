@@ -2,15 +2,18 @@
 
 import re
 from collections import defaultdict
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.data.diff import RETRACTED
+from include.data.tables import is_in
 from include.site.snapshot import COLUMNS, KEY, Change, Snapshot
 from include.vehicle_recalls.contract import DATE, RECALLS
-from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, RATE
+from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, RATE, WARNINGS
 
 # The endings of a company's name, which say nothing of who it is.
 COMPANY = re.compile(
@@ -19,6 +22,14 @@ COMPANY = re.compile(
 )
 FLAGS = {DO_NOT_DRIVE: 1, PARK_OUTSIDE: 2}
 NAMES = {"manufacturer": "manufacturers", "component": "components", "recall_type": "types"}
+OF_WARNINGS = {
+    "id": KEY,
+    "manufacturer": "manufacturer",
+    "subject": "subject",
+    "date": DATE,
+    "affected": "potentially_affected",
+    "completion": RATE,
+}
 
 
 def column_shards(rows: pa.Table) -> dict[str, Any]:
@@ -94,3 +105,42 @@ def changes_shards(snapshot: Snapshot) -> dict[str, Any]:
             month["versions"].append([c.version, c.observed_at])
         month["events"].append([c.version, c.recall, c.manufacturer, c.subject, c.event, c.fields])
     return months
+
+
+class Period(NamedTuple):
+    """A time in which a warning was in force."""
+
+    began_at: str | None  # None: before the first read
+    lifted_at: str | None = None  # None: it is in force
+    retracted: bool = False
+
+
+def warnings(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """One for each recall, warning and time that it was given."""
+    rows = snapshot.rows
+    touched = {c.recall for c in snapshot.changes if any(f in WARNINGS for f, _, _ in c.fields)}
+    flagged = pc.or_(*(pc.fill_null(rows[flag], False) for flag in WARNINGS))
+    wanted = rows.filter(pc.or_(flagged, is_in(rows[KEY], touched)))
+    now = {row[KEY]: row for row in wanted.select([*OF_WARNINGS.values(), *WARNINGS]).to_pylist()}
+    found = []
+    for recall in sorted({*now, *touched}):
+        life = snapshot.lives.get(recall, [])
+        row = now.get(recall) or last_known(life[-1])
+        for flag in WARNINGS:
+            for period in _periods(life, flag, is_given=recall in now and bool(row[flag])):
+                shown = {name: row.get(column) for name, column in OF_WARNINGS.items()}
+                found.append(shown | {"flag": flag} | period._asdict())
+    return found
+
+
+def _periods(life: list[Change], flag: str, *, is_given: bool) -> Iterator[Period]:
+    began_at: str | None = None
+    for change in life:
+        for _, old, new in (field for field in change.fields if field[0] == flag):
+            if old == "true":
+                yield Period(began_at, change.observed_at, change.event == RETRACTED)
+                began_at = None
+            if new == "true":
+                began_at = change.observed_at
+    if is_given:
+        yield Period(began_at)

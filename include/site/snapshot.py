@@ -15,6 +15,7 @@ from include.lake.ledger import Ledger, receipt_at
 from include.lake.store import Store, parallel_map
 from include.lake.table import Version, get_file
 from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE
 
 KEY = RECALLS.key
 COLUMNS = RECALLS.business_columns
@@ -47,6 +48,16 @@ class Snapshot:
     read_ids: Mapping[int, str]  # by version
     first_observed_at: str | None  # of the baseline
 
+    @property
+    def totals(self) -> dict[str, int]:
+        columns = {
+            "affected": "potentially_affected",
+            "do_not_drive": DO_NOT_DRIVE,
+            "park_outside": PARK_OUTSIDE,
+        }
+        sums = {name: pc.sum(self.rows[column]).as_py() or 0 for name, column in columns.items()}
+        return {"recalls": self.rows.num_rows, **sums}
+
 
 def take_snapshot(store: Store, version: Version, ledger: Ledger) -> Snapshot:
     paths = {year: part["path"] for year, part in version.parts.items() if part["rows"]}
@@ -78,9 +89,7 @@ def take_snapshot(store: Store, version: Version, ledger: Ledger) -> Snapshot:
         lives=dict(lives),
         retracted=dict(retracted),
         read_ids=ledger.read_ids,
-        first_observed_at=None
-        if baseline is None
-        else receipt_at(store, version, baseline)["observed_at"],
+        first_observed_at=baseline and receipt_at(store, version, baseline)["observed_at"],
     )
 
 

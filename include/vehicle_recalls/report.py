@@ -15,7 +15,7 @@ from include.lake.publish import DRY_RUN, PUBLISHED, Receipt
 from include.lake.report import Preview, headline, is_made_up, render, where
 from include.lake.store import Store
 from include.lake.table import load_version
-from include.site.address import site_url
+from include.site.files import site_url
 from include.vehicle_recalls.aggregates import AGGREGATIONS, file_name
 from include.vehicle_recalls.batches import years_text
 from include.vehicle_recalls.contract import RECALLS

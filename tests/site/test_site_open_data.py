@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pandas as pd
 import pytest
 from frictionless import Package, system
 
+from include.site.files import File
 from include.site.open_data import datapackage, json_ld
 from local.mirror import save
 from tests.pipelines.vehicle_recalls.recalls import rows_of_table
@@ -62,7 +64,7 @@ def test_made_up_data_is_marked_outside_of_the_page(site: Site) -> None:
 
 def test_official_data_names_its_source_and_license(site: Site) -> None:
     manifest = site.manifest | {"made_up": False, "publisher": "official"}
-    files = {name: entry_of(site, name)["files"][0] for name in TABLES}
+    files = {n: msgspec.convert(entry_of(site, n)["files"][0], File) for n in TABLES}
     package, described = datapackage(manifest, files, ""), json_ld(manifest, files, "")
     assert package["title"] == "Vehicle recalls"
     assert package["licenses"][0]["path"] == described["license"]
@@ -133,7 +135,7 @@ def test_first_block_reads_the_public_download(site: Site, lake: Path, name: str
 
 
 def test_checks_are_told_of_the_recalls_alone(site: Site) -> None:
-    assert [each["name"] for each in site.shard("datasets") if "checks" in each] == [
+    assert [each["name"] for each in site.shard("datasets") if each["checks"]] == [
         "vehicle_recalls"
     ]
 

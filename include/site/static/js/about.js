@@ -1,5 +1,5 @@
 /* About: how a read is checked, what a version is, and what is not known. */
-import { el, pageHead } from "./dom.js";
+import { caveat, el, pageHead } from "./dom.js";
 import { day, moment } from "./format.js";
 import { hrefTo } from "./route.js";
 
@@ -28,10 +28,8 @@ export function about({ manifest, status }) {
       ),
       part(
         "What is not known",
-        el("strong", {}, "Model level: this is not your car's repair status. "),
-        "A recall names models and years, and not every vehicle of them is part of it. Only a dealer or ",
-        el("a", { href: "https://www.nhtsa.gov/recalls", rel: "noreferrer" }, "NHTSA's own page"),
-        " can tell you whether a specific vehicle has been repaired. A vehicle can be in several recalls, so a sum of vehicles counts it several times. Manufacturers report completion rates every quarter; recalls before 2009 have none.",
+        caveat(manifest),
+        " A recall names models and years, and not every vehicle of them is part of it. A vehicle can be in several recalls, so a sum of vehicles counts it several times. Manufacturers report completion rates every quarter; recalls before 2009 have none.",
       ),
       part("Where it comes from", manifest.made_up ? `The source of these recalls is ${manifest.publisher}, a program that makes them up: none of them exists.` : "The source is the recalls dataset of the National Highway Traffic Safety Administration (NHTSA) at data.transportation.gov. Headwaters is not part of NHTSA."),
     ),

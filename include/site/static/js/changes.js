@@ -1,11 +1,11 @@
 /* What changed: the events of the ledger, newest version first. */
-import { el, pageHead, said } from "./dom.js";
+import { el, makerLink, pageHead, recallLink } from "./dom.js";
 import { changedFields, eventBadge } from "./events.js";
 import { choice, filterForm, manufacturerField } from "./filters.js";
 import { day, eventName, fieldName, FIELDS, moment, plural } from "./format.js";
 import { loadShard } from "./load.js";
 import { alertOf } from "./problem.js";
-import { hrefToManufacturer, hrefToRecall, saveQuery } from "./route.js";
+import { saveQuery } from "./route.js";
 
 const MS_PER_DAY = 86_400_000;
 const AT_ONCE = 40;
@@ -116,16 +116,8 @@ function versionsOf(events, times) {
 function item([, id, manufacturer, subject, event, edits]) {
   return el(
     "li", { class: "card" },
-    el(
-      "div", { class: "head" },
-      el("h3", {}, el("a", { href: hrefToRecall(id) }, said(subject ?? `Recall ${id}`))),
-      eventBadge(event),
-    ),
-    el(
-      "p", { class: "small" },
-      el("span", { class: "number-of" }, id), " · ",
-      manufacturer ? el("a", { href: hrefToManufacturer(manufacturer) }, said(manufacturer)) : "Manufacturer not given",
-    ),
+    el("div", { class: "head" }, el("h3", {}, recallLink(id, subject)), eventBadge(event)),
+    el("p", { class: "small" }, el("span", { class: "number-of" }, id), " · ", makerLink(manufacturer)),
     changedFields(event, edits),
   );
 }

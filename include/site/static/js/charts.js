@@ -111,13 +111,13 @@ function yearsChart(plot, cells, measure, { title, note }) {
   });
 }
 
-/** Bars with the names above them; `link(name)` names where a name leads in the table. */
-export function topChart(plot, entries, { title, note, hint, open, link }) {
+/** Bars with the names above them; `link(name)` is where a bar leads. */
+export function topChart(plot, entries, { title, note, hint, link }) {
   return figure(plot, {
     title,
     note,
     hint,
-    open: (entry) => open(entry.name),
+    open: (entry) => location.assign(link(entry.name)),
     options: () => ({
       height: Math.max(entries.length, 1) * 36 + 6,
       marginLeft: 0,

@@ -1,6 +1,6 @@
 /* Data: what the lake holds, what its columns mean, and how to read it. */
 import { badge, el, pageHead, table } from "./dom.js";
-import { count, day, fileSize, moment } from "./format.js";
+import { count, fileSize, moment } from "./format.js";
 import { loadShard } from "./load.js";
 
 export async function data(site) {
@@ -16,7 +16,7 @@ export async function data(site) {
       feeds.changes && [" Feeds: ", file(feeds.changes, "all changes"), ", ", file(feeds.warnings, "do not drive and park outside"), "."],
     ),
     el("nav", { "aria-label": "Datasets" }, el("ul", { class: "chips" }, datasets.map((dataset) => el("li", {}, jump(dataset))))),
-    datasets.map((dataset) => described(dataset, site.base)),
+    datasets.map((dataset) => described(dataset, site)),
   ].flat();
 }
 
@@ -30,13 +30,13 @@ function jump(dataset) {
   return el("button", { type: "button", class: "quiet", onclick: go }, dataset.title);
 }
 
-function described(dataset, base) {
+function described(dataset, site) {
   const id = `dataset-${dataset.name}`;
   const facts = [
     ["Rows", count(dataset.rows)],
-    ["Version", dataset.version == null ? "not known" : String(dataset.version)],
-    ["Last read", moment(dataset.observed_at)],
-    ["Last change", day(dataset.changed_at)],
+    ["Version", String(dataset.version)],
+    ["Last read", dataset.files.length && moment(site.status.observed_at)], // of the recalls
+    ["Last change", moment(dataset.changed_at)],
     ["Publisher", dataset.publisher],
   ];
   const { checks } = dataset;
@@ -49,7 +49,7 @@ function described(dataset, base) {
     ),
     el("p", {}, dataset.grain.replaceAll("`", "")),
     el("dl", {}, facts.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
-    dataset.files.length > 0 && downloads(dataset.files, base),
+    dataset.files.length > 0 && downloads(dataset.files, site.base),
     fold(`Columns (${dataset.columns.length})`, () =>
       table(
         `Columns of ${dataset.title}`,
@@ -64,8 +64,8 @@ function described(dataset, base) {
 }
 
 function downloads(files, base) {
-  const line = ({ label, path, bytes, sha256 }) =>
-    el("li", {}, el("a", { href: base + path, download: true }, label), ` ${fileSize(bytes)}`, el("span", { class: "hash" }, `sha256 ${sha256}`));
+  const line = ({ path, bytes, sha256 }) =>
+    el("li", {}, el("a", { href: base + path, download: true }, "CSV, compressed with gzip"), ` ${fileSize(bytes)}`, el("span", { class: "hash" }, `sha256 ${sha256}`));
   return [el("h3", {}, "Downloads"), el("ul", { class: "plain-list" }, files.map(line))];
 }
 

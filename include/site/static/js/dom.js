@@ -1,6 +1,6 @@
 /* Elements. Text enters as text, and only NHTSA's own pages are linked. */
-
 import { day } from "./format.js";
+import { hrefTo } from "./route.js";
 
 export function el(tag, props = {}, ...children) {
   const { value, ...attributes } = props;
@@ -29,6 +29,18 @@ export function nhtsaUrl(text) {
   const isNhtsa = url.hostname === "nhtsa.gov" || url.hostname.endsWith(".nhtsa.gov");
   return isNhtsa && /^https?:$/.test(url.protocol) ? url.href : null;
 }
+
+export const recallLink = (id, subject) => el("a", { href: hrefTo("recall", id) }, said(subject ?? `Recall ${id}`));
+
+export const makerLink = (name) =>
+  name ? el("a", { href: hrefTo("manufacturer", name) }, said(name)) : "Manufacturer not given";
+
+/** Made-up recalls link to no page of NHTSA's. */
+export const caveat = ({ made_up }) => [
+  el("strong", {}, "Model level: this is not your car's repair status."),
+  " Only a dealer or ", made_up ? "NHTSA" : el("a", { href: "https://www.nhtsa.gov/recalls", rel: "noreferrer" }, "NHTSA's own page"),
+  " can tell you whether a specific vehicle has been repaired.",
+];
 
 export const time = (iso) => el("time", { datetime: iso }, day(iso));
 

@@ -32,6 +32,7 @@ export const moment = (text) => (isDay(text) ? `${MOMENT.format(new Date(text))}
 export const count = (value) => (value == null ? "not given" : NUMBER.format(value));
 export const short = (value) => SHORT.format(value);
 export const percent = (value) => (value == null ? "not given" : `${NUMBER.format(Math.round(value * 10) / 10)}%`);
+export const orDash = (value, write) => (value == null ? "–" : write(value));
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 export const eventName = (event) => EVENTS[event] ?? event;
 

@@ -1,10 +1,10 @@
 /* One manufacturer: its recalls by year and component, its warnings, its lowest completion rates. */
 import { topChart, yearCharts } from "./charts.js";
-import { el, plain, said, table, time } from "./dom.js";
-import { count, percent, plural, short } from "./format.js";
+import { el, makerLink, plain, recallLink, said, table, time } from "./dom.js";
+import { count, orDash, percent, plural, short } from "./format.js";
 import { loadCode, loadShard } from "./load.js";
 import { Problem } from "./problem.js";
-import { hrefTo, hrefToManufacturer, hrefToRecall } from "./route.js";
+import { hrefTo } from "./route.js";
 import { isoDay, loadRatedRows, loadTexts, perYear, pick, top, totalsOf } from "./rows.js";
 import { isOpen, loadWarnings, warningTable } from "./warnings.js";
 
@@ -24,7 +24,6 @@ export async function manufacturer(site, route) {
   const others = (spellings.same_name.find((same) => same.includes(index)) ?? []).filter((other) => other !== index);
   const open = warnings.filter((warning) => warning.manufacturer === name && isOpen(warning));
   const feed = site.manifest.feeds.manufacturers?.[name];
-  const toComponent = (component) => hrefTo("search", "", { manufacturer: name, component });
   return [
     el(
       "div", { class: "page-head" },
@@ -32,7 +31,7 @@ export async function manufacturer(site, route) {
       el("h1", { tabindex: -1 }, said(name)),
       el("p", {}, `${plural(recalls, "recall")} of ${short(affected)} vehicles and items. `, el("a", { href: hrefTo("search", "", { manufacturer: name }) }, "List them"), feed && [" · ", el("a", { href: site.base + feed }, "Feed of changes")]),
       others.length > 0 &&
-        el("p", { class: "small" }, "Also spelled ", others.map((other, at) => [at > 0 && ", ", el("a", { href: hrefToManufacturer(rows.manufacturers[other]) }, said(rows.manufacturers[other]))]), ". NHTSA keeps each spelling; the figures here are of this one alone."),
+        el("p", { class: "small" }, "Also spelled ", others.map((other, at) => [at > 0 && ", ", makerLink(rows.manufacturers[other])]), ". NHTSA keeps each spelling; the figures here are of this one alone."),
     ),
     open.length > 0 &&
       el("section", { "aria-labelledby": "warned" }, el("h2", { id: "warned" }, "Do not drive and park outside"), warningTable("Warnings that stand", open, true)),
@@ -40,7 +39,7 @@ export async function manufacturer(site, route) {
       "div", { class: "charts" },
       yearCharts(plot, perYear(rows, picked)),
       topChart(plot, top(rows, picked, rows.component, rows.components, MOST_BARS), {
-        title: "Components", hint: "Select a bar to list its recalls.", open: (component) => location.assign(toComponent(component)), link: toComponent,
+        title: "Components", hint: "Select a bar to list its recalls.", link: (component) => hrefTo("search", "", { manufacturer: name, component }),
       }),
       lowest(rows, texts, picked),
     ),
@@ -52,8 +51,7 @@ function lowest(rows, texts, picked) {
   const worst = rated.toSorted((a, b) => rows.completion[a] - rows.completion[b]).slice(0, LOWEST);
   const head = ["Recall", "Received", "Affected", "Completed"];
   const lines = worst.map((row) => [
-    el("a", { href: hrefToRecall(texts.id[row]) }, said(texts.subject[row] ?? texts.id[row])),
-    time(isoDay(rows, row)), rows.affected[row] == null ? "–" : count(rows.affected[row]), percent(rows.completion[row]),
+    recallLink(texts.id[row], texts.subject[row]), time(isoDay(rows, row)), orDash(rows.affected[row], count), percent(rows.completion[row]),
   ]);
   return el(
     "section", { class: "card chart", "aria-labelledby": "lowest" },

@@ -5,7 +5,7 @@ import { filterForm, noneFound, recallFields } from "./filters.js";
 import { count, moment, plural, short } from "./format.js";
 import { loadCode } from "./load.js";
 import { alertOf } from "./problem.js";
-import { hrefTo, hrefToManufacturer, saveQuery } from "./route.js";
+import { hrefTo, saveQuery } from "./route.js";
 import { completionPerYear, loadRatedRows, loadRows, MIN_RATES, perYear, pick, top, totalsOf } from "./rows.js";
 
 const MOST_BARS = 10;
@@ -88,22 +88,18 @@ function summary({ recalls, affected }, query) {
 function drawn(plot, rows, picked, query) {
   const makers = top(rows, picked, rows.manufacturer, rows.manufacturers, MOST_BARS);
   const components = top(rows, picked, rows.component, rows.components, MOST_BARS);
-  const go = (href) => location.assign(href);
-  const toComponent = (component) => hrefTo("search", "", { ...query, component });
   return [
     yearCharts(plot, perYear(rows, picked)),
     topChart(plot, makers, {
       title: "Manufacturers with most recalls",
       note: "Names as NHTSA has them.",
       hint: "Select a bar to open the manufacturer.",
-      open: (name) => go(hrefToManufacturer(name)),
-      link: hrefToManufacturer,
+      link: (name) => hrefTo("manufacturer", name),
     }),
     topChart(plot, components, {
       title: "Components with most recalls",
       hint: "Select a bar to list its recalls.",
-      open: (name) => go(toComponent(name)),
-      link: toComponent,
+      link: (component) => hrefTo("search", "", { ...query, component }),
     }),
   ];
 }

@@ -1,11 +1,11 @@
 /* One recall: every field, and its life as the ledger saw it. */
 import { rateChart } from "./charts.js";
-import { badge, el, nhtsaUrl, said, says } from "./dom.js";
+import { badge, caveat, el, makerLink, nhtsaUrl, said, says } from "./dom.js";
 import { changedFields, eventBadge } from "./events.js";
 import { day, fieldName, fieldValue, moment } from "./format.js";
 import { loadCode, loadShard } from "./load.js";
 import { Problem } from "./problem.js";
-import { hrefTo, hrefToManufacturer } from "./route.js";
+import { hrefTo } from "./route.js";
 import { loadRows, loadTexts } from "./rows.js";
 import { isOpen, loadWarnings } from "./warnings.js";
 
@@ -60,7 +60,8 @@ async function findIn(site, year, id) {
   return fields ? { fields, life: shard.life[id] ?? [], isRetracted: !row } : null;
 }
 
-function whole(fields, { made_up }) {
+function whole(fields, manifest) {
+  const { made_up } = manifest;
   const link = !made_up && nhtsaUrl(fields.recall_link);
   const facts = Object.entries(fields).filter(([name]) => !ELSEWHERE.has(name));
   return el(
@@ -68,11 +69,9 @@ function whole(fields, { made_up }) {
     el("dl", {}, facts.map(([name, value]) => fact(name, value))),
     TEXTS.map((name) => [el("h2", { class: "text-name" }, fieldName(name)), el("p", { class: "prose" }, said(fields[name] ?? "Not given."))]),
     el("p", {}, link ? el("a", { href: link, rel: "noreferrer", target: "_blank" }, "This recall at NHTSA") : made_up ? "NHTSA has no page on a made-up recall." : "NHTSA gives no link to this recall."),
-    el("p", { class: "small soft" }, el("strong", {}, "Model level: this is not your car's repair status."), " Only a dealer or NHTSA can tell you whether a specific vehicle has been repaired."),
+    el("p", { class: "small soft" }, caveat(manifest)),
   );
 }
-
-const makerLink = (name) => (name ? el("a", { href: hrefToManufacturer(name) }, said(name)) : "Manufacturer not given");
 
 function fact(name, value) {
   const text = value == null ? "not given" : fieldValue(name, String(value));

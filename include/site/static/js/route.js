@@ -27,9 +27,6 @@ export function hrefTo(page, subject = "", query = {}) {
   return `${location.pathname}${location.search}#/${path}${search}`;
 }
 
-export const hrefToRecall = (id) => hrefTo("recall", id);
-export const hrefToManufacturer = (name) => hrefTo("manufacturer", name);
-
 /** Keeps a page's state in the address without a step in the history. */
 export function saveQuery(route, query) {
   route.query = query;

@@ -1,8 +1,8 @@
 /* Search: all recalls as one types, sorted, in pages, and as CSV. */
-import { badge, el, pageHead, said, time } from "./dom.js";
+import { badge, el, makerLink, pageHead, recallLink, said, time } from "./dom.js";
 import { filterForm, noneFound, recallFields, typed } from "./filters.js";
-import { count, percent, plural, toCsv } from "./format.js";
-import { hrefToManufacturer, hrefToRecall, saveQuery } from "./route.js";
+import { count, orDash, percent, plural, toCsv } from "./format.js";
+import { saveQuery } from "./route.js";
 import { componentOf, DO_NOT_DRIVE, isoDay, loadRatedRows, loadTexts, manufacturerOf, PARK_OUTSIDE, pick, typeOf } from "./rows.js";
 
 const PER_PAGE = 30;
@@ -119,14 +119,13 @@ function heading(column, name, route, show) {
 }
 
 function result(rows, texts, row) {
-  const manufacturer = manufacturerOf(rows, row);
   const cell = (name, ...content) => el("td", { class: name }, content);
-  const figure = (name, value, write) => (value == null ? cell(`${name} none`, "–") : cell(name, write(value)));
+  const figure = (name, value, write) => cell(value == null ? `${name} none` : name, orDash(value, write));
   return el(
     "tr", {},
     cell("date", time(isoDay(rows, row))),
-    cell("id", el("a", { href: hrefToRecall(texts.id[row]) }, said(texts.id[row]))),
-    cell("manufacturer", manufacturer ? el("a", { href: hrefToManufacturer(manufacturer) }, said(manufacturer)) : "not given"),
+    cell("id", recallLink(texts.id[row], texts.id[row])),
+    cell("manufacturer", makerLink(manufacturerOf(rows, row))),
     cell("subject", said(texts.subject[row] ?? "not given"), flags(rows.flags[row])),
     cell("component", said(componentOf(rows, row) ?? "not given")),
     figure("affected", rows.affected[row], count),

@@ -1,8 +1,7 @@
 /* Do not drive: the warnings that stand, since when, and those that were lifted. */
-import { badge, el, pageHead, said, table, time } from "./dom.js";
-import { count, day, percent } from "./format.js";
+import { badge, caveat, el, makerLink, pageHead, recallLink, table, time } from "./dom.js";
+import { count, day, orDash, percent } from "./format.js";
 import { loadShard } from "./load.js";
-import { hrefToManufacturer, hrefToRecall } from "./route.js";
 
 const NAMES = { do_not_drive: "Do not drive", fire_risk_when_parked: "Park outside" };
 const BEFORE = "before our first read";
@@ -26,12 +25,7 @@ export async function warnings(site) {
       "Do not drive and park outside",
       `Recalls under NHTSA's two strongest warnings, with the day on which each warning began. Our first read was on ${day(site.manifest.first_observed_at)}.`,
     ),
-    el(
-      "p", { class: "small soft" },
-      el("strong", {}, "Model level: this is not your car's repair status."),
-      " Only a dealer or ", el("a", { href: "https://www.nhtsa.gov/recalls", rel: "noreferrer" }, "NHTSA's own page"),
-      " can tell you whether a specific vehicle has been repaired.",
-    ),
+    el("p", { class: "small soft" }, caveat(site.manifest)),
     Object.keys(NAMES).map((flag) => standing(flag, all.filter((warning) => warning.flag === flag && isOpen(warning)))),
     el(
       "section", { "aria-labelledby": "lifted" },
@@ -60,11 +54,11 @@ export function warningTable(caption, list, ofOneManufacturer = false) {
     ["Began", (warning) => (warning.began_at ? time(warning.began_at) : el("span", { class: "soft" }, BEFORE))],
     wasLifted && ["Lifted", (warning) => [time(warning.lifted_at), warning.retracted && ", with the recall"]],
     isMixed && ["Warning", (warning) => NAMES[warning.flag]],
-    ["Recall", (warning) => [el("a", { href: hrefToRecall(warning.id) }, said(warning.subject ?? "Subject not given")), " ", el("span", { class: "number-of" }, warning.id)]],
-    !ofOneManufacturer && ["Manufacturer", (warning) => (warning.manufacturer ? el("a", { href: hrefToManufacturer(warning.manufacturer) }, said(warning.manufacturer)) : "not given")],
-    ["Received", (warning) => (warning.date ? time(warning.date) : "–")],
-    ["Affected", (warning) => (warning.affected == null ? "–" : count(warning.affected))],
-    ["Completed", (warning) => (warning.completion == null ? "–" : percent(warning.completion))],
+    ["Recall", (warning) => [recallLink(warning.id, warning.subject), " ", el("span", { class: "number-of" }, warning.id)]],
+    !ofOneManufacturer && ["Manufacturer", (warning) => makerLink(warning.manufacturer)],
+    ["Received", (warning) => orDash(warning.date, time)],
+    ["Affected", (warning) => orDash(warning.affected, count)],
+    ["Completed", (warning) => orDash(warning.completion, percent)],
   ].filter(Boolean);
   const lines = list.map((warning) => columns.map(([, cell]) => cell(warning)));
   const shown = table(caption, columns.map(([name]) => name), lines, ["Affected", "Completed"]);
