@@ -24,12 +24,15 @@ YEAR_FILES = (
     "source's own row: Id (never a key), created_at and updated_at (when the source wrote it, not "
     "when the recall was edited)"
 )
-DTYPES = {
-    pa.int32(): "Int64",
-    pa.int64(): "Int64",
-    pa.float64(): "Float64",
-    pa.bool_(): "boolean",
-    pa.string(): "string",
+# As a Data Package names a type, and as pandas does; it parses dates by itself.
+TYPES = {
+    pa.string(): ("string", "string"),
+    pa.int32(): ("integer", "Int64"),
+    pa.int64(): ("integer", "Int64"),
+    pa.float64(): ("number", "Float64"),
+    pa.bool_(): ("boolean", "boolean"),
+    pa.date32(): ("date", ""),
+    pa.timestamp("us", tz="UTC"): ("datetime", ""),
 }
 Files = Mapping[str, File]  # by open table
 YEAR = pa.field("year", pa.int32(), metadata={"comment": "The year of the report."})
@@ -167,8 +170,8 @@ def _reading(table: Table, root: str) -> list[dict[str, str]]:
 
 def _reading_download(table: Table, address: str) -> dict[str, str]:
     """The CSV that everybody can read; a relative address works beside the downloaded folder."""
-    dtypes = {f.name: DTYPES[f.type] for f in table.schema if f.type in DTYPES}
-    dates = [f.name for f in table.schema if f.type not in DTYPES]
+    dtypes = {field.name: TYPES[field.type][1] for field in table.schema}
+    dates = [name for name, dtype in dtypes.items() if not dtype]
     code = render("reading_download.j2", address=address, dtypes=dtypes, dates=dates)
     return {"tool": "pandas, from the download", "code": code.strip()}
 

@@ -1,6 +1,6 @@
 """The open dataset: each table as one CSV, and descriptions that are made from the contracts."""
 
-import gzip
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from include.data.tables import to_csv
 from include.lake.report import is_made_up
-from include.site.datasets import LEDGER, Files, Table, open_tables, sentence
+from include.site.datasets import LEDGER, TYPES, Files, Table, open_tables, sentence
 from include.site.files import File, StoredSite
 from include.site.snapshot import Snapshot
 from include.vehicle_recalls.aggregates import AGGREGATIONS, aggregated, count_by_year
@@ -24,15 +24,6 @@ REAL = {  # what search engines must not be told of made-up data
     "license": LICENSE["path"],
     "isBasedOn": f"https://datahub.transportation.gov/d/{DATASET}",
 }
-TYPES = {
-    pa.string(): "string",
-    pa.int32(): "integer",
-    pa.int64(): "integer",
-    pa.float64(): "number",
-    pa.bool_(): "boolean",
-    pa.date32(): "date",
-    pa.timestamp("us", tz="UTC"): "datetime",
-}
 DESCRIPTION = (
     "Recall campaigns as manufacturers report them to the US government (NHTSA), checked at every "
     "read, with a ledger of every change since the first one."
@@ -40,19 +31,27 @@ DESCRIPTION = (
 
 
 def write_downloads(site: StoredSite, snapshot: Snapshot) -> tuple[dict[str, int], Files]:
-    """Write each open table as a CSV, all values quoted; returns the rows and the file of each."""
+    """Write the CSV of each open table; returns the rows and the file of each."""
     counts = count_by_year(snapshot.rows)
     mark = "made-up-" if is_made_up(snapshot.version.receipt) else ""
-    tables = {
-        RECALLS.name: snapshot.rows,
-        **{name: aggregated(counts, by) for name, by in AGGREGATIONS.items()},
-        LEDGER: snapshot.ledger,
+    tables: dict[str, list[pa.Table]] = {
+        RECALLS.name: list(snapshot.years.values()),
+        **{name: [aggregated(counts, by)] for name, by in AGGREGATIONS.items()},
+        LEDGER: [snapshot.ledger],
     }
-    files = {}
-    for name, rows in tables.items():
-        body = gzip.compress(to_csv(rows), CSV_LEVEL, mtime=0)
-        files[name] = site.files[site.write_hashed(f"files/{mark}{name}", "csv.gz", body)]
-    return {name: rows.num_rows for name, rows in tables.items()}, files
+    rows = {name: sum(part.num_rows for part in parts) for name, parts in tables.items()}
+    return rows, {name: _write_csv(site, mark + name, parts) for name, parts in tables.items()}
+
+
+def _write_csv(site: StoredSite, name: str, parts: list[pa.Table]) -> File:
+    """Every value quoted, nulls empty; part by part, because all of it at once takes 100 MB."""
+    packer = zlib.compressobj(CSV_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    packed = b""
+    for number, part in enumerate(parts):
+        body = to_csv(part)
+        start = body.index(b"\r\n") + 2 if number else 0  # one line of names
+        packed += packer.compress(memoryview(body)[start:])
+    return site.files[site.write_hashed(f"files/{name}", "csv.gz", packed + packer.flush())]
 
 
 def datapackage(manifest: Mapping[str, Any], files: Files, base: str) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def _resource(table: Table, file: File) -> dict[str, Any]:
     fields = [
         {
             "name": field.name,
-            "type": TYPES[field.type],
+            "type": TYPES[field.type][0],
             "description": sentence(field),
             "constraints": {"required": not field.nullable},
         }

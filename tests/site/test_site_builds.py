@@ -104,9 +104,14 @@ def test_retraction_in_an_untouched_year_reaches_its_shard(store: Store) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["shards/2019", "shards/rows", "files/made-up-vehicle_recalls-", "index.html"]
+    ("path", "damage"),
+    [
+        ("shards/2019", "missing"),
+        ("shards/rows", "cut"),
+        ("files/made-up-vehicle_recalls-", "missing"),
+        ("index.html", "cut"),
+    ],
 )
-@pytest.mark.parametrize("damage", ["missing", "cut"])
 def test_missing_or_cut_file_is_written_again(store: Store, path: str, damage: str) -> None:
     publish(store, recall(1), day=1)
     site, whole = Site(store), Site(store).files()

@@ -33,7 +33,7 @@ export async function search(site, route) {
     results.replaceChildren(...(all.length ? listed(rows, texts, all, route, show) : []));
   };
   const download = el("button", { type: "button", class: "quiet", onclick: () => save(site, toCsv(CSV_HEAD, matches().map((row) => csvRow(rows, texts, row)))) }, "Download as CSV");
-  const words = typed("q", "Words or a recall number", route.query.q, { type: "search", class: "words" });
+  const words = typed("q", "Words or a recall number", route.query.q, { type: "search", class: "words", placeholder: 'Such as ford "brake hose", or 24V-436' });
   const form = filterForm("Search the recalls", recallFields(rows, route.query), (query) => show({ ...query, sort: route.query.sort }), words);
   show(route.query);
   return [
@@ -55,7 +55,7 @@ function containing(rows, texts, picked, q = "") {
 
 /** A phrase may still lack its last quote; a recall number may have dashes, as in 24V-436. */
 const wordsOf = (text) =>
-  [...text.matchAll(/["“”]([^"“”]*)|[^\s"“”]+/g)]
+  [...text.matchAll(/["“”]([^"“”]*)["“”]?|[^\s"“”]+/g)]
     .map(([word, phrase]) => phrase?.trim() ?? (/^\d\d[a-z]-[-\d]*$/.test(word) ? word.replaceAll("-", "") : word))
     .filter(Boolean);
 
