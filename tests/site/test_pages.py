@@ -221,9 +221,9 @@ def figures(page: Page) -> list[str]:
 @pytest.mark.parametrize(
     ("query", "field", "shown_as"),
     [
-        ("type=Boat", "Type", "Boat (unknown)"),
-        ("flag=loud", "Warning", "loud (unknown)"),
-        ("years=2019-soon", "To year", "soon (unknown)"),
+        ("type=Boat", "Type", "Unknown: Boat"),
+        ("flag=loud", "Warning", "Unknown: loud"),
+        ("years=2019-soon", "To year", "Unknown: soon"),
     ],
 )
 def test_unknown_value_of_the_address_is_named_and_matches_nothing(

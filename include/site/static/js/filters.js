@@ -5,7 +5,7 @@ import { yearsOf } from "./rows.js";
 /** A labelled select; options are [value, text]. Another value of the address is named as unknown. */
 export function choice(name, label, options, value = "") {
   const isKnown = options.some(([option]) => option === value);
-  const all = isKnown ? options : [...options, [value, `${plain(value)} (unknown)`]];
+  const all = isKnown ? options : [...options, [value, `Unknown: ${plain(value)}`]];
   const items = all.map(([option, text]) => el("option", { value: option }, text));
   return labelled(label, el("select", { name, value }, items));
 }
