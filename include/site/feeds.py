@@ -13,7 +13,8 @@ from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
 from include.data.formatting import printable
 from include.lake.report import is_made_up
 from include.lake.store import parallel_map
-from include.site.files import StoredSite
+from include.site.code import generator
+from include.site.files import StoredSite, inputs_hash
 from include.site.snapshot import Change, Snapshot
 from include.site.templates import render
 from include.vehicle_recalls.contract import DATE, RECALLS
@@ -59,9 +60,12 @@ def write_feeds(site: StoredSite, snapshot: Snapshot) -> dict[str, Any]:
     made_up = is_made_up(receipt)
 
     def write(feed: Feed) -> None:
+        made_from = inputs_hash(generator(), site.base, made_up, feed)
+        if site.keep(f"{made_from}-atom") and site.keep(f"{made_from}-json"):
+            return
         atom, json_feed = render_feed(feed, snapshot.read_ids, site.base, made_up=made_up)
-        site.write(f"{feed.path}.atom", atom)
-        site.write(f"{feed.path}.json", json_feed)
+        site.write(f"{feed.path}.atom", atom, f"{made_from}-atom")
+        site.write(f"{feed.path}.json", json_feed, f"{made_from}-json")
 
     parallel_map(write, feeds)
     return {
