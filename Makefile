@@ -28,7 +28,7 @@ endif
 help:  ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-run: install  ## Run the vehicle recalls on the fake APIs, into s3_bucket/; DAYS=3 runs three days of changes, all dated today.
+run: install  ## Run the vehicle recalls on the fake APIs, into s3_bucket/; DAYS=3 runs three days, all dated today.
 	@$(LOCAL) run --days="$$DAYS"
 
 vin: install  ## Start the VIN service on 127.0.0.1 with a fake vPIC; make vin LIVE=1 asks the real one.

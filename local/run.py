@@ -30,8 +30,8 @@ MAX_DAYS = 30
 OWN_LAKE = "the lake is the one that you set; no local S3 is started, nothing is mirrored"
 NEXT = f"""
 Next, for example:
-  make run DAYS=3                      # three days of edits at the made-up source, all dated today
-  make site                            # what came of it, as pages in a browser
+  make run DAYS=3                      # three days: the data of today, then two days of changes
+  make site                            # the result, as pages in a browser
   make lake ARGS='{CHANGES}'  # what was edited, by recall and field
   make dag DAG=shoe_prices             # another pipeline
   make ui                              # all of them in Airflow's pages"""

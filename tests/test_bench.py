@@ -17,6 +17,7 @@ def came_to(rows: int, by_component: str = "same") -> list[Measured]:
     return [Measured(wall_s=1, cpu_s=1, peak_mb=1, said=said)]
 
 
+@pytest.mark.slow
 def test_the_bench_compares_and_says_the_ratio() -> None:
     """Headwaters and the scripts come to the same, and one table says how fast each was."""
     command = [

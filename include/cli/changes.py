@@ -1,4 +1,4 @@
-"""What changed: every row of the ledger that answers a question, version by version.
+"""Show the changes in the ledger that match the filters, by version.
 
 Example: python -m include.cli changes --since 2026-11-01 --match manufacturer=Ford --limit 20
 """
@@ -42,10 +42,13 @@ MAX_VALUES = 6  # of a row that was published or retracted
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--since", type=day_or_time, metavar="DATE", help="a day, or a time, of reads"
+        "--since", type=day_or_time, metavar="DATE", help="reads since this day or time, UTC"
     )
     parser.add_argument(
-        "--until", type=day_or_time, metavar="DATE", help="a day (all of it) or a time"
+        "--until",
+        type=day_or_time,
+        metavar="DATE",
+        help="reads up to the end of this day, or up to this time",
     )
     listed: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument(

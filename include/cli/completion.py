@@ -68,11 +68,11 @@ def run(store: Store, asked: argparse.Namespace) -> int:
             pc.less(rows[RATE], asked.under), pc.greater_equal(rows["unchanged_days"], asked.days)
         )
         stalled = rows.filter(is_stalled).sort_by([("open", "descending"), (KEY, "ascending")])
-        criteria = f"under {asked.under:g} %, {count(asked.days, 'day')}"
-        title = f"Recalls whose rate has not moved ({criteria}): {stalled.num_rows:,}"
+        criteria = f"under {asked.under:g}%, {count(asked.days, 'day')}"
+        title = f"{count(stalled.num_rows, 'recall')} whose rate has not moved ({criteria})"
         if asked.format == TABLE:  # a terminal is narrow
             stalled = stalled.drop(["unchanged_since", "or_before"])
-        _show(asked, f"{title}, most open vehicles first", stalled)
+        _show(asked, f"{title}, most unrepaired vehicles first", stalled)
     return 0
 
 

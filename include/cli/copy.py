@@ -49,7 +49,7 @@ def run(store: Store, asked: argparse.Namespace) -> int:
 
 
 def listing(store: Store) -> dict[str, StoredObject]:
-    """Objects that agree: what refers is listed before what it refers to."""
+    """All objects; one that names others is listed before them, so that these exist."""
     found: dict[str, StoredObject] = {}
     for orders in ({PLAIN_FILES}, {TABLE_LOG, LEDGER_LOG}, {0, 1, 3}):
         found |= {k: item for k, item in store.list("").items() if copy_order(k) in orders}
@@ -57,7 +57,7 @@ def listing(store: Store) -> dict[str, StoredObject]:
 
 
 def copy_in_order(store: Store, copy: Store, keys: Collection[str]) -> None:
-    """What refers comes after what it refers to; commits one by one, in order."""
+    """An object that names others is copied after them; commits one by one, in order."""
 
     def one(key: str) -> None:
         write = copy.put if _is_written_once(key) else copy.replace
@@ -93,8 +93,8 @@ def _refuse_other_lake(store: Store, here: Listing, copy: Store, there: Listing)
     for key in commits or sorted(there):
         if key not in here:
             raise PermanentError(
-                f"{copy.url(key)} is not in {store.url('')}; nothing was copied. Either that "
-                "bucket has something else: name an empty one; or the object was lost here: "
+                f"{copy.url(key)} is not in {store.url('')}; nothing was copied. If that "
+                "bucket holds something else, name an empty one. If the object was lost here, "
                 "restore it"
             )
     newest = set({key.rpartition("/")[0]: key for key in commits}.values())
@@ -102,7 +102,7 @@ def _refuse_other_lake(store: Store, here: Listing, copy: Store, there: Listing)
         # The newest entry of a log stands for those before it.
         if here[key].size != there[key].size or (key in newest and store.get(key) != copy.get(key)):
             raise PermanentError(
-                f"{copy.url(key)} is not what {store.url(key)} is, and neither is ever written "
-                "again; nothing was copied. Either one is damaged: `verify` both; or the two "
-                "lakes went different ways, and a new bucket is needed"
+                f"{copy.url(key)} and {store.url(key)} differ, although such objects never "
+                "change; nothing was copied. Run `verify` on both. If both are valid, the lakes "
+                "have diverged: copy into a new bucket"
             )

@@ -1,4 +1,4 @@
-"""One row's history: since when it is known, every change of it, and how it is now.
+"""Show one row: when it was first known, every change, and its current values.
 
 Example: python -m include.cli history 24V436000
 """

@@ -24,7 +24,7 @@ def add_format_and_limit(parser: argparse.ArgumentParser, rows: str) -> None:
         "--format",
         choices=(TABLE, "csv", "json", "parquet"),
         default=TABLE,
-        help="table (for people) by default; the others are raw, as the publisher sent the text",
+        help="table, for people, is the default; the others do not escape the publisher's text",
     )
     parser.add_argument("--limit", type=whole_number, metavar="N", help=f"show at most N {rows}")
 

@@ -1,8 +1,8 @@
 """Delete what is too old to be asked for.
 
-Kept are the baseline, the current version, every version that `as-of` can be asked for in the
-retention time, what these were made from, the whole ledger and the reports. A day is added for
-runs that are still in progress.
+It keeps the baseline, the current version, every version that `as-of` can return for the
+retention time, the raw pages of these, the whole ledger and the reports. It adds a day for runs
+that are in progress.
 
 Example: python -m include.cli prune --dry-run
 """

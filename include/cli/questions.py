@@ -67,8 +67,8 @@ def current_or_refuse(store: Store, dataset: Dataset) -> Version:
 def versions_of(store: Store, current: Version) -> list[KnownVersion]:
     """All versions up to the current one, oldest first.
 
-    A read that took long may be committed after one that was read later. What was known at a
-    moment is then the version that had both, so that the answer for a day never changes.
+    A slow read may be committed after a later one. The answer for that moment is the version that
+    has both, so that it never changes.
     """
     numbers = range(1, current.receipt_number + 1)
     receipts = parallel_map(lambda number: receipt_at(store, current, number), numbers)

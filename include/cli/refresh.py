@@ -1,4 +1,4 @@
-"""Bring the ledger and the plain files of a dataset up to its table.
+"""Bring a dataset's ledger, plain files and site up to date with its table.
 
 Every run does this at its end; the command is for after a run that was interrupted.
 

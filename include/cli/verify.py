@@ -1,8 +1,8 @@
 """Check everything that a dataset has in the lake against its own receipts; nothing is written.
 
-Checked are the table's files, the log, the receipts, plain files, the ledger, and the rows again
-from the raw pages. Exit code 0: everything is valid, 1: something is damaged, 2: the lake could
-not be read, so nothing was verified.
+It checks the table's files, the log, the receipts, the plain files and the ledger, and rebuilds
+the rows from the raw pages. Exit code 0: everything is valid; 1: something is damaged; 2: the lake
+could not be read, so nothing was verified.
 
 Example: python -m include.cli verify --dataset shoe_prices
 """
@@ -41,7 +41,7 @@ def run(store: Store, asked: argparse.Namespace) -> int:
     print()
     where = store.url(Keys(dataset.name).folder)
     if failed:
-        print(f"NOT VALID: {failed} checks failed in {where}")
+        print(f"NOT VALID: {count(failed, 'check')} failed in {where}")
         return 1
     print(f"valid: {where}")
     return 0

@@ -53,7 +53,7 @@ class Limit:
         return rows <= self.rows or rows < limit or (self.inclusive and rows == limit)
 
     def __str__(self) -> str:
-        share = f"{'' if self.inclusive else 'less than '}{float(100 * self.share):g} %"
+        share = f"{'' if self.inclusive else 'less than '}{float(100 * self.share):g}%"
         return f"{self.rows} rows, or {share} if that is more"
 
 

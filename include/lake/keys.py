@@ -5,6 +5,8 @@ staging/     files on their way from task to task
 table/       the Delta table: the truth
 ledger/      the Delta table of every change
 quarantine/  rows that break the contract, a file a read
+reports/     the report of each version of the recalls
+deliveries/  records of the posts to KrakenFlex
 everything else: plain files, which can be rebuilt from the table
 """
 
@@ -88,7 +90,7 @@ def read_id_of(key: str) -> str | None:
 
 
 def copy_order(key: str) -> int | None:
-    """When a live lake is copied: what refers comes after what it refers to; None is left out."""
+    """Where a key comes in a copy of a live lake: after what it names. None is left out."""
     match key.split("/"):
         case [_, "staging", *_]:
             return None

@@ -23,7 +23,7 @@ class Page(TypedDict):
 
 
 class RawPages(TypedDict):
-    """One batch of a read as it lies in raw/."""
+    """One batch of a read, as it is in raw/."""
 
     read: Read
     batch: str  # which of the planned batches it is
@@ -115,7 +115,7 @@ def finish_landing(
 
 
 def read_page(store: Store, page: Page) -> bytes:
-    """The unpacked bytes of a landed page; refused when they are not those that came."""
+    """The unpacked bytes of a landed page; Damaged if they are not those that came."""
     gzipped = store.get(page["key"])
     if hashlib.sha256(gzipped).hexdigest() != page["sha256"]:
         raise Damaged(

@@ -1,4 +1,4 @@
-"""The ledger: every change of every row, exactly once a version.
+"""The ledger: every change of every row, exactly once per version.
 
 The events of a version are written before its commit and named in its receipt, so they are part
 of it. A Delta table over these files, brought up to date afterwards, makes them readable by any
@@ -114,7 +114,7 @@ class Ledger(NamedTuple):
 
 
 def read_ledger(store: Store, dataset: Dataset, table: Version) -> Ledger:
-    """Refused when the ledger lacks events that the table's receipts name."""
+    """Raises LedgerBehind if the ledger lacks events that the table's receipts name."""
     ledger = load_version(store, Keys(dataset.name).ledger)
     known, newest = events_known(store, ledger, table)
     if newest > known:

@@ -1,7 +1,7 @@
 """Plain files: copies of table files, and files rendered from them, under names that people open.
 
 They can always be rebuilt from the table. One small manifest says what each was made from, so a
-refresh that has nothing to do costs one GET and one LIST.
+refresh that has nothing to do costs few requests.
 """
 
 import json

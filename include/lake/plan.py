@@ -1,9 +1,9 @@
 """What the next version is: one rule, as a function of the current version and what was landed.
 
     the rows that this read brought and that are valid, once each
-    + the current rows of keys that it did not bring validly and that it cannot call gone
+    + the current rows whose keys it did not bring validly and which it may not retract
 
-It cannot call gone: the quarantined keys (every key, if a quarantined row has none), and every row
+It may not retract: the quarantined keys (every key, if a quarantined row has none), and every row
 that the read does not cover. Partitions that the current version has from a later read are pinned:
 they stay, their keys win, and the read then retracts nothing that it might have missed.
 """

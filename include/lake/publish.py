@@ -28,7 +28,7 @@ from include.lake.table import (
 from include.lake.version_diff import Counts, compare_versions
 
 log = logging.getLogger(__name__)
-MAX_ATTEMPTS = 20  # each needs one more commit of another writer to fail
+MAX_ATTEMPTS = 20  # one fails only if another writer commits during it
 PUBLISHED, UNCHANGED, OUTDATED, DRY_RUN = "published", "unchanged", "outdated", "dry run"
 Receipt = dict[str, Any]
 
@@ -169,8 +169,8 @@ def _receipt(
 def _baseline(dataset: Dataset, current: Version, read: Read) -> int | None:
     """The version that the ledger starts from: the first of a contract.
 
-    A read of some partitions that cannot call anything gone is not one: the rest would follow as
-    thousands of published rows.
+    A partial read that may not retract is none: later reads would record all other rows as newly
+    published.
     """
     known = current.receipt.get("baseline")
     if current.receipt.get("contract", dataset.version) != dataset.version:

@@ -49,14 +49,16 @@ class Read(TypedDict):
 
 
 def is_later(known: Moment, than: Moment) -> bool:
-    """Whether a partition is known from a later read, though both reads overlapped.
+    """Whether the read of `known` is the later one.
 
-    A read that began after the other one was answered is the later one, whatever the source gives
-    as its last change.
+    A read that began after the other one was answered is later, whatever the source gives as its
+    last change. Reads that overlap are ordered by that change, then by the time of the answer.
     """
-    return known["answered_at"] >= than["began_at"] and (
-        (known["modified_at"], known["answered_at"]) > (than["modified_at"], than["answered_at"])
-    )
+    if than["began_at"] > known["answered_at"]:
+        return False
+    if known["began_at"] > than["answered_at"]:
+        return True
+    return (known["modified_at"], known["answered_at"]) > (than["modified_at"], than["answered_at"])
 
 
 def start_read(

@@ -1,4 +1,4 @@
-"""The screen of one run: what was read, what changed, where the files are, and a few rows."""
+"""The report of one run: what was read, what changed, where the files are, and a few rows."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Preview(NamedTuple):
 def standard_report(
     store: Store, dataset: Dataset, receipt: Mapping[str, Any], *, noun: str, name: str
 ) -> str:
-    """The screen of a pipeline that needs none of its own: its files with their first rows."""
+    """The report of a pipeline that needs none of its own: its files with their first rows."""
     files = plain_file_names(store, dataset)
     previews = [
         Preview(f"The first rows of {name}", from_parquet(body))
@@ -61,7 +61,7 @@ def render(
     facts: Sequence[str] = (),
     previews: Sequence[Preview] = (),
 ) -> str:
-    """A screen in Markdown; `files` are names below the dataset's folder.
+    """A report in Markdown; `files` are names below the dataset's folder.
 
     The title names the version, unless the pipeline has something else to say first.
     """
@@ -102,7 +102,7 @@ def is_made_up(receipt: Mapping[str, Any]) -> bool:
 
 
 def where(store: Store, key: str) -> str:
-    """Where a file lies: in the bucket, and on this laptop if the bucket is mirrored."""
+    """Where a file is: in the bucket, and on this laptop if the bucket is mirrored."""
     folder = os.environ.get(LOCAL_FOLDER)
     return f"{folder.rstrip('/')}/{key} ({store.url(key)})" if folder else store.url(key)
 
@@ -132,7 +132,7 @@ def _cut(text: str) -> str:
 def _changes(receipt: Mapping[str, Any]) -> str:
     counts = dict(receipt["counts"])
     counts["not_read"] = 0
-    if not receipt["outdated"]:  # of such a read some rows count for nothing
+    if not receipt["outdated"]:  # rows of outdated partitions are in no count
         same = min(counts["valid"] - counts["published"] - counts["edited"], counts["unchanged"])
         counts |= {"unchanged": same, "not_read": counts["unchanged"] - same}
     names = ("published", "edited", "retracted", "unchanged", "carried_over", "not_read")

@@ -52,7 +52,7 @@ class StagedBatch(TypedDict):
     valid: int
     quarantined: int
     parts: dict[str, Part]
-    changed: list[str]  # partitions whose rows lie under `rows_key`, a record batch each
+    changed: list[str]  # partitions whose rows are under `rows_key`, one record batch each
     rows_key: str | None
     keys_key: str
     quarantine_key: str | None

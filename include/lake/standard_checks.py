@@ -45,7 +45,7 @@ def _one_contract(dataset: Dataset, current: Version, read: Read, plan: Plan) ->
         "one contract",
         passed=known == dataset.version or not (is_partial and was_whole),
         found=f"version {dataset.version}{differs}",
-        hint="this read has only some of the rows; read everything once, with no other run beside",
+        hint="this read has only some rows; read everything once, with no other run in progress",
         can_waive=True,
     )
 
@@ -136,7 +136,7 @@ def _losses(dataset: Dataset, current: Version, plan: Plan, observed_at: str) ->
 
 
 def _nulls(dataset: Dataset, current: Version, plan: Plan, observed_at: str) -> Iterator[Check]:
-    """No more missing values than before, by share, in each partition that changes and in all."""
+    """The share of missing values grows by no more than the limit, in each partition and in all."""
     limit = dataset.limits.nulls
     if limit is None:
         return
@@ -159,7 +159,8 @@ def _nulls(dataset: Dataset, current: Version, plan: Plan, observed_at: str) -> 
             )
         ]
         found = examples(
-            f"{at} {now[at][0]:,} of {now[at][1]:,}, {was[at][0]:,} of {was[at][1]:,} before"
+            f"{at}: {now[at][0]:,} of {now[at][1]:,} are missing, {was[at][0]:,} of "
+            f"{was[at][1]:,} before"
             for at in bad or ["in all"]
         )
         yield _null_check(dataset, column, found, passed=not bad)
@@ -178,7 +179,7 @@ def _null_check(dataset: Dataset, column: Column, found: str, *, passed: bool) -
         f"nulls of {column.name}",
         passed=passed,
         found=found,
-        hint=f"the limit above the share before is {dataset.limits.nulls}; {LOOK}",
+        hint=f"the share may grow by {dataset.limits.nulls}; {LOOK}",
         can_waive=True,
     )
 

@@ -74,7 +74,7 @@ class Store:
         # Refused here, because the Rust libraries panic on some of these.
         endpoint = options.get("AWS_ENDPOINT_URL", "")
         if not BUCKET.fullmatch(bucket):
-            raise StoreRefused(f"{bucket!r} is not a bucket's name; correct it, such as my-lake")
+            raise StoreRefused(f"{bucket!r} is not a valid bucket name; use one such as my-lake")
         if endpoint and not ENDPOINT.fullmatch(endpoint):
             raise StoreRefused(
                 f"{endpoint!r} is not an endpoint; write it with http:// or https:// and a host"

@@ -24,7 +24,7 @@ def code_files() -> dict[str, bytes]:
 
 @cache
 def code_folder() -> str:
-    """Where the code lies in the site: a name that no other code has."""
+    """The folder of the code in the site, named by a hash of it."""
     digest = hashlib.sha256()
     for name, body in sorted(code_files().items()):
         digest.update(f"{name} {len(body)}\n".encode() + body)

@@ -18,7 +18,7 @@ from include.vehicle_recalls.aggregates import AGGREGATIONS, file_name
 from include.vehicle_recalls.contract import RECALLS
 
 LEDGER = "vehicle_recalls_ledger"
-DELTA = "a Delta table: read it through its log, for all of it as Parquet mixes versions"
+DELTA = "a Delta table: use a Delta reader, because all of its Parquet files together mix versions"
 YEAR_FILES = (
     "one plain Parquet file for each report year: read these; they have 3 more columns, of the "
     "source's own row: Id (never a key), created_at and updated_at (when the source wrote it, not "

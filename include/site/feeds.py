@@ -90,7 +90,7 @@ def field_name(name: str) -> str:
 
 
 def by_manufacturer(changes: Iterable[Change], now: str) -> dict[str, Feed]:
-    """By name; spellings that differ in letters and signs alone share a feed."""
+    """By name; spellings that differ only in case or punctuation share a feed."""
     by_slug: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
         if name := change.manufacturer:
@@ -108,7 +108,7 @@ def by_manufacturer(changes: Iterable[Change], now: str) -> dict[str, Feed]:
 
 
 def _slug(name: str) -> str:
-    """The name as a file's; with a hash where it has other letters than those, or too many."""
+    """A file name for the manufacturer; with a hash for non-ASCII letters, or if it is too long."""
     words = re.sub(r"[\W_]+", "-", name.casefold()).strip("-")
     slug = re.sub(r"[^a-z0-9]+", "-", words)[:MAX_SLUG].strip("-")
     if slug and slug == words:
@@ -170,7 +170,7 @@ def what_happened(change: Change) -> Iterator[str]:
     yield from (f"no longer: {words}" for words in lifted)
     if RATE in values:
         old, new = map(printable, values.pop(RATE))
-        yield f"completion rate from {old} to {new} %"
+        yield f"completion rate from {old}% to {new}%"
     if values:
         yield f"edited: {', '.join(map(field_name, values))}"
 

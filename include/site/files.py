@@ -68,7 +68,7 @@ class StoredSite:
         return read_json(self.store, CATALOG, Catalog).made_from != self.made_from
 
     def keep(self, made_from: str) -> str | None:
-        """A file of the last build that was made from the same, and is still there."""
+        """A file of the last build that was made from the same inputs and still exists."""
         for path, file in self.known.items():
             if file.made_from == made_from and self._is_there(file):
                 self.files[path] = file

@@ -67,13 +67,13 @@ def same_names(names: list[str]) -> list[list[int]]:
 
 
 def lives_of(snapshot: Snapshot, year: str) -> dict[str, list[Change]]:
-    """The lives of the recalls of a year, those that are gone last."""
+    """The changes of each recall of a year, retracted recalls last."""
     keys = [*snapshot.years[year][KEY].to_pylist(), *sorted(snapshot.retracted.get(year, {}))]
     return {key: snapshot.lives[key] for key in keys if key in snapshot.lives}
 
 
 def year_shard(snapshot: Snapshot, year: str) -> dict[str, Any]:
-    """The recalls of a year whole, with their lives."""
+    """The recalls of a year with all columns and their changes."""
     columns = [column.to_pylist() for column in snapshot.years[year].columns]
     gone = snapshot.retracted.get(year, {})
     return {

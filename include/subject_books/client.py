@@ -18,7 +18,7 @@ PAGE_SIZE = 1_000  # books; the API answers 422 to more
 MAX_PASSES = 10  # over the same pages
 MAX_PAGES = 60  # a minute's worth at the slowest pace
 MAX_AUTHORS = 150  # a key has at most 25 characters, so the address stays far below 8,000
-SPARE = 1.1  # on their way some requests catch up with the one before
+SPARE = 1.1  # margin, because the network may bring two requests closer together
 WORK_KEY = re.compile(r"/works/OL\d{1,14}W", re.ASCII)
 AUTHOR_KEY = re.compile(r"/authors/OL\d{1,14}A", re.ASCII)
 KINDS = re.compile(r"(?:person|place|time):")
@@ -39,7 +39,7 @@ class FirstBooks(NamedTuple):
     pages: list[Page]  # that they came on
     promised: int  # books that must come, by the API's own count
     came: int  # of these
-    certain: int  # books before the last tie of the first page: as a limit they are enough
+    certain: int  # books above the last tie of the first page: a limit that always works
 
 
 class OpenLibrary:

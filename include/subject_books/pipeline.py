@@ -167,14 +167,14 @@ def load(store: Store, database: BooksDatabase, subject: str) -> Loaded:
 def _checks(batch: StagedBatch, plan: Plan) -> Iterator[Check]:
     facts = batch["facts"]
     came, promised, certain = facts["came"], facts["promised"], facts["certain"]
-    smaller = f"run again with a `limit` of {certain}, on which the pages agree, or "
+    smaller = f"run again with a `limit` of {certain}, which always gives the same books, or "
     yield Check(
         "books that came",
         passed=came == promised,
         found=f"{came:,} of the {promised:,} books that Open Library counts came, on "
         f"{facts['pages']:,} pages",
         hint=(smaller if certain >= MIN_LIMIT else "")
-        + "waive this check to publish the books that came; others of as many editions may be "
+        + "waive this check to publish the books that came; some with as many editions may be "
         "missing",
         can_waive=True,
     )

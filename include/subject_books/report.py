@@ -1,4 +1,4 @@
-"""The screen of one run."""
+"""The report of one run."""
 
 import json
 from collections.abc import Iterator

@@ -46,7 +46,9 @@ class JsonLines(logging.Formatter):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m include.vin_service", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="any other needs VIN_API_KEY")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="an address that others can reach needs VIN_API_KEY"
+    )
     parser.add_argument("--port", type=int, default=8090, help="0 means any free one")
     parser.add_argument("--workers", type=int, default=1, help="1: the service is one process")
     asked = parser.parse_args()

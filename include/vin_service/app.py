@@ -32,7 +32,7 @@ OPEN_TO_ALL = "/healthz"
 THIS_MACHINE = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 OTHER_HOST = (
     "without a key the service answers to the names localhost, 127.0.0.1 and [::1] only, so that "
-    "no web page can reach it under its own: set VIN_API_KEY and start again"
+    "no web page can reach it under its own host name: set VIN_API_KEY and start again"
 )
 NO_KEY = "the header X-API-Key must have the key of the service"
 TOO_LARGE = "the body is over 1 MB; ask for fewer VINs at a time"
@@ -43,7 +43,7 @@ again after `Retry-After`."""
 
 
 def create_app(settings: Settings, lake: Store | None = None) -> FastAPI:
-    """PermanentError if the cache cannot be opened."""
+    """Raises PermanentError if the cache cannot be opened."""
     cache = Cache(settings.vin_db)
     vpic = Upstream("vPIC", str(settings.vpic_url), settings)
     nhtsa = Upstream("NHTSA", str(settings.recalls_api_url), settings)
@@ -57,7 +57,7 @@ def create_app(settings: Settings, lake: Store | None = None) -> FastAPI:
             part.close()
 
     key = settings.vin_api_key.get_secret_value() if settings.vin_api_key else ""
-    # The guard checks the key, before a body is read; this puts it into the document.
+    # The guard checks the key, before a body is read; this only documents it in OpenAPI.
     documented = Security(APIKeyHeader(name="X-API-Key", auto_error=False))
     app = FastAPIOffline(
         redoc_url=None,
@@ -80,7 +80,7 @@ def create_app(settings: Settings, lake: Store | None = None) -> FastAPI:
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
-    """Without the input, which may be large, and may not be text that can be sent back."""
+    """Leaves out the input, which may be large, or text that cannot be sent back."""
     problems = error.errors()[:10] if isinstance(error, RequestValidationError) else []
     shown = [{name: problem[name] for name in ("loc", "msg", "type")} for problem in problems]
     return JSONResponse({"detail": shown}, 422)

@@ -34,7 +34,7 @@ class VehicleAnswer(BaseModel):
     cached: bool = Field(description="Whether the answer came from the cache.")
 
 
-# JSON can hold half a character, which no answer can carry.
+# JSON can hold a lone surrogate, which no answer can carry.
 Text = Annotated[str, AfterValidator(lambda text: text.encode().decode())]
 
 
@@ -138,7 +138,7 @@ async def healthz(request: Request) -> dict[str, str]:
     try:
         request.app.state.lookups.cache.source()
     except CacheError:
-        return {"status": "degraded", "detail": "the cache cannot be read; lookups work without"}
+        return {"status": "degraded", "detail": "the cache cannot be read; lookups work without it"}
     return {"status": "ok"}
 
 

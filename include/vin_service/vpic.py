@@ -15,7 +15,7 @@ FOREIGN = re.compile(r"[^A-HJ-NPR-Za-hj-npr-z0-9]")
 LENGTH = 17
 BATCH = 50  # vPIC decodes no more in one call
 CLEAN, CHECK_DIGIT = {0}, {1}
-# Control characters, and half a character, which JSON can hold and an answer cannot.
+# Control characters, and lone surrogates, which JSON can hold and an answer cannot.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -50,7 +50,7 @@ def normalize_vin(text: str) -> str:
     foreign = list(dict.fromkeys(FOREIGN.findall(text)))
     shown = ", ".join(ascii(character) for character in foreign[:5])
     raise HTTPException(
-        404, f"a VIN cannot contain {shown}; it has digits and the letters A to Z but I, O and Q"
+        404, f"a VIN cannot contain {shown}; it has digits and the letters A to Z except I, O and Q"
     )
 
 

@@ -210,7 +210,7 @@ def test_verify_names_a_damaged_manifest_of_plain_files(s3: BaseClient, s3_url: 
     [
         ("LAKE_BUCKET", "no-such-bucket-here", "create the bucket"),
         ("LAKE_BUCKET", "", "LAKE_BUCKET is not set"),
-        ("LAKE_BUCKET", "Not A Bucket", "'Not A Bucket' is not a bucket's name"),
+        ("LAKE_BUCKET", "Not A Bucket", "'Not A Bucket' is not a valid bucket name"),
         ("LAKE_ENDPOINT_URL", "127.0.0.1:4566", "'127.0.0.1:4566' is not an endpoint"),
         ("LAKE_ENDPOINT_URL", "http://a b", "is not an endpoint"),
     ],

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.end_to_end import house, invariants
 from tests.end_to_end.bucket import Bucket
 from tests.end_to_end.story import FACTS, STEPS, playing
@@ -11,6 +13,7 @@ LAST_OF_THE_FIRST_CONTRACT = "an old read once more"
 RECORDED: dict[str, Any] = json.loads(FACTS.read_text())
 
 
+@pytest.mark.slow
 def test_story_matches_recorded_facts(s3_url: str) -> None:
     """Year files, aggregations, ledger, quarantine and counts have the rows of the recording."""
     differences = []

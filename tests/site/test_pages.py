@@ -34,6 +34,7 @@ from tests.site.browsing import (
     write_site,
 )
 
+pytestmark = pytest.mark.slow
 PAGES = {
     "overview": "",
     "warnings": "warnings",

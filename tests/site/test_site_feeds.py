@@ -58,7 +58,7 @@ def test_titles_say_what_happened(site: Site) -> None:
     assert titles[0] == (
         "Retracted, was: park outside: Ford Motor Company: Brake hose may crack (19V000003)"
     )
-    assert titles[1].startswith("Completion rate from 50 to 60 %: Ford Motor Company: ")
+    assert titles[1].startswith("Completion rate from 50% to 60%: Ford Motor Company: ")
     assert titles[2].startswith("Now do not drive, edited: Subject: Ford Motor Company: <script>")
     assert titles[3].startswith("New recall: Tesla Inc: ")
     assert titles[4].startswith("No longer: do not drive: TESLA, INC.: ")

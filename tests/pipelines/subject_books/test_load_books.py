@@ -1,5 +1,6 @@
 """The database after a load: PostgreSQL and SQLite alike, whole or not at all."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -116,6 +117,7 @@ def test_load_book_of_two_subjects_is_as_it_was_read_last(
         return books_of(subject, [work | edits for work in works], records)
 
     run_once("data_mining")
+    time.sleep(1.1)  # the source's clock has seconds
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "books_of", edited)
         run_once("love", waive={"authors with a record": "they have none"})

@@ -204,7 +204,7 @@ def test_most_urgent_comes_first(reported: Any) -> None:
         *("## Do not drive", "## Park outside", "## Warnings lifted", "## New recalls"),
         *("## Returned", "## Retracted", "## Completion rates", "Also edited", "## The run"),
     ]
-    assert "- Ford Motor Company: F0000 Hose; from 1 to 2.5 %" in lines
+    assert "- Ford Motor Company: F0000 Hose; from 1% to 2.5%" in lines
 
 
 def test_recalls_of_a_manufacturer_stay_together(reported: Any) -> None:
