@@ -96,7 +96,7 @@ def test_page_on_data_lists_what_the_lake_has(site: Site) -> None:
         assert each["publisher"] == "made-up:7"
         assert each["reading"]
     table = next(f for f in shard[0]["folders"] if f["path"] == "vehicle_recalls/table/")
-    assert "mixes versions" in table["sentence"]
+    assert "mix versions" in table["sentence"]
 
 
 @pytest.mark.parametrize("tool", ["pandas", "DuckDB", "Polars", "deltalake"])

@@ -150,7 +150,7 @@ def test_lost_half_of_the_books_waits_for_a_reason(
 @pytest.mark.parametrize(
     ("certain", "hint"),
     [
-        (400, "run again with a `limit` of 400, on which the pages agree, or waive this check"),
+        (400, "run again with a `limit` of 400, which always gives the same books"),
         (99, "waive this check to publish the books that came"),
     ],
 )
