@@ -51,7 +51,7 @@ def run(store: Store, asked: argparse.Namespace) -> int:
 
 
 def prune(store: Store, dataset: Dataset, keep_days: int, *, dry_run: bool) -> Freed:
-    """The ledger is brought up to date first: after this its events could not be found."""
+    """Brings the ledger up to date first, so that no version lacks its events."""
     if not RETENTION_DAYS <= keep_days <= MAX_DAYS:
         raise PermanentError(
             f"--keep-days is {keep_days}: the table promises its readers {RETENTION_DAYS} days "

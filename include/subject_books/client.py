@@ -89,9 +89,9 @@ def keep_pace(per_second: float) -> Callable[[], None]:
 def read_first_books(ask: Callable[[int], Page], limit: int) -> FirstBooks:
     """Ask for pages by offset until every book that may be taken has come.
 
-    The API shuffles ties anew for each request, so pages overlap and miss books. But the number of
-    books with at least so many editions does not depend on the order of ties: that number says
-    when to stop, and the same subject always gives the same books.
+    The API shuffles books with equal edition counts for each request, so pages repeat some books
+    and miss others. The number of books with at least a given edition count stays the same. It
+    says when all books have come, so a subject always gives the same books.
     """
     pages: list[Page] = []
     for _ in range(MAX_PASSES):

@@ -72,7 +72,7 @@ def main() -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        # A connection is a file; other files are the cache, the lake and vPIC.
+        # Each connection needs a file descriptor; the other half is for the cache, lake and vPIC.
         limit_concurrency=min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
         timeout_graceful_shutdown=LAST_ANSWERS_S,
     )

@@ -70,7 +70,7 @@ class Upstream:
         self._refuse_while_down()
         if self._queue >= self._max_queue:
             raise UpstreamUnavailable(
-                f"{self._queue} questions wait for {self.name} already; ask again later", 5
+                f"{self._queue} questions are already waiting for {self.name}; ask again later", 5
             )
         self._queue += 1
         try:

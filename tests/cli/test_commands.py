@@ -65,7 +65,7 @@ def run(store: Store, *arguments: str, **settings: str) -> Done:
             code = main(arguments)
         except SystemExit as misuse:
             code = int(misuse.code or 0)
-    # A file of Parquet is no text.
+    # Parquet is not text, so the bytes are kept too.
     return Done(code, body.getvalue().decode(errors="replace"), errors.getvalue(), body.getvalue())
 
 

@@ -6,7 +6,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,9 +20,8 @@ from fakes.control import Control
 from include.data.catalog import datasets
 from include.data.tables import from_parquet
 from include.http.errors import UnexpectedBody
-from include.lake.keys import Keys
 from include.lake.store import Store
-from include.lake.table import load_version
+from tests.clock import wait_for_a_later_moment
 from tests.http.raw_server import Api, message
 from tests.pipelines.dag_runs import connect, connect_lake, load_dag, run_dag
 
@@ -92,12 +90,6 @@ def test_it_is_a_dataset_of_the_catalog_while_it_is_on_the_path() -> None:
     assert datasets()["currency_rates"].key == "currency"
 
 
-def wait_for_the_second_after(moment: str) -> None:
-    """The source's clock counts seconds, so a read within the same one has the same moment."""
-    left = datetime.fromisoformat(moment) + timedelta(seconds=1) - datetime.now(UTC)
-    time.sleep(max(0, left.total_seconds()))
-
-
 def test_two_days_are_two_versions_with_every_command(
     run: Run, store: Store, replica: Control, tmp_path: Path
 ) -> None:
@@ -108,10 +100,9 @@ def test_two_days_are_two_versions_with_every_command(
     assert screen.startswith("# ECB rates: version 1, ")
     assert "**This data is MADE UP.**" in screen
     first = published(store)
-    read_at = load_version(store, Keys("currency_rates").table).receipt["observed_at"]
     assert {"USD", "JPY", "HRK"} <= first.keys()
     replica.ecb.unpublished = set()
-    wait_for_the_second_after(read_at)
+    read_at = wait_for_a_later_moment(store, datasets()["currency_rates"])
     assert "# ECB rates: version 2, " in run()
     second = published(store)
     assert second["USD"][0] > first["USD"][0]

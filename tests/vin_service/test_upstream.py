@@ -120,7 +120,7 @@ async def test_long_queue_is_refused_at_once(make: Make, gate: threading.Event) 
     asked = [asyncio.create_task(upstream.call(lambda _: gate.wait(30))) for _ in range(20)]
     await asyncio.sleep(0)
     full = await refused(upstream, never)
-    assert "20 questions wait for vPIC already" in full.detail
+    assert "20 questions are already waiting for vPIC" in full.detail
     assert full.retry_after_s == 5
     for task in asked[1:]:
         task.cancel()

@@ -22,7 +22,7 @@ PROMTOOL = shutil.which("promtool")
 ALWAYS = "AlertsWork"
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is missing: apt-get install prometheus")
+@pytest.mark.skipif(PROMTOOL is None, reason="needs promtool, of the Debian package prometheus")
 @pytest.mark.parametrize(
     "command",
     [

@@ -1,6 +1,5 @@
 """The database after a load: PostgreSQL and SQLite alike, whole or not at all."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -15,6 +14,7 @@ from include.lake.reads import SourceMismatch
 from include.lake.store import Store
 from include.subject_books import pipeline
 from include.subject_books.client import Record
+from include.subject_books.contract import SUBJECT_BOOKS
 from include.subject_books.database import (
     AUTHORS,
     AUTHORS_BOOKS,
@@ -27,6 +27,7 @@ from include.subject_books.database import (
 )
 from include.subject_books.pipeline import load
 from include.subject_books.report import report
+from tests.clock import wait_for_a_later_moment
 from tests.pipelines.subject_books.conftest import plain_tables
 
 Run = Callable[..., Any]
@@ -117,7 +118,7 @@ def test_load_book_of_two_subjects_is_as_it_was_read_last(
         return books_of(subject, [work | edits for work in works], records)
 
     run_once("data_mining")
-    time.sleep(1.1)  # the source's clock has seconds
+    wait_for_a_later_moment(store, SUBJECT_BOOKS)
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "books_of", edited)
         run_once("love", waive={"authors with a record": "they have none"})
