@@ -78,7 +78,7 @@ def _build(store: Store, receipt: Receipt | None) -> list[str]:
     versions: dict[str, Version] = dict(zip(datasets(), found[1:], strict=True))
     read_ids = [version.receipt.get("read_id") for version in versions.values()]
     made_from = inputs_hash(FORMAT, generator(), code_folder(), read_ids, site.root, site.base)
-    if site.made_from == made_from and site.is_whole():
+    if site.made_from == made_from and site.is_complete():
         return []
     version = versions[RECALLS.name]
     if not version.receipt:
@@ -92,7 +92,7 @@ def _build(store: Store, receipt: Receipt | None) -> list[str]:
             raise
         return []  # another run published since, and makes the site after its ledger
     page, manifest = _write_parts(site, take_snapshot(store, version, ledger), versions, made_from)
-    if not site.is_overtaken():
+    if not site.is_outdated():
         site.write(PAGE, page)
         site.write(MANIFEST, manifest)
         site.finish(made_from)

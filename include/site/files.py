@@ -56,14 +56,14 @@ class StoredSite:
     files: dict[str, File] = field(default_factory=dict)  # of this build, by path
     written: list[str] = field(default_factory=list)
 
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether everything is there that the catalog names."""
         return bool(self.known) and all(map(self._is_there, self.known.values()))
 
     def _is_there(self, file: File) -> bool:
         return self.sizes.get(file.path) == file.bytes
 
-    def is_overtaken(self) -> bool:
+    def is_outdated(self) -> bool:
         """Whether another build has finished since this one looked, and deleted what it wrote."""
         return read_json(self.store, CATALOG, Catalog).made_from != self.made_from
 

@@ -92,7 +92,7 @@ def test_version_whose_ledger_another_run_still_makes_is_left_to_it(
     assert Site(shaky_store).manifest["version"] == 3
 
 
-def test_build_that_another_one_overtook_writes_no_page(
+def test_build_that_another_one_outdated_writes_no_page(
     proxy: FaultyS3, shaky_store: Store, store: Store, bucket: str
 ) -> None:
     """The other one deletes what it does not know, so a page of this one would lack files."""
