@@ -118,6 +118,7 @@ def test_page_over_hostile_rows_runs_nothing_fits_and_axe_finds_nothing(
     # axe puts a style into the page
     with opened(browser, at(url, PAGES[name]), size, scheme, bypass_csp=True) as page:
         unfold(page)
+        draw_all(page)
         assert page.locator("main img, main script, main iframe").count() == 0
         assert page.locator(".made-up").inner_text().startswith("Made-up data (made-up:7)")
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
@@ -242,7 +243,8 @@ def test_few_rates_make_no_line(browser: Browser, url: str) -> None:
         assert figures(page)[0] == "1"
         assert page.locator("figure").count() == 4
         go(page, "?years=2019")
-        page.locator("figure", has_text="How far repairs are").locator("svg").wait_for()
+        draw_all(page)
+        assert page.locator("figure", has_text="How far repairs are").locator("svg").count() == 1
 
 
 def test_card_leads_to_the_table_of_its_warning(browser: Browser, url: str) -> None:
@@ -255,9 +257,60 @@ def test_card_leads_to_the_table_of_its_warning(browser: Browser, url: str) -> N
         assert "Do not drive" in table.locator("tbody").inner_text()
 
 
+def draw_all(page: Page) -> None:
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+
+
+def test_charts_are_drawn_once_they_are_seen_or_printed(browser: Browser, url: str) -> None:
+    with opened(browser, at(url), PHONE) as page:
+        charts = page.locator("figure")
+        assert charts.locator("svg").count() < charts.count() == 5
+        charts.nth(2).scroll_into_view_if_needed()
+        charts.nth(2).locator("svg").wait_for()
+        assert charts.locator("svg").count() < 5
+        page.pdf()
+        assert charts.locator("svg").count() == 5
+
+
+COMPARES_WITH_INTL = """async (code) => {
+  const ours = await import(new URL(`${code}format.js`, location.href));
+  const dates = (style) => new Intl.DateTimeFormat("en-US", { timeZone: "UTC", ...style }).format;
+  const number = new Intl.NumberFormat("en-US").format;
+  const short = { notation: "compact", maximumFractionDigits: 1 };
+  const compact = new Intl.NumberFormat("en-US", short).format;
+  const day = dates({ dateStyle: "medium" });
+  const time = dates({ dateStyle: "medium", timeStyle: "short" });
+  const different = [];
+  const same = (given, text, theirs) =>
+    text === theirs.replace("\u202f", " ") || different.push([given, text, theirs]);
+  const values = [0, 999949, 999950, 999999];
+  for (let value = 1; value < 1e12; value = Math.ceil(value * 1.01)) values.push(value);
+  for (const value of values) {
+    same(value, ours.count(value), number(value));
+    same(value, ours.short(value), compact(value));
+  }
+  for (let at = 0; at < 2e12; at += 4.12345678e8) {
+    const iso = new Date(at).toISOString();
+    same(iso, ours.day(iso), day(at));
+    same(iso, ours.moment(iso), `${time(at)} UTC`);
+  }
+  return different;
+}"""
+
+
+def test_numbers_and_days_are_written_as_intl_writes_them(browser: Browser, url: str) -> None:
+    with opened(browser, at(url)) as page:
+        assert page.evaluate(COMPARES_WITH_INTL, code_folder_of(page)) == []
+
+
+def code_folder_of(page: Page) -> str:
+    return str(json.loads(page.locator("#site").text_content() or "")["code"])
+
+
 def test_overview_shows_charts_with_the_same_figures_as_tables(browser: Browser, url: str) -> None:
     with opened(browser, at(url)) as page:
         charts = page.locator("figure")
+        draw_all(page)
         assert charts.locator("svg[role=img][aria-label]").count() == charts.count() == 5
         charts.first.get_by_text("As a table").click()
         charts.first.locator("tbody td").first.wait_for()
@@ -270,6 +323,7 @@ def test_overview_shows_charts_with_the_same_figures_as_tables(browser: Browser,
 
 def test_selected_bar_opens_the_manufacturer(browser: Browser, url: str) -> None:
     with opened(browser, at(url)) as page:
+        draw_all(page)
         chart = page.locator("figure", has_text="Manufacturers with").locator("svg")
         chart.hover(position={"x": 9, "y": 25})
         chart.click(position={"x": 9, "y": 25})
@@ -319,13 +373,12 @@ def test_csv_quotes_every_text_and_keeps_it_whole(browser: Browser, url: str) ->
         assert rows[3]["subject"] == 'Say "when", please'
         assert text.split("\r\n")[4].startswith('"2019-02-03","19V000005","FORD MOTOR COMPANY"')
         row = ['say "no", \n then\r\n go', None, 1.5]
-        code = json.loads(page.locator("#site").text_content() or "")["code"]
         text = page.evaluate(
             """async ([code, row]) => {
               const { toCsv } = await import(new URL(`${code}format.js`, location.href));
               return toCsv(["a", "b", "c"], [row]);
             }""",
-            [code, row],
+            [code_folder_of(page), row],
         )
         assert list(csv.reader(io.StringIO(text, newline="")))[1] == [row[0], "", "1.5"]
 

@@ -67,6 +67,7 @@ export async function mountRecalls(element, base) {
   frame.append(footer(site));
   root.append(frame);
   addEventListener("hashchange", () => element.isConnected && show());
+  addEventListener("beforeprint", (event) => main.querySelectorAll(".frame").forEach((frame) => frame.dispatchEvent(new Event(event.type))));
   await show();
 }
 

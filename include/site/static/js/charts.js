@@ -19,15 +19,12 @@ function figure(plot, { title, note, hint, legend = [], options, asTable, open }
   const summary = el("summary", {}, "As a table");
   details.append(summary);
   const keys = legend.map((type) => el("span", {}, swatch(colorOf(type)), type));
-  let width = 0;
-  new ResizeObserver(([entry]) => {
-    const now = Math.round(entry.contentRect.width);
-    if (now === width || now === 0) return;
-    width = now;
+  const draw = (width) => {
     const drawing = { ...options(width), width, title, open };
     frame.style.minHeight = `${drawing.height}px`;
-    setTimeout(() => frame.replaceChildren(drawn(plot, drawing))); // one at a time: the page answers in between
-  }).observe(frame);
+    frame.replaceChildren(drawn(plot, drawing));
+  };
+  drawWhenSeen(frame, draw);
   return el(
     "figure", { class: "chart card" },
     el("figcaption", {}, el("h2", {}, title), el("p", { class: "soft small" }, note, hint && el("span", { class: "screen" }, " ", hint))),
@@ -35,6 +32,28 @@ function figure(plot, { title, note, hint, legend = [], options, asTable, open }
     frame,
     details,
   );
+}
+
+/** Draws once the frame is in the window or the page prints, and again for each new width. */
+function drawWhenSeen(frame, draw) {
+  let width = 0;
+  const resized = new ResizeObserver(([{ contentRect }]) => {
+    const now = Math.round(contentRect.width);
+    if (now === width || now === 0) return;
+    width = now;
+    setTimeout(() => draw(width)); // one at a time: the page answers in between
+  });
+  const seen = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && start());
+  const start = () => {
+    seen.disconnect();
+    resized.observe(frame);
+  };
+  seen.observe(frame);
+  frame.addEventListener("beforeprint", () => {
+    if (width) return;
+    start();
+    draw((width = frame.clientWidth));
+  });
 }
 
 function drawn(plot, { title, open, ...options }) {

@@ -27,26 +27,26 @@ export function overview(site, route) {
   ];
 }
 
-/** The charts under their filters, once the rows and the library are here. */
+/** The charts under their filters; the rows and the library load once the cards are seen. */
 async function filtered(site, route, cards) {
+  await painted();
   const [rows, plot] = await Promise.all([loadRows(site), loadCode(site, "vendor/plot")]);
+  await pause();
   const found = el("p", { class: "found", role: "status" });
   const charts = el("div", { class: "charts" });
   let drawing = 0;
   const draw = () => {
+    const current = ++drawing;
     const picked = pick(rows, route.query);
     const totals = totalsOf(rows, picked);
-    const current = ++drawing;
     cards.replaceChildren(tiles(site, totals, route.query));
     found.replaceChildren(...summary(totals, route.query));
-    charts.replaceChildren(...(picked.length ? drawn(plot, rows, picked, route.query).flat() : []));
     charts.setAttribute("aria-busy", "true");
-    loadRatedRows(site)
-      .then((rated) => repairs(plot, rated, picked))
+    chartsOf(site, plot, rows, picked, route.query)
       .catch(alertOf)
       .then((nodes) => {
         if (current !== drawing) return; // drawn again meanwhile
-        charts.append(...nodes);
+        charts.replaceChildren(...nodes);
         charts.removeAttribute("aria-busy");
       });
   };
@@ -54,9 +54,15 @@ async function filtered(site, route, cards) {
     saveQuery(route, query);
     draw();
   });
+  await pause();
   draw();
   return [form, found, charts];
 }
+
+const painted = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))));
+
+/** Lets the page answer between two long steps. */
+const pause = () => new Promise((resolve) => setTimeout(resolve));
 
 /** The figures of the recalls that the filters pick; of the rows to come they are not known. */
 function tiles({ manifest, status }, totals, query) {
@@ -85,24 +91,33 @@ function summary({ recalls, affected }, query) {
   ];
 }
 
-function drawn(plot, rows, picked, query) {
-  const makers = top(rows, picked, rows.manufacturer, rows.manufacturers, MOST_BARS);
-  const components = top(rows, picked, rows.component, rows.components, MOST_BARS);
-  return [
-    yearCharts(plot, perYear(rows, picked)),
-    topChart(plot, makers, {
-      title: "Manufacturers with most recalls",
-      note: "Names as NHTSA has them.",
-      hint: "Select a bar to open the manufacturer.",
-      link: (name) => hrefTo("manufacturer", name),
-    }),
-    topChart(plot, components, {
-      title: "Components with most recalls",
-      hint: "Select a bar to list its recalls.",
-      link: (component) => hrefTo("search", "", { ...query, component }),
-    }),
-  ];
+async function chartsOf(site, plot, rows, picked, query) {
+  if (!picked.length) return [];
+  const completion = loadRatedRows(site).then((rated) => repairs(plot, rated, picked)).catch(alertOf);
+  const nodes = [];
+  for (const chart of [perYearCharts, topManufacturers, topComponents]) {
+    await pause();
+    nodes.push(chart(plot, rows, picked, query));
+  }
+  return [...nodes.flat(), ...(await completion)];
 }
+
+const perYearCharts = (plot, rows, picked) => yearCharts(plot, perYear(rows, picked));
+
+const topManufacturers = (plot, rows, picked) =>
+  topChart(plot, top(rows, picked, rows.manufacturer, rows.manufacturers, MOST_BARS), {
+    title: "Manufacturers with most recalls",
+    note: "Names as NHTSA has them.",
+    hint: "Select a bar to open the manufacturer.",
+    link: (name) => hrefTo("manufacturer", name),
+  });
+
+const topComponents = (plot, rows, picked, query) =>
+  topChart(plot, top(rows, picked, rows.component, rows.components, MOST_BARS), {
+    title: "Components with most recalls",
+    hint: "Select a bar to list its recalls.",
+    link: (component) => hrefTo("search", "", { ...query, component }),
+  });
 
 function repairs(plot, rows, picked) {
   const rates = completionPerYear(rows, picked);

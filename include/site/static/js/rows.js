@@ -66,25 +66,24 @@ function named(names, wanted) {
 
 /** What the cards count, in the names of the manifest. */
 export function totalsOf(rows, picked) {
-  const sum = (valueOf) => picked.reduce((total, row) => total + valueOf(row), 0);
-  return {
-    recalls: picked.length,
-    affected: sum((row) => rows.affected[row] ?? 0),
-    do_not_drive: sum((row) => Boolean(rows.flags[row] & DO_NOT_DRIVE)),
-    park_outside: sum((row) => Boolean(rows.flags[row] & PARK_OUTSIDE)),
-  };
+  const totals = { recalls: picked.length, affected: 0, do_not_drive: 0, park_outside: 0 };
+  for (const row of picked) {
+    totals.affected += rows.affected[row] ?? 0;
+    if (rows.flags[row] & DO_NOT_DRIVE) totals.do_not_drive += 1;
+    if (rows.flags[row] & PARK_OUTSIDE) totals.park_outside += 1;
+  }
+  return totals;
 }
 
 /** [{year, type, recalls, vehicles}], by year and type. */
 export function perYear(rows, picked) {
   const cells = new Map();
   for (const row of picked) {
-    const year = rows.year[row];
-    const type = typeOf(rows, row) ?? NOT_GIVEN;
-    const key = `${year} ${type}`;
-    if (!cells.has(key)) cells.set(key, { year, type, recalls: 0, vehicles: 0 });
-    cells.get(key).recalls += 1;
-    cells.get(key).vehicles += rows.affected[row] ?? 0;
+    const key = rows.year[row] * 100 + (rows.type[row] ?? 99);
+    let cell = cells.get(key);
+    if (!cell) cells.set(key, (cell = { year: rows.year[row], type: typeOf(rows, row) ?? NOT_GIVEN, recalls: 0, vehicles: 0 }));
+    cell.recalls += 1;
+    cell.vehicles += rows.affected[row] ?? 0;
   }
   return [...cells.values()].sort((a, b) => a.year - b.year);
 }
