@@ -66,9 +66,10 @@ def measure_lake(asked: argparse.Namespace, s3: S3, show: Show, *, everything: b
     for rows in ROWS if everything else filter(None, [asked.days]):
         show(f"{rows:,} rows, day by day", tables.days(three_days(rows, s3)))
     for rows in (*ROWS, MANY_ROWS) if everything else asked.by_task or ():
-        show(f"{rows:,} rows, a process a task", tables.tasks(rows, by_task(rows, s3)))
+        show(f"{rows:,} rows, one process per task", tables.tasks(rows, by_task(rows, s3)))
     if everything or asked.site:
-        show(f"The site of {ROWS[0]:,} recalls", tables.builds(site(ROWS[0], s3)))
+        measured, seen = site(ROWS[0], asked.runs, s3)
+        show(f"The site of {ROWS[0]:,} recalls", tables.builds(measured) + seen)
 
 
 if __name__ == "__main__":

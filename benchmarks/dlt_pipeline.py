@@ -2,8 +2,8 @@
 
     python -m benchmarks.dlt_pipeline URL S3_URL BUCKET FOLDER parquet|delta
 
-Runs in an environment of its own (`.venv-bench`). dlt is spared the files a year: it writes one
-table, as its users would; then three counts over the table with pyarrow.
+Runs in an environment of its own (`.venv-bench`). dlt writes one table, as its users would, not one
+file per year; then pyarrow counts three times over the table.
 """
 
 import json

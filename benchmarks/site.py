@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.browser import views
 from benchmarks.days import go_to
 from benchmarks.headwaters import open_store
 from benchmarks.measure import Measured, measure
@@ -16,8 +17,8 @@ from include.site.build import build_site
 BUILDS = ("first build", "unchanged day", "day of edits")
 
 
-def site(rows: int, s3: S3) -> dict[str, Measured]:
-    """Each build in a process of its own."""
+def site(rows: int, runs: int, s3: S3) -> tuple[dict[str, Measured], list[str]]:
+    """Each build in a process of its own; then what a browser shows of the last."""
     measured = {}
     with fake_api(rows) as url, s3.fresh_bucket() as bucket:
         for name in BUILDS:
@@ -25,7 +26,7 @@ def site(rows: int, s3: S3) -> dict[str, Measured]:
                 go_to(url, BUILDS.index(name) + 1)
                 measure("benchmarks.headwaters", url, *bucket)
             measured[name] = measure("benchmarks.site", *bucket)
-    return measured
+        return measured, views(open_store(*bucket), runs)
 
 
 def main(s3_url: str, bucket: str) -> dict[str, Any]:

@@ -104,4 +104,5 @@ def _range(values: Sequence[float]) -> str:
 
 
 def verdict(ratio: float, goal: float) -> str:
-    return f"{ratio:.3g}; goal at most {goal:g}: {'met' if ratio <= goal else 'missed'}"
+    three_digits = float(f"{ratio:.3g}")
+    return f"{three_digits:g}; goal at most {goal:g}: {'met' if ratio <= goal else 'missed'}"

@@ -18,7 +18,7 @@ from fakes import made_up_recalls as recalls
 from fakes.made_up_edits import EDITS, Edit
 from fakes.made_up_ids import USUAL_ROWS, campaign_id, first_free_number, rows_by_year
 
-# How often each happens a day among 30,000 rows; never less than once, and two are added.
+# How often each happens per day among 30,000 rows; never less than once, and two are added.
 ADDED, RETRACTED, MOVED = 12, 3, 1
 HELD_BACK = 6  # every sixth addition belongs to the year before
 LAST = 366  # days are made from one another: a year of them is enough

@@ -1,6 +1,6 @@
 """Recalls of one report year, made up from (rows, seed, year) alone: no year needs another.
 
-The shape is the real dataset's: rows a year, nulls, lengths, odd spellings. Whole columns are
+The shape is the real dataset's: rows per year, nulls, lengths, odd spellings. Whole columns are
 made at once, so that 30,000 rows take about a second and 3,000,000 come year by year.
 """
 

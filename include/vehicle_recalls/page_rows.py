@@ -20,7 +20,7 @@ def split_rows(body: bytes) -> list[bytes]:
     try:
         return [bytes(row) for row in msgspec.json.decode(body, type=list[msgspec.Raw])]
     except RecursionError:
-        # A field nested a thousand deep: SODA writes a row a line, so the others can be read.
+        # A field nested a thousand deep: SODA writes one row per line, so the others can be read.
         return re.split(rb"\n,", body.strip()[1:-1].strip())
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Half a character is valid to other readers: such a row is quarantined by itself.
