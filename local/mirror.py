@@ -57,7 +57,7 @@ def load(store: Store, folder: Path) -> int:
 
 
 def _consistent_listing(store: Store) -> dict[str, StoredObject]:
-    """Takes commits from a first listing and files from a second, so that no commit lacks a file."""
+    """Commits of a first listing, and files of a second: no commit lacks a file."""
     first = store.list("")
     return {
         key: found
