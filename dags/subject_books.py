@@ -5,7 +5,7 @@ Makes three tables of the subject, `authors`, `books` and `authors_books`, as CS
 come from one table, so they agree.
 
 **Backfill**: there is none, because Open Library only has today's books. For another subject,
-trigger with its name; subjects lie side by side, in the bucket and in the database.
+trigger with its name; subjects are kept side by side, in the bucket and in the database.
 
 **When a check fails but the change is right**: trigger again with `waive`, the name of the check
 and the reason, such as `{"books that stayed": "the subject was split in two"}`.

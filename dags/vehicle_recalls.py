@@ -1,4 +1,4 @@
-"""Vehicle recalls: the US government's recall data, every day, one Parquet file a report year.
+"""Vehicle recalls: the US government's recall data, every day, one Parquet file per report year.
 
 Makes `vehicle_recalls/{year}.parquet`, three tables under `aggregates/`, a ledger of every edit,
 a report for each version and the files of `site/`, all from the table `vehicle_recalls/table`. The

@@ -1,10 +1,10 @@
 """Every key of a dataset in the bucket, spelled once.
 
-raw/         what the API sent, byte for byte, with a manifest a batch
+raw/         what the API sent, byte for byte, with one manifest per batch
 staging/     files on their way from task to task
 table/       the Delta table: the truth
 ledger/      the Delta table of every change
-quarantine/  rows that break the contract, a file a read
+quarantine/  rows that break the contract, one file per read
 reports/     the report of each version of the recalls
 deliveries/  records of the posts to KrakenFlex
 everything else: plain files, which can be rebuilt from the table

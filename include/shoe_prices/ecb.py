@@ -1,4 +1,4 @@
-"""The European Central Bank's rates: US dollars for one euro, one rate a working day."""
+"""The European Central Bank's rates: US dollars for one euro, one rate per working day."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The files that people open: two a day, and those of the newest day again as `latest`."""
+"""The files that people open: two per day, and those of the newest day again as `latest`."""
 
 from collections.abc import Iterator
 from functools import partial

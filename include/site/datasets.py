@@ -169,7 +169,7 @@ def _reading(table: Table, root: str) -> list[dict[str, str]]:
 
 
 def _reading_download(table: Table, address: str) -> dict[str, str]:
-    """The CSV that everybody can read; a relative address works beside the downloaded folder."""
+    """The public CSV; a relative address works beside the downloaded folder."""
     dtypes = {field.name: TYPES[field.type][1] for field in table.schema}
     dates = [name for name, dtype in dtypes.items() if not dtype]
     code = render("reading_download.j2", address=address, dtypes=dtypes, dates=dates)

@@ -33,7 +33,7 @@ OF_WARNINGS = {
 
 
 def column_shards(rows: pa.Table) -> dict[str, Any]:
-    """All recalls, a list a column, in one order: a shard for each purpose."""
+    """All recalls, one list per column, in one order; one shard for each purpose."""
     names, codes = {}, {}
     for column, plural in NAMES.items():
         encoded = rows[column].combine_chunks().dictionary_encode()

@@ -82,7 +82,7 @@ def site_file(site_id: str) -> str:
 
 
 def _plain_files(store: Store, version: Version) -> Iterator[PlainFile]:
-    """A file a site; one without outages has a file without rows."""
+    """One file per site; a site without outages has a file without rows."""
     for site_id, part in version.parts.items():
         yield copy_of(site_file(site_id), part)
     for site_id in sorted(sites_delivered(store) - version.parts.keys()):

@@ -1,4 +1,4 @@
-"""From Open Library's answers to one row a book, with a rule for each oddity."""
+"""From Open Library's answers to one row per book, with a rule for each oddity."""
 
 import json
 from collections import defaultdict

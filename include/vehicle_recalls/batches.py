@@ -38,7 +38,7 @@ def includes(years: Years, year: int) -> bool:
 
 
 def plan_all(rows_by_year: Mapping[int, int], known: Sequence[int], max_rows: int) -> list[Years]:
-    """Every year; open at both ends, so that no row lies between batches."""
+    """Every year; open at both ends, so that no row falls between batches."""
     batches = _pack(rows_by_year, known, max_rows)
     batches[0]["first"] = None
     batches[-1] |= {"last": None, "undated": True}
