@@ -26,7 +26,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 # A card is what `POST /lookup` answers for a VIN, and its recalls; None: NHTSA was not asked.
-EMPTY_CARD = dict.fromkeys(("vehicle", "detail", "recalls", "recalls_detail", "lake"))
+EMPTY_CARD = dict.fromkeys(("vehicle", "detail", "recalls", "recalls_detail", "lake_note"))
 router = APIRouter()
 
 
@@ -61,7 +61,7 @@ async def _card(request: Request, asked: str, outcome: Outcome) -> dict[str, Any
     except UpstreamUnavailable as error:
         return card | {"recalls_detail": error.detail}
     recalls = sorted(found["recalls"], key=_urgency, reverse=True)
-    return card | {"recalls": recalls, "lake": found["lake"]}
+    return card | {"recalls": recalls, "lake_note": found["lake_note"]}
 
 
 def _urgency(recall: Mapping[str, Any]) -> tuple[bool, bool, str]:

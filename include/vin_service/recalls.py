@@ -80,7 +80,7 @@ class RecallsAnswer(BaseModel):
     model_year: str
     scope: Literal["model"]
     note: str = Field(examples=[NOTE])
-    lake: str | None = Field(description="The lake's version, or why it adds nothing.")
+    lake_note: str | None = Field(description="The lake's version, or why it adds nothing.")
     recalls: list[EnrichedRecall] = Field(description="Empty: NHTSA knows of none.")
 
 
@@ -113,7 +113,7 @@ class Recalls:
         return named | {
             "scope": "model",
             "note": NOTE,
-            "lake": lake.note if lake else None,
+            "lake_note": lake.note if lake else None,
             "recalls": [recall | {"lake": known.get(recall["nhtsa_id"])} for recall in recalls],
         }
 

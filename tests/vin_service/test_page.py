@@ -110,8 +110,8 @@ def test_vehicle_shows_its_five_facts() -> None:
         (card(cache="stale"), "vPIC could not be asked just now", "check digit"),
         (card(), "Model level: this is not your car's repair status.", "Made-up"),
         (card(recalls=[recall()]), NOTE, NO_RECALLS),
-        (card(recalls=[recall()], lake="the lake is down"), "the lake is down", NO_RECALLS),
-        (card(recalls=[recall()], lake="version 3"), "1 recall of this model", "adds nothing"),
+        (card(recalls=[recall()], lake_note="the lake is down"), "the lake is down", NO_RECALLS),
+        (card(recalls=[recall()], lake_note="version 3"), "1 recall of this model", "adds nothing"),
         (
             card(recalls=[recall(lake=lake(at_baseline=True))]),
             "It was there when Headwaters first looked",

@@ -25,7 +25,7 @@ def test_recalls_are_those_of_the_model(service: Service, eight: str) -> None:
     car = service.get(f"/lookup/{eight}").json()
     for name in ("vin", "make", "model", "model_year"):
         assert said[name] == car[name]
-    assert (said["scope"], said["note"], said["lake"]) == ("model", NOTE, None)
+    assert (said["scope"], said["note"], said["lake_note"]) == ("model", NOTE, None)
     assert len({recall["nhtsa_id"] for recall in said["recalls"]}) == 8
     assert all(len(recall["report_received_date"]) == 10 for recall in said["recalls"])
     assert all(recall["lake"] is None for recall in said["recalls"])
@@ -58,7 +58,7 @@ def test_lake_adds_what_it_knows(start: Start, store: Store, eight: str) -> None
     receipt = publish(store, row)
     service = start(store)
     said = service.get(f"/recalls/{eight}").json()
-    assert said["lake"] == "version 1"
+    assert said["lake_note"] == "version 1"
     assert {row["nhtsa_id"]: row["lake"] for row in said["recalls"] if row["lake"]} == {
         first["nhtsa_id"]: {
             "completion_rate": 61.5,
@@ -84,7 +84,7 @@ def test_lake_without_recalls_or_of_another_source_adds_nothing(
     def said(lake: Store, **changed: Path) -> str:
         answer = start(lake, **changed).get(f"/recalls/{eight}").json()
         assert [recall["lake"] for recall in answer["recalls"]] == [None] * 8
-        return str(answer["lake"])
+        return str(answer["lake_note"])
 
     assert said(store) == "the lake has no recalls yet"
     assert said(open_store(s3_url, f"{store.bucket}-gone")) == "the lake could not be read"
