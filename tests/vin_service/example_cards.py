@@ -75,7 +75,7 @@ CHANGE = {
 LOUD = recall(park_it=True, park_outside=True, lake=lake(changes=[CHANGE]))
 AIR_BAG = recall(nhtsa_id="08V593000", lake=lake(completion_rate=None, at_baseline=True))
 EVERY_KIND = [
-    card(cache="stale", check_digit_wrong=True, recalls=[LOUD, AIR_BAG], lake="version 12"),
+    card(cache="stale", check_digit_wrong=True, recalls=[LOUD, AIR_BAG], lake_note="version 12"),
     card(),
     card(recalls=None, recalls_detail="NHTSA could not be asked: 503"),
     refusal(404, UNKNOWN),
