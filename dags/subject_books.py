@@ -45,10 +45,7 @@ PARAMS = {
         minimum=100,
         maximum=1000,
         title="Books",
-        description=(
-            "At most so many books: those with the most editions; of books with equally many, "
-            "those whose keys come first."
-        ),
+        description=("The most books to read: those with the most editions first, then by key."),
     ),
     "dry_run": dry_run_param("Read and compare, but publish and load nothing."),
     "waive": waive_param('{"books that stayed": "the subject was split in two"}'),

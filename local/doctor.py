@@ -1,4 +1,4 @@
-"""`make doctor`: whether your settings lead to all that the pipelines need, a line a check.
+"""`make doctor`: whether your settings reach everything that the pipelines need, one line per check.
 
 Connections are opened by the hooks of the DAGs, so what is ok here is ok there.
 """

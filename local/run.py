@@ -58,7 +58,7 @@ def run_flagship(root: Path, days: str) -> int:
 def run(
     root: Path, dag_id: str, conf: str = "", *, log_name: str, official: bool = False, days: int = 0
 ) -> int:
-    """Run a DAG, a line a task, and print its report; the exit code is the run's."""
+    """Run a DAG with one line per task, and print its report; the exit code is the run's."""
     conf = checked_conf(root, dag_id, conf)
     say = stopwatch()
     reports, failure = [], ""

@@ -19,8 +19,8 @@ class Check(NamedTuple):
     found: str
     hint: str = ""
     warns: bool = False  # it is reported, and stops nothing
-    can_waive: bool = False  # sources do change: by a person who gives a reason
-    reason: str = ""  # theirs
+    can_waive: bool = False  # a person may, with a reason: sources do change
+    reason: str = ""  # of the waiver
 
     @property
     def outcome(self) -> str:

@@ -90,7 +90,7 @@ def read_id_of(key: str) -> str | None:
 
 
 def copy_order(key: str) -> int | None:
-    """Where a key comes in a copy of a live lake: after what it names. None is left out."""
+    """The place of a key in a copy of a live lake, after what it names; None: it is not copied."""
     match key.split("/"):
         case [_, "staging", *_]:
             return None

@@ -9,8 +9,8 @@ from include.lake.keys import Keys, new_read_id
 from include.lake.store import Store
 from include.lake.table import Version, load_version
 
-# What a read may call gone: {} is every row, a mapping is the rows that have these values, and
-# None is no row, because a key that is missing may be in a partition that was not read.
+# The rows that a read may retract: {} every row, a mapping the rows that have these values, and
+# None no row, because a key that is missing may be in a partition that was not read.
 Covers = Mapping[str, Sequence[Any]] | None
 
 

@@ -19,7 +19,7 @@ FIRST_SIZE = 1_000  # products in one answer; a full one is asked for again, ten
 
 
 class Shop:
-    """The API as one user, who signs in before the first request. The host may have its path."""
+    """The API as one user; signs in before the first request. The host may have its path."""
 
     def __init__(self, host: str, account: Account, tokens: TokenStore, **limits: Any) -> None:
         self._url = host.rstrip("/").removesuffix(PATH) + PATH

@@ -15,7 +15,7 @@ from include.site.snapshot import COLUMNS, KEY, Change, Snapshot
 from include.vehicle_recalls.contract import DATE, RECALLS
 from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, RATE, WARNINGS
 
-# The endings of a company's name, which say nothing of who it is.
+# Endings of a company's name, which do not tell two companies apart.
 COMPANY = re.compile(
     r"\b(incorporated|inc|llc|ltd|limited|corporation|corp|company|co|gmbh|ag|sa|spa|plc|lp|"
     r"usa|us|of america|north america|na)\b"

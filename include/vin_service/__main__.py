@@ -28,7 +28,7 @@ ONE_PROCESS = (
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line. A request's has no query, no header and no body."""
+    """One JSON object per line. A line about a request has no query, header or body."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

@@ -74,7 +74,7 @@ class Lookups:
         waiting = {vin: self._ask_soon(vin) for vin in vins if vin not in answers}
         if not waiting:
             return answers
-        with suppress(asyncio.CancelledError):  # uvicorn cancels what holds up its end
+        with suppress(asyncio.CancelledError):  # uvicorn cancels requests that delay its end
             timeout_s = STALE_PATIENCE_S if len(stale) == len(waiting) else patience_s
             await asyncio.wait(waiting.values(), timeout=timeout_s)
         for vin, future in waiting.items():
