@@ -1,4 +1,4 @@
-"""`make doctor`: whether your settings reach everything that the pipelines need, one line per check.
+"""`make doctor`: whether your settings reach all that the pipelines need, one line per check.
 
 Connections are opened by the hooks of the DAGs, so what is ok here is ok there.
 """

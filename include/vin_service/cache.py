@@ -101,7 +101,7 @@ class Cache:
             return _source_of(connection)
 
     def export(self) -> Generator[bytes]:
-        """The Parquet file in pieces: the vehicles of this moment by VIN, unaffected by later writes."""
+        """The Parquet file in pieces: the vehicles by VIN, unaffected by later writes."""
         with _explained(), closing(_connect(self.path)) as connection:
             connection.execute("BEGIN")
             source = _source_of(connection)  # SQLite takes the snapshot at the first read
