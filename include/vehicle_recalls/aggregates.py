@@ -11,7 +11,7 @@ from threading import Lock
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.data.tables import concat, from_ipc, to_ipc, to_parquet
+from include.data.tables import concat, from_ipc, is_in, to_ipc, to_parquet
 from include.lake.keys import Keys
 from include.lake.landing import RawPages
 from include.lake.plain_files import PlainFile
@@ -25,11 +25,15 @@ AGGREGATIONS = {
     "recalls_per_component_per_year": ["component", "year"],
     "recalls_per_type_per_manufacturer": ["recall_type", "manufacturer"],
 }
-COLUMNS = ["manufacturer", "component", "recall_type"]
+COUNTED_BY = {"component": ["component"], "manufacturer": ["manufacturer", "recall_type"]}
+COLUMNS = [column for columns in COUNTED_BY.values() for column in columns]
 KEYS = Keys(RECALLS.name)
 COUNTS_KEY = KEYS.plain("aggregates/_counts.arrow")
 COUNTS = pa.schema(
-    [*((name, pa.string()) for name in COLUMNS), ("content", pa.string()), ("recalls", pa.int64())]
+    [
+        *((name, pa.string()) for name in [*COLUMNS, "counted_by", "content"]),
+        ("recalls", pa.int64()),
+    ]
 )
 
 
@@ -38,11 +42,17 @@ def file_name(aggregation: str) -> str:
 
 
 def count_by_year(rows: pa.Table) -> pa.Table:
-    """Recalls by year and the three columns."""
-    by = ["year", *COLUMNS]
+    """Recalls by year and component, and again by year, manufacturer and type."""
     years = pc.cast(RECALLS.partitions(rows), pa.string())
-    counted = rows.select(COLUMNS).append_column("year", years).group_by(by, use_threads=False)
-    return counted.aggregate([([], "count_all")]).rename_columns([*by, "recalls"])
+    rows = rows.select(COLUMNS).append_column("year", years)
+    counts = []
+    for name, columns in COUNTED_BY.items():
+        by = ["year", *columns]
+        counted = rows.group_by(by, use_threads=False).aggregate([([], "count_all")])
+        counted = counted.select([*by, "count_all"]).rename_columns([*by, "recalls"])
+        names = pa.array([name] * counted.num_rows)
+        counts.append(counted.append_column("counted_by", names))
+    return pa.concat_tables(counts, promote_options="default")
 
 
 def stage_counts(store: Store, raw: RawPages, batch: StagedBatch, counts: pa.Table) -> StagedBatch:
@@ -80,6 +90,8 @@ def aggregation_files(store: Store, version: Version) -> list[PlainFile]:
 
 def aggregated(counts: pa.Table, by: list[str]) -> pa.Table:
     """The counts of recalls, added up."""
+    (name,) = COUNTED_BY.keys() & set(by)
+    counts = counts.filter(pc.equal(counts["counted_by"], name))
     sums = counts.group_by(by, use_threads=False).aggregate([("recalls", "sum")])
     sums = sums.select([*by, "recalls_sum"]).rename_columns([*by, "recalls"])
     return sums.sort_by([(column, "ascending") for column in by])
@@ -89,24 +101,25 @@ def _current_counts(store: Store, version: Version) -> pa.Table:
     """Counts of every year: kept ones, staged ones, and of files that have neither."""
     year_of = {part["content"]: name for name, part in version.parts.items()}
     staged = [facts.get("counts_key") for facts in version.receipt["facts"].values()]
-    found: dict[str, pa.Table] = {}
+    missing = set(year_of)
+    counts = [COUNTS.empty_table()]
     for key in [COUNTS_KEY, *(key for key in staged if key)]:
         body = store.get_if_exists(key)
         table = from_ipc(body)[0] if body else COUNTS.empty_table()
-        for content in table["content"].unique().to_pylist():
-            if content in year_of:
-                found[content] = table.filter(pc.equal(table["content"], content))
+        if table.schema == COUNTS:  # an older Headwaters counted otherwise
+            counts.append(table.filter(is_in(table["content"], missing)))
+            missing -= set(counts[-1]["content"].unique().to_pylist())
 
     def count_file(content: str) -> pa.Table:
         path = version.parts[year_of[content]]["path"]
         rows = read_table_file(store, RECALLS, path, [DATE, *COLUMNS])
         return _with_content(count_by_year(rows), content)
 
-    counted = parallel_map(count_file, [each for each in year_of if each not in found])
-    table = concat([COUNTS.empty_table(), *found.values(), *counted])
+    table = concat([*counts, *parallel_map(count_file, sorted(missing))])
     store.replace(COUNTS_KEY, to_ipc([table], COUNTS))
-    years = pc.cast(pa.array([year_of[c] for c in table["content"].to_pylist()]), pa.int32())
-    return table.append_column("year", years)
+    years = pa.array([int(year) for year in year_of.values()], pa.int32())
+    positions = pc.index_in(table["content"], pa.array(list(year_of), pa.string()))
+    return table.append_column("year", years.take(positions))
 
 
 def _with_content(counts: pa.Table, content: str) -> pa.Table:
