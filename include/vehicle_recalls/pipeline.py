@@ -1,6 +1,7 @@
 """The tasks of the DAG vehicle_recalls, in their order."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pyarrow as pa
@@ -198,7 +199,12 @@ def run(
 ) -> Receipt:
     """The whole path in one process, in the order of the DAG."""
     plans = plan(open_api, store, years, run_id, source)
-    batches = [transform(store, extract(open_api, store, each)) for each in plans]
+    pool = ThreadPoolExecutor(1)  # lands the next batches while one is transformed
+    try:
+        landed = pool.map(lambda each: extract(open_api, store, each), plans)
+        batches = [transform(store, raw) for raw in landed]
+    finally:
+        pool.shutdown(cancel_futures=True)
     receipt = publish(store, plans, batches, dry_run=dry_run, waive=waive)
     if not dry_run:
         aggregate(store)
