@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -34,27 +35,36 @@ class KeySets(NamedTuple):
     def of(self, partition: str) -> KeySets:
         return KeySets(*(keys.filter(pc.equal(keys["partition"], partition)) for keys in self))
 
+    def counts(self) -> dict[str, list[int]]:
+        """How many keys each set has, by partition."""
+        found = defaultdict[str, list[int]](lambda: [0, 0, 0])
+        for number, keys in enumerate(self):
+            for each in keys["partition"].value_counts().to_pylist():
+                found[each["values"]][number] = each["counts"]
+        return found
+
 
 def next_part(
     store: Store,
     dataset: Dataset,
     current: Version,
     read: Read,
-    all_keys: KeySets,
+    keys: KeySets,
+    counts: Sequence[int],
     name: str,
     batch: StagedBatch | None,
 ) -> Part:
     known: Part | None = current.parts.get(name)
-    keys = all_keys.of(name)
+    brought, valid, carried = counts
     moment = batch["moment"] if batch else known["moment"] if known else NEVER
-    if batch and not keys.carried.num_rows and keys.valid.num_rows == keys.brought.num_rows:
+    if batch and not carried and valid == brought:
         part = batch["parts"][name]  # exactly what the batch brought
         has_file = part["path"].startswith(f"{read['read_id']}/")
         rows = None if has_file else lambda: staged_rows(store, dataset, batch, name)
-    elif known and not keys.valid.num_rows and keys.carried.num_rows == known["rows"]:
+    elif known and not valid and carried == known["rows"]:
         part, rows = known, None
     else:
-        table = _rebuilt(store, dataset, keys, name, batch, known)
+        table = _rebuilt(store, dataset, keys.of(name), name, batch, known)
         part, rows = describe(dataset, table), lambda: table
     if known and known["content"] == part["content"]:
         part = known

@@ -60,9 +60,10 @@ def plan_for(
         pinned,
         touched,
     )
-    parts = dict(current.parts)
+    parts, counts = dict(current.parts), keys.counts()
     for name in sorted(touched | moved_from):
-        part = next_part(store, dataset, current, read, keys, name, batch_of.get(name))
+        batch = batch_of.get(name)
+        part = next_part(store, dataset, current, read, keys, counts[name], name, batch)
         parts.pop(name, None)
         if part["rows"]:
             parts[name] = part
