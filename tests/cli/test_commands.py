@@ -18,6 +18,7 @@ from botocore.client import BaseClient
 
 from include.cli.__main__ import main
 from include.lake.store import Store
+from include.vehicle_recalls import pipeline
 from tests.conftest import new_store
 from tests.pipelines.vehicle_recalls.recalls import KEYS, publish, publish_days_ago, recall
 
@@ -38,6 +39,7 @@ def lake(s3: BaseClient, s3_url: str) -> Store:
     publish(store, recall(1), recall(2, manufacturer="DAF"), recall(3), day=1)
     publish(store, recall(1, subject="Hose\x1b may burst"), recall(3, completion_rate="60"), day=2)
     publish(store, recall(1), recall(2, manufacturer="DAF"), recall(3), day=3)
+    pipeline.refresh(store)
     return store
 
 

@@ -11,7 +11,7 @@ from include.lake.store import Store
 from include.site.build import build_site
 from include.vehicle_recalls import pipeline
 from tests.conftest import new_store
-from tests.pipelines.vehicle_recalls.recalls import land, publish, recall
+from tests.pipelines.vehicle_recalls.recalls import Row, land, publish, recall
 
 HOSTILE = '<script>alert(1)</script>"><img onerror=x>\u202e\x0b'
 
@@ -44,7 +44,13 @@ class Site:
         return {key.removeprefix("site/"): o.etag for key, o in self.store.list("site").items()}
 
 
-def publish_alone(store: Store, *rows: dict[str, object], day: int) -> dict[str, Any]:
+def publish_with_site(store: Store, *rows: Row, **options: Any) -> dict[str, Any]:
+    receipt = publish(store, *rows, **options)
+    build_site(store)
+    return receipt
+
+
+def publish_alone(store: Store, *rows: Row, day: int) -> dict[str, Any]:
     """A new version whose site, ledger and plain files are not yet made."""
     plan, raw = land(store, list(rows), day=day)
     return pipeline.publish(store, [plan], [pipeline.transform(store, raw)])
@@ -71,5 +77,20 @@ def site(s3: BaseClient, s3_url: str) -> Site:
     """After three days: read only."""
     store = new_store(s3, s3_url)
     first_days(store)
-    build_site(store)
+    pipeline.refresh(store)
     return Site(store)
+
+
+@pytest.fixture(scope="module")
+def _lake_of_one_recall(s3: BaseClient, s3_url: str) -> Store:
+    store = new_store(s3, s3_url)
+    publish(store, recall(1, subject="Old"), day=1)
+    publish(store, recall(1), day=2)
+    return store
+
+
+@pytest.fixture
+def whole(_lake_of_one_recall: Store) -> Site:
+    """After two days of one recall: a test may change or damage the site, not the table."""
+    build_site(_lake_of_one_recall)
+    return Site(_lake_of_one_recall)

@@ -18,7 +18,7 @@ from local.mirror import load, save
 from tests.faulty_s3 import FaultyS3
 from tests.pipelines.dag_runs import connect_lake, load_dag
 from tests.pipelines.vehicle_recalls.recalls import publish, recall, rows_of_table
-from tests.site.conftest import Site, publish_alone
+from tests.site.conftest import Site, publish_alone, publish_with_site
 
 ADDRESS = "https://recalls.example.org/"
 
@@ -31,9 +31,9 @@ def types_of(s3: BaseClient, store: Store) -> dict[str, str]:
 
 
 def test_copied_site_is_the_same_with_its_content_types(
-    s3: BaseClient, store: Store, tmp_path: Any
+    s3: BaseClient, whole: Site, tmp_path: Any
 ) -> None:
-    publish(store, recall(1), day=1)
+    store = whole.store
     copy, loaded = (
         store.other_bucket(f"{store.bucket}-copy"),
         store.other_bucket(f"{store.bucket}-2"),
@@ -50,17 +50,16 @@ def test_copied_site_is_the_same_with_its_content_types(
         assert Site(other).files() == Site(store).files()
 
 
-def test_prune_leaves_the_site(store: Store) -> None:
-    publish(store, recall(1), day=1)
-    before = Site(store).files()
-    prune(store, RECALLS, 400, dry_run=False)
-    assert Site(store).files() == before
+def test_prune_leaves_the_site(whole: Site) -> None:
+    before = whole.files()
+    prune(whole.store, RECALLS, 400, dry_run=False)
+    assert whole.files() == before
 
 
 def test_site_built_while_another_run_publishes_has_the_newer_version(
     proxy: FaultyS3, shaky_store: Store, bucket: str
 ) -> None:
-    publish(shaky_store, recall(1), day=1)
+    publish_with_site(shaky_store, recall(1), day=1)
     receipt = publish_alone(shaky_store, recall(1, subject="New"), day=2)
     pipeline.ledger(shaky_store)
 
@@ -78,7 +77,7 @@ def test_site_built_while_another_run_publishes_has_the_newer_version(
 def test_version_whose_ledger_another_run_still_makes_is_left_to_it(
     proxy: FaultyS3, shaky_store: Store, bucket: str
 ) -> None:
-    publish(shaky_store, recall(1), day=1)
+    publish_with_site(shaky_store, recall(1), day=1)
     receipt = publish_alone(shaky_store, recall(1, subject="New"), day=2)
     pipeline.ledger(shaky_store)
     proxy.before(
@@ -96,7 +95,7 @@ def test_build_that_another_one_outdated_writes_no_page(
     proxy: FaultyS3, shaky_store: Store, store: Store, bucket: str
 ) -> None:
     """The other one deletes what it does not know, so a page of this one would lack files."""
-    publish(store, recall(1), day=1)
+    publish_with_site(store, recall(1), day=1)
     publish_alone(store, recall(1, subject="New"), day=2)
     pipeline.ledger(store)
 
@@ -113,26 +112,25 @@ def test_build_that_another_one_outdated_writes_no_page(
     assert build_site(store) == []
 
 
-@pytest.mark.parametrize(
-    ("address", "link"), [(ADDRESS, f"{ADDRESS}#/changes"), ("", None), ("no address", None)]
-)
 def test_news_link_to_the_site_if_its_address_is_known(
-    store: Store, monkeypatch: pytest.MonkeyPatch, address: str, link: str | None
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(store, recall(1), day=1)
     receipt = publish(store, recall(1, do_not_drive="Yes"), day=2)
-    monkeypatch.setenv("SITE_URL", address)
-    news = notice(store, receipt)
-    assert news
-    assert news.headline == "Vehicle recalls (made-up data): 1 now do not drive"
-    assert ("The recalls as pages: " in news.text) == bool(link)
-    assert not link or link in news.text.splitlines()[-1]
+    for address in (ADDRESS, "", "no address"):
+        monkeypatch.setenv("SITE_URL", address)
+        news = notice(store, receipt)
+        assert news
+        assert news.headline == "Vehicle recalls (made-up data): 1 now do not drive"
+        has_link = address == ADDRESS
+        assert ("The recalls as pages: " in news.text) == has_link
+        assert (f"{ADDRESS}#/changes" in news.text.splitlines()[-1]) == has_link
 
 
 def test_failed_site_task_is_one_line_and_announce_and_data_stay(
     store: Store, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(store, recall(1), day=1)
+    publish_with_site(store, recall(1), day=1)
     before = Site(store).files()
     receipt = publish_alone(store, recall(1, subject="New"), day=2)
     pipeline.ledger(store)

@@ -6,11 +6,12 @@ import pytest
 
 from include.errors import PermanentError
 from include.lake.store import Store
+from include.lake.table import load_version
 from include.site.build import build_site
 from include.vehicle_recalls import pipeline
 from tests.faulty_s3 import FaultyS3
-from tests.pipelines.vehicle_recalls.recalls import publish, recall
-from tests.site.conftest import Site, first_days, publish_alone
+from tests.pipelines.vehicle_recalls.recalls import KEYS, publish, recall
+from tests.site.conftest import Site, publish_alone, publish_with_site
 
 IN_2020 = {"report_received_date": "2020-05-01T00:00:00.000"}
 
@@ -22,7 +23,7 @@ def test_empty_lake_is_refused_in_one_line(store: Store) -> None:
 
 
 def test_ledger_behind_is_refused_and_refresh_mends_it(store: Store) -> None:
-    publish(store, recall(1), day=1)
+    publish_with_site(store, recall(1), day=1)
     before = Site(store).files()
     publish_alone(store, recall(1, subject="New"), day=2)
     with pytest.raises(PermanentError, match=r"up to version 0, .* at version 2; run the command"):
@@ -33,7 +34,7 @@ def test_ledger_behind_is_refused_and_refresh_mends_it(store: Store) -> None:
 
 
 def test_unchanged_day_writes_the_status_alone(proxy: FaultyS3, shaky_store: Store) -> None:
-    publish(shaky_store, recall(1), day=1)
+    publish_with_site(shaky_store, recall(1), day=1)
     receipt = publish_alone(shaky_store, recall(1), day=2)
     assert receipt["outcome"] == "unchanged"
     seen = len(proxy.changes)
@@ -52,40 +53,40 @@ def test_unchanged_day_writes_the_status_alone(proxy: FaultyS3, shaky_store: Sto
     ("of", "other"), [("code_folder", "assets/other/"), ("generator", "other")]
 )
 def test_new_code_makes_the_site_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch, of: str, other: str
+    whole: Site, monkeypatch: pytest.MonkeyPatch, of: str, other: str
 ) -> None:
-    publish(store, recall(1), day=1)
-    before = Site(store).manifest
+    before = whole.manifest
     monkeypatch.setattr(f"include.site.build.{of}", lambda: other)
-    assert "site/index.html" in build_site(store)
-    assert Site(store).manifest["made_from"] != before["made_from"]
-    assert build_site(store) == []
+    assert "site/index.html" in build_site(whole.store)
+    assert whole.manifest["made_from"] != before["made_from"]
+    assert build_site(whole.store) == []
 
 
-def test_older_read_leaves_the_status(store: Store) -> None:
-    receipt = publish(store, recall(1), day=2)
+def test_older_read_leaves_the_status(whole: Site) -> None:
+    newest = whole.json("status.json")
+    receipt = load_version(whole.store, KEYS.table).receipt
     older = receipt | {"observed_at": "2026-06-01T00:00:00Z", "read_id": "older"}
-    assert build_site(store, older) == []
-    assert Site(store).json("status.json")["read_id"] == receipt["read_id"]
+    assert build_site(whole.store, older) == []
+    assert whole.json("status.json") == newest
 
 
-@pytest.mark.parametrize("subject", ["Brake hose may crack", "New"])
-def test_read_of_some_years_leaves_the_status(store: Store, subject: str) -> None:
-    full = publish(store, recall(1), recall(2, **IN_2020), day=1)
-    partial = publish(store, recall(1, subject=subject), day=2, years=[2019])
-    build_site(store, partial)
+def test_read_of_some_years_leaves_the_status(store: Store) -> None:
     site = Site(store)
-    assert site.manifest["version"] == (2 if subject == "New" else 1)
-    assert site.json("status.json")["read_id"] == full["read_id"]
-    assert site.json("status.json")["observed_at"] == full["observed_at"]
+    full = publish_with_site(store, recall(1), recall(2, **IN_2020), day=1)
+    for subject, version in ((recall(1)["subject"], 1), ("New", 2)):
+        partial = publish_with_site(store, recall(1, subject=subject), day=2, years=[2019])
+        build_site(store, partial)
+        assert site.manifest["version"] == version
+        assert site.json("status.json")["read_id"] == full["read_id"]
+        assert site.json("status.json")["observed_at"] == full["observed_at"]
 
 
 def test_only_the_shards_that_changed_are_rewritten(proxy: FaultyS3, shaky_store: Store) -> None:
     store = shaky_store
-    publish(store, recall(1), recall(2, **IN_2020), day=1)
+    publish_with_site(store, recall(1), recall(2, **IN_2020), day=1)
     before = Site(store).manifest["shards"]["years"]
     seen = len(proxy.changes)
-    publish(store, recall(1), recall(2, **IN_2020, subject="New"), day=2)
+    publish_with_site(store, recall(1), recall(2, **IN_2020, subject="New"), day=2)
     written = [call.path for call in proxy.changes[seen:] if "/site/" in call.path]
     assert not [path for path in written if "/2019-" in path or "/assets/" in path]
     after = Site(store).manifest["shards"]["years"]
@@ -93,14 +94,20 @@ def test_only_the_shards_that_changed_are_rewritten(proxy: FaultyS3, shaky_store
     assert after["2020"] != before["2020"]
 
 
-def test_retraction_in_an_untouched_year_reaches_its_shard(store: Store) -> None:
-    """A recall that comes back in another year leaves the shard of the old one."""
-    publish(store, recall(1), recall(2, **IN_2020), day=1)
-    publish(store, recall(1), day=2)
-    assert "19V000002" in Site(store).shard("years", "2020")["retracted"]
-    publish(store, recall(1), recall(2), day=3)
-    assert "2020" not in Site(store).manifest["shards"]["years"]
-    assert "19V000002" in Site(store).shard("years", "2019")["life"]
+def test_recall_that_comes_back_in_another_year_leaves_the_shard_of_the_old_one(
+    store: Store,
+) -> None:
+    """The old year has another recall, which stays as it is, or none."""
+    in_2021, site = {"report_received_date": "2021-05-01T00:00:00.000"}, Site(store)
+    stays = recall(3, **IN_2020)
+    publish(store, recall(1), recall(2, **IN_2020), stays, recall(4, **in_2021), day=1)
+    publish_with_site(store, recall(1), stays, day=2)
+    for number, year in ((2, "2020"), (4, "2021")):
+        assert f"19V{number:06}" in site.shard("years", year)["retracted"]
+    publish_with_site(store, recall(1), recall(2), stays, recall(4), day=3)
+    assert "2021" not in site.manifest["shards"]["years"]
+    assert site.shard("years", "2020")["retracted"] == {}
+    assert {"19V000002", "19V000004"} <= site.shard("years", "2019")["life"].keys()
 
 
 @pytest.mark.parametrize(
@@ -112,26 +119,16 @@ def test_retraction_in_an_untouched_year_reaches_its_shard(store: Store) -> None
         ("index.html", "cut"),
     ],
 )
-def test_missing_or_cut_file_is_written_again(store: Store, path: str, damage: str) -> None:
-    publish(store, recall(1), day=1)
-    site, whole = Site(store), Site(store).files()
-    (found,) = [each for each in whole if each.startswith(path)]
+def test_missing_or_cut_file_is_written_again(whole: Site, path: str, damage: str) -> None:
+    store, before = whole.store, whole.files()
+    (found,) = [each for each in before if each.startswith(path)]
     if damage == "missing":
         store.delete([f"site/{found}"])
     else:
-        store.replace(f"site/{found}", site.body(found)[:-1])
+        store.replace(f"site/{found}", whole.body(found)[:-1])
     assert f"site/{found}" in build_site(store)
-    assert site.files() == whole
+    assert whole.files() == before
     assert build_site(store) == []
-
-
-def test_recall_that_comes_back_elsewhere_leaves_the_shard_of_an_unchanged_year(
-    store: Store,
-) -> None:
-    publish(store, recall(1), recall(2, **IN_2020), recall(3, **IN_2020), day=1)
-    publish(store, recall(1), recall(3, **IN_2020), day=2)
-    publish(store, recall(1), recall(2), recall(3, **IN_2020), day=3)
-    assert Site(store).shard("years", "2020")["retracted"] == {}
 
 
 @pytest.mark.parametrize(
@@ -143,18 +140,17 @@ def test_recall_that_comes_back_elsewhere_leaves_the_shard_of_an_unchanged_year(
         ("status.json", b'{"observed_at": null}'),
     ],
 )
-def test_damaged_manifest_is_written_again(store: Store, path: str, body: bytes) -> None:
-    publish(store, recall(1), day=1)
-    whole = Site(store).files()
-    store.replace(f"site/{path}", body)
-    assert build_site(store)
-    assert Site(store).files() == whole
+def test_damaged_manifest_is_written_again(whole: Site, path: str, body: bytes) -> None:
+    before = whole.files()
+    whole.store.replace(f"site/{path}", body)
+    assert build_site(whole.store)
+    assert whole.files() == before
 
 
 def test_crash_at_any_write_leaves_a_whole_site(proxy: FaultyS3, shaky_store: Store) -> None:
     """Whatever write is the last one, index.html and site.json name only files that are there."""
     store = shaky_store
-    publish(store, recall(1), recall(2, **IN_2020), day=1)
+    publish_with_site(store, recall(1), recall(2, **IN_2020), day=1)
     publish_alone(store, recall(1, subject="New"), recall(2, **IN_2020), day=2)
     pipeline.ledger(store)
     versions = set()
@@ -194,35 +190,32 @@ def json_of_rows(site: Site, path: str) -> int:
 
 
 def test_left_over_files_go_after_the_next_build(store: Store) -> None:
-    publish(store, recall(1), day=1)
+    publish_with_site(store, recall(1), day=1)
     old = Site(store).manifest["shards"]["rows"]
     store.replace("site/shards/strange.json.gz", b"left over")
-    publish(store, recall(1, subject="New", potentially_affected="7"), day=2)
+    publish_with_site(store, recall(1, subject="New", potentially_affected="7"), day=2)
     assert old in Site(store).files()  # a page that is open still finds it
     assert "shards/strange.json.gz" not in Site(store).files()
-    publish(store, recall(1, subject="Newer", potentially_affected="8"), day=3)
+    publish_with_site(store, recall(1, subject="Newer", potentially_affected="8"), day=3)
     assert old not in Site(store).files()
 
 
 def test_wrong_site_url_is_refused_in_one_line(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    whole: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(store, recall(1), day=1)
-    before = Site(store).files()
+    before = whole.files()
     monkeypatch.setenv("SITE_URL", "recalls.example.org")
     with pytest.raises(PermanentError, match=r"SITE_URL is 'recalls.*, which is not the address"):
-        build_site(store)
-    assert Site(store).files() == before
+        build_site(whole.store)
+    assert whole.files() == before
 
 
-def test_site_url_makes_links_absolute(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    first_days(store)
+def test_site_url_makes_links_absolute(whole: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SITE_URL", "https://recalls.example.org/us")
-    build_site(store)
-    site = Site(store)
+    build_site(whole.store)
     base = "https://recalls.example.org/us/"
-    assert f'href="{base}#/recall/19V000001"' in site.body("feeds/changes.atom").decode()
-    assert site.json("feeds/changes.json")["feed_url"] == f"{base}feeds/changes.json"
-    assert all(file["url"].startswith(base) for file in site.json("catalog.json")["files"])
-    assert site.json("datapackage.json")["homepage"] == base
-    assert f'"contentUrl":"{base}files/' in site.body("index.html").decode()
+    assert f'href="{base}#/recall/19V000001"' in whole.body("feeds/changes.atom").decode()
+    assert whole.json("feeds/changes.json")["feed_url"] == f"{base}feeds/changes.json"
+    assert all(file["url"].startswith(base) for file in whole.json("catalog.json")["files"])
+    assert whole.json("datapackage.json")["homepage"] == base
+    assert f'"contentUrl":"{base}files/' in whole.body("index.html").decode()

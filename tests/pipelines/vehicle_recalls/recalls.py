@@ -109,14 +109,14 @@ def publish(
     waive: dict[str, str] | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """What the source sends on a day, published, with everything that follows."""
+    """What the source sends on a day, published and in the ledger; no aggregation, no site."""
     plan, raw = land(store, rows, day=day, years=years)
     batch = pipeline.transform(store, raw)
     receipt = pipeline.publish(
         store, [plan], [batch], waive=SMALL if waive is None else waive, dry_run=dry_run
     )
     if not dry_run:
-        pipeline.refresh(store)
+        pipeline.ledger(store)
     return receipt
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
 from include.data.contract import Dataset
 from include.lake.ledger import receipt_at
@@ -14,6 +15,7 @@ from include.vehicle_recalls.contract import RECALLS
 from include.vehicle_recalls.news import News, RateChange, Rates, Recall, news_of
 from include.vehicle_recalls.news_text import MAX_WARNING_LINES, news_headline
 from include.vehicle_recalls.report import notice, report, write_reports
+from tests.conftest import new_store
 from tests.pipelines.vehicle_recalls.recalls import (
     DAF,
     FORD,
@@ -36,17 +38,20 @@ def ids(recalls: list[Recall]) -> list[str]:
     return sorted(each.nhtsa_id for each in recalls)
 
 
-@pytest.mark.parametrize("flag", ["do_not_drive", "fire_risk_when_parked"])
-def test_warning_that_begins_is_news(store: Store, flag: str) -> None:
+def test_warning_that_begins_is_news(store: Store) -> None:
     """From no or from nothing to yes, or on a new recall."""
-    before = [recall(1), recall(2, **{flag: None}), recall(3, **{flag: "Yes"})]
-    found = news(store, before, [recall(n, **{flag: "Yes"}) for n in (1, 2, 3, 4)])
-    assert ids(found.warned[flag]) == ["19V000001", "19V000002", "19V000004"]
-    assert [r.note for r in found.warned[flag] if r.nhtsa_id == "19V000004"] == ["new"]
-    assert ids(found.published) == ["19V000004"]
+    flags = {"do_not_drive": 0, "fire_risk_when_parked": 10}
+    before, after = [], []
+    for flag, n in flags.items():
+        before += [recall(n + 1), recall(n + 2, **{flag: None}), recall(n + 3, **{flag: "Yes"})]
+        after += [recall(n + each, **{flag: "Yes"}) for each in (1, 2, 3, 4)]
+    found = news(store, before, after)
+    for flag, n in flags.items():
+        warned = found.warned[flag]
+        assert ids(warned) == [f"19V{n + each:06}" for each in (1, 2, 4)]
+        assert [r.note for r in warned if r.nhtsa_id == f"19V{n + 4:06}"] == ["new"]
+    assert ids(found.published) == ["19V000004", "19V000014"]
     assert not found.edits
-    (other,) = found.warned.keys() - {flag}
-    assert found.warned[other] == []
 
 
 def test_warning_that_is_lifted_is_news(store: Store) -> None:
@@ -119,16 +124,7 @@ def test_new_contract_makes_no_news(store: Store, monkeypatch: pytest.MonkeyPatc
     assert "is the baseline" in news_of(store, receipt).silence
 
 
-def test_reports_that_an_interrupted_run_lacked_are_written_later(store: Store) -> None:
-    for day in (1, 2, 3):
-        publish(store, *(recall(n) for n in range(day)), day=day)
-    assert write_reports(store) == [KEYS.report(n) for n in (1, 2, 3)]
-    assert "19V000001 Brake hose" in store.get(KEYS.report(2)).decode()
-    assert "19V000002 Brake hose" in store.get(KEYS.report(3)).decode()
-    assert write_reports(store) == []
-
-
-def test_run_that_dies_between_two_reports_leaves_no_gap(
+def test_reports_that_an_interrupted_run_lacked_are_written_later(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for day in (1, 2):
@@ -145,6 +141,9 @@ def test_run_that_dies_between_two_reports_leaves_no_gap(
     monkeypatch.setattr(Store, "replace", replace)
     publish(store, *(recall(n) for n in range(3)), day=3)
     assert write_reports(store) == [KEYS.report(n) for n in (2, 3)]
+    assert "19V000001 Brake hose" in store.get(KEYS.report(2)).decode()
+    assert "19V000002 Brake hose" in store.get(KEYS.report(3)).decode()
+    assert write_reports(store) == []
 
 
 def test_notice_is_of_a_version_with_news(store: Store) -> None:
@@ -161,24 +160,31 @@ def test_notice_is_of_a_version_with_news(store: Store) -> None:
     assert notice(store, dry) is None
 
 
-def recalls(number: int, maker: str = FORD, affected: int = 1) -> list[Recall]:
-    return [Recall(f"{maker[0]}{n:04}", maker, "Hose", affected) for n in range(number)]
+@pytest.fixture(scope="module")
+def two_days(s3: BaseClient, s3_url: str) -> Store:
+    """Read only."""
+    store = new_store(s3, s3_url)
+    publish(store, recall(1), day=1)
+    publish(store, recall(1), recall(2), day=2)
+    return store
 
 
 @pytest.fixture
-def reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
+def reported(two_days: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The report of a version with the news that a test gives it."""
-    publish(store, recall(1), day=1)
-    publish(store, recall(1), recall(2), day=2)
-    current = load_version(store, KEYS.table)
-    receipt = dict(receipt_at(store, current, 2)) | {"version": 2, "outcome": "published"}
+    current = load_version(two_days, KEYS.table)
+    receipt = dict(receipt_at(two_days, current, 2)) | {"version": 2, "outcome": "published"}
 
     def lines(*, is_screen: bool = True, **news: Any) -> list[str]:
         given = News(**{"warned": {"do_not_drive": [], "fire_risk_when_parked": []}} | news)
         monkeypatch.setattr(reporting, "news_of", lambda *_: given)
-        return report(store, receipt, is_screen=is_screen).splitlines()
+        return report(two_days, receipt, is_screen=is_screen).splitlines()
 
     return lines
+
+
+def recalls(number: int, maker: str = FORD, affected: int = 1) -> list[Recall]:
+    return [Recall(f"{maker[0]}{n:04}", maker, "Hose", affected) for n in range(number)]
 
 
 def test_most_urgent_comes_first(reported: Any) -> None:
@@ -241,7 +247,7 @@ def test_text_of_the_source_stays_in_its_line(reported: Any) -> None:
     assert line.endswith("xxx...; number affected unknown")
 
 
-def test_busiest_day_fits_a_screen_and_a_subject(store: Store, reported: Any) -> None:
+def test_busiest_day_fits_a_screen_and_a_subject(two_days: Store, reported: Any) -> None:
     many = recalls(1_000)
     news = {
         "warned": {"do_not_drive": many, "fire_risk_when_parked": many},
@@ -255,8 +261,8 @@ def test_busiest_day_fits_a_screen_and_a_subject(store: Store, reported: Any) ->
     assert len(reported(**news)) <= SCREEN_LINES
     complete = "\n".join(reported(**news, is_screen=False))
     assert all(each.nhtsa_id in complete for each in many)
-    current = load_version(store, KEYS.table)
-    sent = notice(store, {**current.receipt, "version": 2, "outcome": "published"})
+    current = load_version(two_days, KEYS.table)
+    sent = notice(two_days, {**current.receipt, "version": 2, "outcome": "published"})
     assert sent
     # What Amazon SNS accepts as a subject.
     assert sent.headline.isascii()
@@ -266,21 +272,12 @@ def test_busiest_day_fits_a_screen_and_a_subject(store: Store, reported: Any) ->
     )
 
 
-@pytest.mark.parametrize(("subject", "edited"), [("Brake hose may crack", 0), ("New", 1)])
-def test_report_of_some_years_tells_what_was_not_read(
-    store: Store, subject: str, edited: int
-) -> None:
-    in_2020 = {"report_received_date": "2020-05-01T00:00:00.000"}
-    publish(store, *(recall(n, **in_2020) for n in (3, 4, 5)), recall(1), recall(2), day=1)
-    partial = publish(store, recall(1, subject=subject), recall(2), day=2, years=[2019])
-    screen = reporting.report(store, partial)
-    wanted = f"2 read; 0 published, {edited} edited, {2 - edited} unchanged, 3 not read"
-    assert f"- rows: {wanted}\n" in screen
-    full = publish(
-        store,
-        *(recall(n, **in_2020) for n in (3, 4, 5)),
-        recall(1),
-        recall(2, subject="Other"),
-        day=3,
-    )
-    assert "not read" not in reporting.report(store, full)
+def test_report_of_some_years_tells_what_was_not_read(store: Store) -> None:
+    in_2020 = [recall(n, report_received_date="2020-05-01T00:00:00.000") for n in (3, 4, 5)]
+    publish(store, *in_2020, recall(1), recall(2), day=1)
+    for day, subject, edited in ((2, recall(1)["subject"], 0), (3, "New", 1)):
+        partial = publish(store, recall(1, subject=subject), recall(2), day=day, years=[2019])
+        wanted = f"2 read; 0 published, {edited} edited, {2 - edited} unchanged, 3 not read"
+        assert f"- rows: {wanted}\n" in report(store, partial)
+    full = publish(store, *in_2020, recall(1), recall(2, subject="Other"), day=4)
+    assert "not read" not in report(store, full)
