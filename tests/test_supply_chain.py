@@ -12,7 +12,7 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from local import audit
-from local.audit import LOCKS, PIN
+from local.audit import LOCKS, PIN, read_accepted
 from local.processes import LocalError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,6 +145,31 @@ def test_every_lock_is_audited() -> None:
     assert {lock for locks in ENVIRONMENTS.values() for lock in locks} == set(LOCKS)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'reason = "x"\nlook_again = 2999-01-01',
+        'id = "A"\nlock = "requirements/audit.lock"\nreason = "x"\nlook_again = 2999-01-01',
+        'id = "A"\nreason = " "\nlook_again = 2999-01-01',
+        'lock = "requirements/audti.lock"\nreason = "x"\nlook_again = 2999-01-01',
+        'id = "A"\nreason = "x"\nlook_again = "2999-01-01"',
+        'id = "A"\nreason = "x"',
+        'id = "A"\nreasons = "x"\nlook_again = 2999-01-01',
+        "lock = ",
+    ],
+)
+def test_a_list_that_is_not_well_formed_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "audit.toml").write_text(f"[[accepted]]\n{text}\n")
+    with pytest.raises(LocalError, match=r"^audit\.toml[^\n]*$"):
+        read_accepted(tmp_path / "audit.toml")
+
+
+def test_our_own_list_is_well_formed() -> None:
+    for each in read_accepted(ROOT / "requirements" / "audit.toml"):
+        assert len(each.reason.split()) >= 5, each
+
+
+@pytest.mark.slow
 def test_sbom_has_every_package_that_production_installs(monkeypatch: pytest.MonkeyPatch) -> None:
     """With its version and one of its hashes, under the name of this project."""
     if not (ROOT / ".venv-audit" / "installed").exists():
@@ -166,6 +191,7 @@ def test_sbom_has_every_package_that_production_installs(monkeypatch: pytest.Mon
         assert all(f"sha256:{one['content']}" in lock for one in hashes)
 
 
+@pytest.mark.slow
 def test_sbom_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     if not (ROOT / ".venv-audit" / "installed").exists():
         pytest.skip(".venv-audit is not installed; `make sbom` does")
