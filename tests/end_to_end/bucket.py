@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from typing import Any
 
@@ -17,6 +17,19 @@ from botocore.client import BaseClient
 from deltalake import DeltaTable
 
 REQUESTS_AT_ONCE = 8
+
+
+@cache
+def _client(url: str) -> BaseClient:
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
 _parsed: dict[str, pa.Table] = {}  # by ETag
 
 
@@ -28,14 +41,7 @@ class Bucket:
 
     @classmethod
     def open(cls, url: str, name: str) -> Bucket:
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        return cls(url, name, s3)
+        return cls(url, name, _client(url))
 
     @cached_property
     def storage_options(self) -> dict[str, str]:
