@@ -376,22 +376,3 @@ def test_every_dependency_has_its_reason() -> None:
         names = sorted(name for row in rows for name in quoted_in(row[0]))
         assert names == sorted(re.split(r"[\[=<>~]", name)[0] for name in wanted)
         assert all(row[-1] for row in rows)
-
-
-def test_decisions_are_whole() -> None:
-    """Decision records have no gap, and each says context, decision, price and violation."""
-    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
-    for record in records:
-        text = record.read_text(encoding="utf-8")
-        assert text.startswith(f"# {int(record.name[:4])}. "), record.name
-        headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
-        assert headings == ["Context", "Decision", "Price", "A change violates this when"]
-
-
-def test_readme_is_short() -> None:
-    """The README is read in one go: two screens, and its tables, which are looked up."""
-    lines = README.read_text(encoding="utf-8").splitlines()
-    assert len([line for line in lines if not line.startswith("|")]) <= 95, (
-        "the README has over 95 lines beside its tables; put it on a page of docs/"
-    )

@@ -23,6 +23,7 @@ def put(store: Store, name: str, rows: pa.Table) -> None:
     store.replace(KEYS.plain(name), body.getvalue())
 
 
+@pytest.mark.slow
 def test_a_sound_lake_passes_and_a_lost_or_doubled_row_does_not(
     store: Store, recalls_url: str
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_sound_lake_passes_and_a_lost_or_doubled_row_does_not(
         prove(store, recalls_url)
 
 
+@pytest.mark.slow
 def test_a_second_commit_and_other_bytes_are_told(
     store: Store, recalls_url: str, replica: Control
 ) -> None:

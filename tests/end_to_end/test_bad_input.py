@@ -140,9 +140,11 @@ HEADERS: dict[str, dict[str, str | None]] = {
 
 
 @pytest.mark.parametrize("kind", HEADERS)
-def test_header_that_cannot_be_is_refused(first: Bucket, source: RecallsSource, kind: str) -> None:
+def test_header_that_cannot_be_is_refused(
+    settled: Bucket, source: RecallsSource, kind: str
+) -> None:
     source.headers = HEADERS[kind]
-    refused(source.url, first)
+    refused(source.url, settled)
 
 
 def test_source_that_went_back_fails_a_check_that_can_be_waived(
@@ -217,7 +219,7 @@ def test_field_that_is_no_text_goes_to_quarantine(
 
 @pytest.mark.parametrize("body", ["{}", "[1, 2]", "[{]", f"[{DEEP}]"])
 def test_page_that_is_no_list_of_rows_is_one_line(
-    first: Bucket, source: RecallsSource, monkeypatch: pytest.MonkeyPatch, body: str
+    settled: Bucket, source: RecallsSource, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
     answer = RecallsSource.answer
 
@@ -225,7 +227,7 @@ def test_page_that_is_no_list_of_rows_is_one_line(
         return body.encode() if query["$select"].startswith(":*") else answer(source, query)
 
     monkeypatch.setattr(RecallsSource, "answer", spoiled)
-    refused(source.url, first)
+    refused(source.url, settled)
 
 
 def test_new_column_is_told_and_kept_in_raw_only(first: Bucket, source: RecallsSource) -> None:
@@ -273,14 +275,7 @@ DAMAGES: dict[str, Callable[[Bucket], object]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "a rotten file",
-        "a missing file",
-        "a truncated log entry",
-    ],
-)
+@pytest.mark.parametrize("kind", DAMAGES)
 def test_damaged_table_says_restore_it_and_is_no_edit(
     published: tuple[Bucket, RecallsSource], first: Bucket, source: RecallsSource, kind: str
 ) -> None:

@@ -135,11 +135,3 @@ def test_anything_else_is_refused_in_a_sentence(ecb, key, flow, params, status):
     answer = ecb(key, flow, **params)
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert answer.json()["detail"].endswith(".")
-
-
-def test_a_rate_can_be_blank_or_unpublished(found, replica):
-    replica.ecb.instead = {date(2023, 2, 9): "", date(2023, 2, 8): "NaN"}
-    replica.ecb.unpublished = {date(2023, 2, 10)}
-    seen = found(startPeriod="2023-02-08", endPeriod="2023-02-13")
-    assert seen[:2] == [("2023-02-08", "NaN"), ("2023-02-09", "")]
-    assert [day for day, _ in seen[2:]] == ["2023-02-13"]

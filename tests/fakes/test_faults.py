@@ -1,49 +1,15 @@
 """Each way to misbehave does what it says, as often as it says, and then stops."""
 
-import gzip
 from collections import Counter
 
 import pytest
 import requests
 
-from tests.fakes.conftest import PAGE
 from tests.fakes.test_recalls import CENSUS
 
 IN_2019 = (
     "report_received_date >= '2019-01-01T00:00:00' AND report_received_date < '2020-01-01T00:00:00'"
 )
-
-
-@pytest.mark.parametrize(("kind", "status"), [("503", 503), ("500", 500), ("html", 200)])
-def test_a_page_of_html_instead_of_rows(ask, replica, kind, status):
-    replica.fault(kind)
-    answer = ask()
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert answer.text.startswith("<!DOCTYPE html>")
-    assert ask().json()
-
-
-def test_a_cut_body_ends_before_its_length(ask, replica):
-    replica.fault("cut")
-    with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        ask(PAGE)
-    assert len(ask(PAGE).json()) == 1200
-
-
-def test_a_quietly_cut_body_is_truncated_gzip(ask, replica):
-    url = ask({"$limit": 0}).url.split("?")[0]
-    replica.fault("cut", quiet=True)
-    with requests.get(url, stream=True, timeout=30) as answer, pytest.raises(EOFError):
-        gzip.decompress(answer.raw.read(decode_content=False))
-
-
-def test_refused_means_no_answer_at_all(ask, replica):
-    replica.fault("refused")
-    with pytest.raises(requests.exceptions.ConnectionError):
-        ask()
-    assert ask().status_code == 200
-    assert len(replica.requests) == 2
 
 
 def test_a_slow_answer_is_right_all_the_same(ask, replica):
@@ -55,38 +21,11 @@ def test_a_slow_answer_is_right_all_the_same(ask, replica):
         requests.get(url, timeout=0.1)
 
 
-def test_a_stale_answer_says_so(ask, replica):
-    replica.fault("stale")
-    assert [ask().headers["X-SODA2-Data-Out-Of-Date"] for _ in "ab"] == ["true", "false"]
-
-
-def test_a_page_can_lose_a_row(page, replica, count):
-    """Counts do not lose it, nor does the next page."""
-    whole = page()
-    replica.fault("lost_row")
-    assert count() == 1200
-    short = page()
-    assert len(short) == 1199
-    assert [row for row in whole if row in short] == short
-    assert page() == whole
-
-
 @pytest.mark.parametrize(("loses", "rows", "distinct"), [(False, 1201, 1200), (True, 1200, 1199)])
 def test_a_page_can_repeat_a_row(page, replica, loses, rows, distinct):
     replica.fault("repeated_row", loses=loses)
     found = page()
     assert (len(found), len({row[":id"] for row in found})) == (rows, distinct)
-
-
-def test_headers_can_lack_the_columns(ask, replica):
-    replica.fault("no_headers")
-    for _ in range(2):
-        assert not {"X-SODA2-Fields", "X-SODA2-Types"} & set(ask(PAGE).headers)
-
-
-def test_a_source_can_be_empty(ask, page, count, replica):
-    replica.fault("empty")
-    assert (page(), count(), ask(CENSUS).json()) == ([], 0, [])
 
 
 DIRTY = {
@@ -130,20 +69,6 @@ def test_rows_without_a_year_are_counted_and_found_apart(ask, page, count, repli
     assert count("report_received_date IS NULL") == 2
     both = f"({IN_2019}) OR report_received_date IS NULL"
     assert len(page(both)) == count(both) == count(IN_2019) + 2
-
-
-def test_a_fault_waits_and_ends(ask, replica):
-    replica.fault("503", times=2, after=1)
-    assert [ask().status_code for _ in range(4)] == [200, 503, 503, 200]
-    replica.fault("500", times=None)
-    assert {ask().status_code for _ in range(5)} == {500}
-
-
-def test_a_fault_can_be_for_one_purpose(ask, replica):
-    for only, status in (("census", 500), ("count", 503), ("page", 429)):
-        replica.fault(str(status), only=only)
-    answers = [ask(PAGE), ask({"$select": "count(*)"}), ask(CENSUS)]
-    assert [answer.status_code for answer in answers] == [429, 503, 500]
 
 
 def test_two_answers_due_at_once_come_one_after_the_other(ask, replica):

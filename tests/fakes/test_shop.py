@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from fakes.made_up_products import CATEGORIES, products
+from fakes.made_up_products import products
 
 NEW = {
     "name": "Reader",
@@ -14,7 +14,6 @@ NEW = {
     "avatar": "https://example.org/a.png",
 }
 MIDNIGHT = datetime(2026, 11, 1, tzinfo=UTC)
-USUAL = list(CATEGORIES.values())
 
 
 @pytest.fixture
@@ -53,10 +52,6 @@ def ids(products):
 
 def prices(shop):
     return {p["id"]: p.get("price", "missing") for p in listed(shop)}
-
-
-def names(shop):
-    return [category["name"] for category in shop("GET", "/categories").json()]
 
 
 def pages(shop, limit=5):
@@ -163,18 +158,6 @@ def test_a_product_can_come_on_two_pages(shop, replica):
     found = ids([*first, *second, *(product for page in others for product in page)])
     assert set(found) == set(ids(listed(shop, categoryId=4)))
     assert len(found) == len(set(found)) + 1
-
-
-def test_the_category_can_be_renamed_doubled_or_gone(shop, replica):
-    assert names(shop) == USUAL
-    replica.shop.dials.shoes = "Zapatos"
-    assert names(shop) == [*USUAL[:3], "Zapatos", USUAL[4]]
-    assert {p["category"]["name"] for p in listed(shop, categoryId=4)} == {"Zapatos"}
-    replica.shop.dials.shoes = None
-    assert names(shop) == [*USUAL[:3], USUAL[4]]
-    assert listed(shop, categoryId=4) == []
-    replica.shop.dials.shoes, replica.shop.dials.second_shoes = "Shoes", True
-    assert names(shop) == [*USUAL, "Shoes"]
 
 
 @pytest.mark.parametrize(
