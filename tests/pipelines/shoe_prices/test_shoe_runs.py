@@ -49,17 +49,17 @@ def test_run_publishes_the_day_and_latest(run_on: RunOn, store: Store, world: Co
     assert damage(store, SHOE_PRODUCTS, SHOE_PRICES) == []
 
 
-@pytest.mark.parametrize("odd", ["a\rb", 'a "b",\r\n', "nul \x00", "\u2028\x85;\t"])
 def test_run_csv_reads_like_the_parquet_whatever_is_in_a_text(
-    run_on: RunOn, store: Store, shop_sells: Sells, odd: str
+    run_on: RunOn, store: Store, shop_sells: Sells
 ) -> None:
-    shop_sells(lambda products: [p | {"title": odd} for p in products])
+    odd = ("a\rb", 'a "b",\r\n', "nul \x00", "\u2028\x85;\t")
+    shop_sells(lambda products: [p | {"title": odd[p["id"] % len(odd)]} for p in products])
     run_on(20)
     body = plain(store, "latest.csv")
     by_python = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
     by_pandas = pd.read_csv(io.BytesIO(body), dtype=str, keep_default_na=False).to_dict("records")
     assert by_python == by_pandas
-    assert {row["title"] for row in by_python} == {odd}
+    assert {row["title"] for row in by_python} == set(odd)
     wanted = [
         {name: "" if value is None else str(value) for name, value in row.items()}
         | {"rate": "1.0749", "created_at": f"{row['created_at']:%Y-%m-%dT%H:%M:%S.%fZ}"}
