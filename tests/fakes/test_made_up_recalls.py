@@ -144,10 +144,12 @@ def test_the_day_rows_and_seed_count_from_the_next_request(replica, page, count,
     assert ask().headers["Last-Modified"] != modified
     replica.day = 1
     assert page() == rows
-    replica.rows, replica.day = 60, 200
+    replica.rows, replica.seed = 60, 8
+    few = page()
+    assert ask().headers["X-Made-Up"] == "seed=8"
+    replica.seed = 7
+    assert page() != few
+    replica.day = 200
     later = page()
     assert count() == len(later) == len({row["nhtsa_id"] for row in later})
     assert any(row["report_received_date"] > "2027" for row in later)
-    replica.seed = 8
-    assert ask().headers["X-Made-Up"] == "seed=8"
-    assert page() != later
