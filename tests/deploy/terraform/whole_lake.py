@@ -16,6 +16,7 @@ from include.subject_books.client import OpenLibrary
 from include.subject_books.database import BooksDatabase
 from include.vehicle_recalls.client import RecallsApi
 from include.vehicle_recalls.contract import RECALLS
+from include.vehicle_recalls.pipeline import refresh
 from include.vehicle_recalls.pipeline import run as run_recalls
 from include.vehicle_recalls.replay import RAW
 from include.vehicle_recalls.report import write_reports
@@ -60,6 +61,7 @@ def live_long(store: Store) -> None:
         if number == 1:
             rows = [recalls.recall(4, report_received_date="2018-05-05T00:00:00.000"), *rows[:2]]
         recalls.publish_days_ago(store, *rows, days=days)
+        refresh(store)
     assert any(prune(store, RECALLS, 400, dry_run=False).values())
 
 

@@ -43,7 +43,9 @@ def aggregations(store: Store) -> dict[str, list[tuple[object, ...]]]:
 
 def test_aggregate_rows_with_nulls_and_edits_counts_each_recall_once(store: Store) -> None:
     publish(store, *ROWS[:4], recall(5, **IN_2020, component="SEATS"))
+    pipeline.aggregate(store)
     publish(store, *ROWS, day=2)
+    pipeline.aggregate(store)
     assert aggregations(store) == WANTED
 
 
@@ -53,6 +55,7 @@ def test_aggregate_without_kept_counts_counts_the_files_again(
 ) -> None:
     """Counts that are lost, or of an older layout, are no obstacle."""
     publish(store, *ROWS)
+    pipeline.aggregate(store)
     if kept is None:
         store.delete([COUNTS_KEY])
     else:
