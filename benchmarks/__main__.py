@@ -64,7 +64,7 @@ def measure_lake(asked: argparse.Namespace, s3: S3, show: Show, *, everything: b
         found = compare(names, rows, asked.runs, s3)
         show(f"{rows:,} rows, median of {asked.runs}", tables.comparison(rows, found))
     for rows in ROWS if everything else filter(None, [asked.days]):
-        show(f"{rows:,} rows, day by day", tables.days(three_days(rows, s3)))
+        show(f"{rows:,} rows, day by day", tables.days(rows, three_days(rows, s3)))
     for rows in (*ROWS, MANY_ROWS) if everything else asked.by_task or ():
         show(f"{rows:,} rows, one process per task", tables.tasks(rows, by_task(rows, s3)))
     if everything or asked.site:
