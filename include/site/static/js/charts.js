@@ -37,23 +37,22 @@ function figure(plot, { title, note, hint, legend = [], options, asTable, open }
 /** Draws once the frame is in the window or the page prints, and again for each new width. */
 function drawWhenSeen(frame, draw) {
   let width = 0;
-  const resized = new ResizeObserver(([{ contentRect }]) => {
-    const now = Math.round(contentRect.width);
+  const drawAt = (now) => {
     if (now === width || now === 0) return;
     width = now;
-    setTimeout(() => draw(width)); // one at a time: the page answers in between
+    draw(width);
+  };
+  const resized = new ResizeObserver(([{ contentRect }]) => setTimeout(() => drawAt(Math.round(contentRect.width))));
+  const seen = new IntersectionObserver((entries) => {
+    if (entries.at(-1).isIntersecting) setTimeout(start); // one at a time: the page answers in between
   });
-  const seen = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && start());
   const start = () => {
     seen.disconnect();
+    drawAt(frame.clientWidth);
     resized.observe(frame);
   };
   seen.observe(frame);
-  frame.addEventListener("beforeprint", () => {
-    if (width) return;
-    start();
-    draw((width = frame.clientWidth));
-  });
+  frame.addEventListener("beforeprint", start);
 }
 
 function drawn(plot, { title, open, ...options }) {
