@@ -15,6 +15,7 @@ from include.lake.store import Store
 from local.site import create_app
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SIZE = {"width": 1440, "height": 900}
 MAX_VIEW_MS, MAX_KEYSTROKE_MS = 1000, 50
 WORDS = ("b", "br", "bra", "brake", "brake ho", "brake hose", "ford", "24V", "24V-4", "24V-43")
@@ -58,7 +59,7 @@ def views(store: Store, runs: int) -> list[str]:
         serving(create_app(folder)) as url,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         first_ms = [first_view_ms(browser, url) for _ in range(runs)]
         keys_ms = keystrokes_ms(browser, url)
         browser.close()
