@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 # Airflow reads its settings when it is first imported, and writes into its home.
@@ -45,15 +46,20 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def s3(s3_url: str) -> BaseClient:
+@cache
+def s3_client(url: str) -> BaseClient:
     return boto3.client(
         "s3",
-        endpoint_url=s3_url,
+        endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
+
+
+@pytest.fixture(scope="session")
+def s3(s3_url: str) -> BaseClient:
+    return s3_client(s3_url)
 
 
 @pytest.fixture

@@ -6,28 +6,18 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from io import BytesIO
 from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.client import BaseClient
 from deltalake import DeltaTable
 
+from tests.conftest import s3_client
+
 REQUESTS_AT_ONCE = 8
-
-
-@cache
-def _client(url: str) -> BaseClient:
-    return boto3.client(
-        "s3",
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
 
 
 _parsed: dict[str, pa.Table] = {}  # by ETag
@@ -41,7 +31,7 @@ class Bucket:
 
     @classmethod
     def open(cls, url: str, name: str) -> Bucket:
-        return cls(url, name, _client(url))
+        return cls(url, name, s3_client(url))
 
     @cached_property
     def storage_options(self) -> dict[str, str]:
