@@ -2,12 +2,13 @@
 
 import gzip
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
+
+from isal import igzip, isal_zlib
 
 from include.data.formatting import printable
 from include.http.errors import SourceUnavailable, UnexpectedBody, parse_http_date, too_large
@@ -92,9 +93,9 @@ def unpack(
     content = wire
     if packing in GZIP and wire:
         try:
-            with gzip.GzipFile(fileobj=BytesIO(wire)) as packed:
+            with igzip.GzipFile(fileobj=BytesIO(wire)) as packed:
                 content = packed.read(max_bytes + 1)
-        except (OSError, EOFError, zlib.error):
+        except (OSError, EOFError, isal_zlib.error):
             raise SourceUnavailable(
                 f"{where} sent a body whose gzip is broken; try again later"
             ) from None

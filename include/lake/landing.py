@@ -1,11 +1,11 @@
 """Raw pages: what the API sent, byte for byte, with a manifest that makes them readable again."""
 
-import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypedDict, cast
+
+from isal import igzip, isal_zlib
 
 from include.data.contract import Dataset
 from include.errors import PermanentError
@@ -123,8 +123,8 @@ def read_page(store: Store, page: Page) -> bytes:
             "or start a new run"
         )
     try:
-        return gzip.decompress(gzipped)
-    except (OSError, EOFError, zlib.error):
+        return bytes(igzip.decompress(gzipped))
+    except (OSError, EOFError, isal_zlib.error):
         raise Damaged(f"{store.url(page['key'])} was not sent as valid gzip") from None
 
 
