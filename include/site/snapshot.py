@@ -19,7 +19,7 @@ from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE
 
 KEY = RECALLS.key
 COLUMNS = RECALLS.business_columns
-EMPTY = RECALLS.schema.empty_table().select(COLUMNS)
+EMPTY = pa.Table.from_batches([], RECALLS.schema).select(COLUMNS)
 TEXT_OF_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 

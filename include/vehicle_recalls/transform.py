@@ -33,9 +33,10 @@ class TypedPage(NamedTuple):
     quarantined: pa.Table
 
 
+# Not `empty_table()`, with which Arrow imports pandas in every task.
 EMPTY = TypedPage(
-    pa.schema([pa.field(c.name, c.type) for c in RECALLS.columns]).empty_table(),
-    QUARANTINE.empty_table(),
+    pa.Table.from_batches([], pa.schema([pa.field(c.name, c.type) for c in RECALLS.columns])),
+    pa.Table.from_batches([], QUARANTINE),
 )
 
 
