@@ -3,19 +3,12 @@
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping
+from functools import partialmethod
+from random import uniform
 from time import monotonic, sleep
-from typing import cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
 
 from include.data.formatting import printable
 from include.errors import PermanentError
@@ -40,8 +33,7 @@ log = logging.getLogger(__name__)
 CONTACT = "https://headwaters.example"
 MAX_BYTES = 64_000_000
 MAX_REASON = 300
-MAX_WAIT_S = 60.0
-BACKOFF = wait_random_exponential(multiplier=1, max=30)
+MAX_WAIT_S, MAX_BACKOFF_S = 60.0, 30.0
 
 
 class HttpClient:
@@ -80,19 +72,6 @@ class HttpClient:
         self._transport = Transport(connect_timeout_s, read_timeout_s, max_bytes)
         for name in ("urllib3.connection", "urllib3.connectionpool"):
             logging.getLogger(name).addFilter(mask_record)
-
-    def get(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        ok_statuses: Collection[int] = (),
-        check: Callable[[Response], object] | None = None,
-    ) -> Response:
-        return self.request(
-            "GET", path, params=params, headers=headers, ok_statuses=ok_statuses, check=check
-        )
 
     def request(
         self,
@@ -144,14 +123,23 @@ class HttpClient:
 
         may_repeat = method == "GET" if repeatable is None else repeatable
         attempts = self._attempts if may_repeat else 1
-        return Retrying(
-            retry=retry_if_exception(_is_worth_repeating),
-            stop=stop_after_attempt(attempts) | stop_before_delay(self._total_s),
-            wait=_wait_s,
-            sleep=sleep,
-            before_sleep=_log_repetition,
-            retry_error_callback=_give_up,
-        )(ask)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return ask()
+            except HttpError as error:
+                backoff_s = uniform(0, min(MAX_BACKOFF_S, 2 ** (attempt - 1)))
+                wait_s = min(MAX_WAIT_S, (error.retry_after_s or 0) + backoff_s)
+                is_late = monotonic() + wait_s >= deadline
+                if isinstance(error, PermanentError) or attempt == attempts or is_late:
+                    if attempt > 1:
+                        error.args = (f"{error} (after {attempt} attempts)",)
+                    raise
+                log.warning("%s (attempt %d; again in %.1f s)", error, attempt, wait_s)
+                sleep(wait_s)
+
+    get = partialmethod(request, "GET")
 
     def raise_for_status(self, response: Response) -> None:
         """Raise the error that a status means; for a `check` that looks into an ok status."""
@@ -181,27 +169,3 @@ def _prepare(request: requests.Request, where: str) -> requests.PreparedRequest:
     if prepared is None or not (prepared.url or "").startswith(("http://", "https://")):
         raise WrongHost(f"{where} is not a valid address; correct the host")
     return prepared
-
-
-def _is_worth_repeating(error: BaseException) -> bool:
-    return isinstance(error, HttpError) and not isinstance(error, PermanentError)
-
-
-def _error_of(state: RetryCallState) -> HttpError:
-    return cast("HttpError", state.outcome and state.outcome.exception())
-
-
-def _wait_s(state: RetryCallState) -> float:
-    return min(MAX_WAIT_S, (_error_of(state).retry_after_s or 0) + BACKOFF(state))
-
-
-def _log_repetition(state: RetryCallState) -> None:
-    attempt, wait_s = state.attempt_number, state.upcoming_sleep
-    log.warning("%s (attempt %d; again in %.1f s)", _error_of(state), attempt, wait_s)
-
-
-def _give_up(state: RetryCallState) -> Response:
-    error = _error_of(state)
-    if state.attempt_number > 1:
-        error.args = (f"{error} (after {state.attempt_number} attempts)",)
-    raise error
