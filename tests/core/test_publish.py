@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 
 from include.cli.questions import versions_of
 from include.cli.verify import ledger_checks
-from include.data.apply_events import apply_events
+from include.data.apply_events import LedgerBroken, apply_events
 from include.data.checks import ChecksFailed
 from include.data.diff import EDITED, PUBLISHED, REPUBLISHED, RETRACTED
 from include.lake import ledger
@@ -222,6 +222,16 @@ def test_ledger_replayed_onto_the_baseline_is_the_current_version(store: Store):
         rows = apply_events(PLACES, rows, read_events(store, PLACES, version.receipt))
     expected = compared_rows(store, PLACES, versions[-1].parts)
     assert rows.sort_by("id").equals(expected.sort_by("id"))
+
+
+def test_event_that_does_not_fit_the_row_before_it_breaks_the_ledger(store: Store):
+    publish_rows(store, FIRST, at=moment(0))
+    receipt = publish_rows(store, FIRST | {"a": (2019, "A2")}, at=moment(1))
+    events = read_events(store, PLACES, receipt).drop("old")
+    events = events.append_column("old", pa.array(["Z"]))
+    rows = compared_rows(store, PLACES, load_version(store, KEYS.table, 1).parts)
+    with pytest.raises(LedgerBroken, match="in version 2 a is edited, but its name was not 'Z'"):
+        apply_events(PLACES, rows, events)
 
 
 def test_ledger_that_another_writer_makes_first_has_each_version_once(
