@@ -24,19 +24,11 @@ class Diff(NamedTuple):
 
 
 def ledger_schema(dataset: Dataset) -> pa.Schema:
-    key = pa.field(
-        dataset.key,
-        dataset.schema.field(dataset.key).type,
-        nullable=False,
-        metadata={"comment": "The key of the row that changed."},
-    )
-    partition = _field(dataset.partition_by, _partition_type(dataset), "The row's partition.")
     return pa.schema(
         [
             _field("version", pa.int64(), "The version of the table that brought the change."),
             _field("observed_at", TIMESTAMP, "When the source was read, by the source's clock."),
-            key,
-            *([partition] if dataset.partition_by and dataset.partition_by != dataset.key else []),
+            *_identity(dataset),
             _field(
                 "event",
                 pa.string(),
@@ -49,14 +41,18 @@ def ledger_schema(dataset: Dataset) -> pa.Schema:
     )
 
 
+def _identity(dataset: Dataset) -> list[pa.Field]:
+    """The columns that tell whose event it is: the key, and the partition."""
+    types = dataset.table_schema
+    key = _field(dataset.key, types.field(dataset.key).type, "The key of the row that changed.")
+    if dataset.partition_by in {"", dataset.key}:
+        return [key]
+    partition = dataset.partition_by
+    return [key, _field(partition, types.field(partition).type, "The row's partition.")]
+
+
 def _field(name: str, kind: pa.DataType, sentence: str, *, nullable: bool = False) -> pa.Field:
     return pa.field(name, kind, nullable=nullable, metadata={"comment": sentence})
-
-
-def _partition_type(dataset: Dataset) -> pa.DataType:
-    if dataset.adds_partition_column or not dataset.partition_by:
-        return dataset.partition_type
-    return dataset.schema.field(dataset.partition_by).type
 
 
 def compared_columns(dataset: Dataset) -> list[str]:
@@ -137,22 +133,16 @@ def _whole_rows(dataset: Dataset, rows: pa.Table, event: str) -> pa.Table:
     return _labelled(concat(parts), event)
 
 
-def _identity(dataset: Dataset) -> list[str]:
-    """The columns that tell whose event it is: the key, and the partition."""
-    names = ledger_schema(dataset).names
-    return [dataset.key, *([dataset.partition_by] if dataset.partition_by in names[3:4] else [])]
-
-
 def _events(dataset: Dataset, rows: pa.Table, name: str, old: pa.Array, new: pa.Array) -> pa.Table:
-    columns = {column: rows[column] for column in _identity(dataset)}
+    columns = {field.name: rows[field.name] for field in _identity(dataset)}
     columns["field"] = pa.array([name] * rows.num_rows, pa.string())
     return pa.table({**columns, "old": old, "new": new}).cast(_no_events(dataset).schema)
 
 
 def _no_events(dataset: Dataset) -> pa.Table:
-    schema = ledger_schema(dataset)
-    names = [*_identity(dataset), "field", "old", "new"]
-    return pa.schema([pa.field(name, schema.field(name).type) for name in names]).empty_table()
+    texts = [(name, pa.string()) for name in ("field", "old", "new")]
+    identity = [(field.name, field.type) for field in _identity(dataset)]
+    return pa.schema([*identity, *texts]).empty_table()
 
 
 def _labelled(events: pa.Table, event: str) -> pa.Table:

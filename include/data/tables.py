@@ -104,8 +104,7 @@ def to_parquet(rows: pa.Table, dataset: Dataset | None = None) -> bytes:
         write_page_index=True,
         sorting_columns=sorting,
     )
-    body: bytes = sink.getvalue().to_pybytes()
-    return body
+    return bytes(sink.getvalue())
 
 
 def from_parquet(body: bytes, columns: Collection[str] | None = None) -> pa.Table:
@@ -122,7 +121,7 @@ def to_csv(rows: pa.Table) -> bytes:
     """
     sink = pa.BufferOutputStream()
     pa.csv.write_csv(rows, sink, pa.csv.WriteOptions(eol="\r\n", quoting_style="all_valid"))
-    body: bytes = sink.getvalue().to_pybytes()
+    body = bytes(sink.getvalue())
     found = pa.csv.read_csv(
         pa.BufferReader(body),
         read_options=pa.csv.ReadOptions(use_threads=False, block_size=len(body) + 1),
@@ -149,15 +148,10 @@ def to_ipc(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
     with pa.ipc.new_stream(sink, schema, options=options) as writer:
         for table in tables:
             batches = table.combine_chunks().to_batches()
-            writer.write_batch(batches[0] if batches else _empty_batch(schema))
-    body: bytes = sink.getvalue().to_pybytes()
-    return body
+            writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], schema))
+    return bytes(sink.getvalue())
 
 
 def from_ipc(body: bytes) -> list[pa.Table]:
     with pa.ipc.open_stream(pa.BufferReader(body)) as reader:
         return [pa.Table.from_batches([batch]) for batch in reader]
-
-
-def _empty_batch(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)

@@ -1,6 +1,7 @@
 """Rows of text held against a contract: typed, or quarantined with every reason."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -67,13 +68,8 @@ def quarantine_repeated(
 
     `raw` gives the raw texts of rows, in their order.
     """
-    keys = pa.chunked_array([*dataset.keys(rows).chunks, *bad["key"].chunks], pa.string())
-    counts = keys.value_counts()
-    repeated = {
-        each["values"]: each["counts"]
-        for each in counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()
-        if each["values"] is not None
-    }
+    counts = Counter([*dataset.keys(rows).to_pylist(), *bad["key"].to_pylist()])
+    repeated = {k: number for k, number in counts.items() if number > 1 and k is not None}
     mask = pc.is_in(dataset.keys(rows), value_set=pa.array(list(repeated), pa.string()))
     found = rows.filter(mask)
     if not found.num_rows:
@@ -167,7 +163,6 @@ def _number(text: str) -> float:
     return float(text) + 0.0  # there is one zero
 
 
-YES_NO: Mapping[str, bool] = {"Yes": True, "No": False}
 PARSERS: Mapping[pa.DataType, Callable[[str], Any]] = {
     pa.date32(): _parser(
         r"\d{4}-\d\d-\d\d(T00:00:00(\.0{1,6})?)?",
@@ -181,7 +176,7 @@ PARSERS: Mapping[pa.DataType, Callable[[str], Any]] = {
     ),
     pa.int64(): _parser(r"-?\d{1,19}", "a whole number of 64 bits", _integer),
     pa.float64(): _parser(r"-?\d{1,15}(\.\d{1,15})?", "a number", _number),
-    pa.bool_(): _parser(r"Yes|No", "Yes or No", YES_NO.__getitem__),
+    pa.bool_(): _parser(r"Yes|No", "Yes or No", lambda text: text == "Yes"),
 }
 
 
