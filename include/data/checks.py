@@ -72,7 +72,7 @@ def require(checks: Iterable[Check], waive: Mapping[str, str] | None = None) -> 
 
 def _failure_message(failures: list[Check], total: int) -> str:
     sentences = " | ".join(f"{check.name}: {check.found}; {check.hint}" for check in failures)
-    names = ", ".join(f"`{check.name}`" for check in failures if check.can_waive)
+    names = _quoted(check.name for check in failures if check.can_waive)
     return f"{len(failures)} of {total} checks failed, nothing was published. {sentences}" + (
         f". If the data is right as it is, run again with `waive` and a reason for {names}"
         if names
@@ -81,22 +81,17 @@ def _failure_message(failures: list[Check], total: int) -> str:
 
 
 def _refuse_bad_waivers(checks: Iterable[Check], waive: Mapping[str, str]) -> None:
-    known = {check.name: check.can_waive for check in checks}
-    problems = [
-        f"`{name}` is not a check"
-        if name not in known
-        else f"`{name}` must always hold"
-        if not known[name]
-        else f"`{name}` has no reason"
-        for name, reason in waive.items()
-        if not known.get(name) or not reason.strip()
-    ]
-    if problems:
-        names = ", ".join(f"`{name}`" for name, can_waive in known.items() if can_waive)
+    known = [check.name for check in checks if check.can_waive]
+    bad = [name for name, reason in waive.items() if name not in known or not reason.strip()]
+    if bad:
         raise CannotWaive(
-            f"{'; '.join(problems)}; nothing was published. "
-            f"`waive` takes a reason for each of these: {names}"
+            f"{_quoted(bad)} is not a check, must always hold, or has no reason; nothing was "
+            f"published. `waive` takes a reason for each of these: {_quoted(known)}"
         )
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def examples(found: Iterable[str]) -> str:
