@@ -1,8 +1,4 @@
-"""Values and checks as people read them."""
-
-from collections.abc import Mapping, Sequence
-
-from include.data.checks import PASSED
+"""Values as people read them."""
 
 
 def printable(value: object) -> str:
@@ -23,18 +19,3 @@ def escaped(text: str) -> str:
 
 def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def check_lines(checks: Sequence[Mapping[str, str]]) -> list[str]:
-    """How many passed; waived checks and warnings in full."""
-    if not checks:
-        return []
-    others = [check for check in checks if check["outcome"] != PASSED]
-    return [
-        f"- checks: {len(checks) - len(others):,} of {len(checks):,} passed",
-        *(
-            f"  - {check['outcome']}: {printable(check['name'])}: {printable(check['found'])}"
-            + (f"; {printable(check['reason'])}" if check["reason"] else "")
-            for check in others
-        ),
-    ]

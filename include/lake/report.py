@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from include.data.checks import PASSED
 from include.data.contract import Dataset
-from include.data.formatting import check_lines, count, printable
+from include.data.formatting import count, printable
 from include.data.tables import from_parquet
 from include.lake.keys import Keys
 from include.lake.plain_files import plain_file_names
@@ -78,7 +79,9 @@ def render(
         quarantine=quarantine if number else "",
         facts=facts,
         files=[where(store, keys.plain(name)) for name in files],
-        checks=check_lines(receipt["checks"]),
+        checks=receipt["checks"],
+        others=[check for check in receipt["checks"] if check["outcome"] != PASSED],
+        printable=printable,
         previews=[(preview.title, table_lines(preview.rows)) for preview in previews],
         command=command(f"changes --dataset {dataset.name} --version {receipt['version']}")
         if receipt["outcome"] == PUBLISHED and receipt["events"]
