@@ -6,10 +6,11 @@ Example: python -m include.cli completion --stalled --days 90 --under 50 --limit
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -91,36 +92,31 @@ def _show(asked: argparse.Namespace, title: str, rows: pa.Table) -> None:
 def _trend(
     first: pa.Table, baseline: int, observed_at: str, events: Sequence[Mapping[str, Any]]
 ) -> pa.Table:
-    rates = dict(zip(first[KEY].to_pylist(), first[RATE].to_pylist(), strict=True))
-    affected = dict(zip(first[KEY].to_pylist(), first[AFFECTED].to_pylist(), strict=True))
+    known = {row[KEY]: row for row in first.to_pylist()}
     start = {"version": baseline, "observed_at": datetime.fromisoformat(observed_at)}
-    trend = [{**start, **_means(rates, affected), "up": 0, "down": 0}]
-    for (version, observed), group in groupby(events, itemgetter("version", "observed_at")):
-        of_version = list(group)
+    trend = [{**start, **_means(known.values()), "up": 0, "down": 0}]
+    for (version, observed), of_version in groupby(events, itemgetter("version", "observed_at")):
+        moves = []
         for event in of_version:
-            now = rates if event["field"] == RATE else affected
-            now[event[KEY]] = None if event["new"] is None else float(event["new"])
-        moved = [event for event in of_version if event["field"] == RATE]
-        both = [(float(e["old"]), float(e["new"])) for e in moved if e["old"] and e["new"]]
-        if moved:
-            row = {"version": version, "observed_at": observed, **_means(rates, affected)}
-            row["up"] = sum(old < new for old, new in both)
-            row["down"] = sum(old > new for old, new in both)
+            row = known.setdefault(event[KEY], {RATE: None, AFFECTED: None})
+            before, after = row[event["field"]], event["new"] and float(event["new"])
+            row[event["field"]] = after
+            if event["field"] == RATE:
+                moves.append(0 if None in {before, after} else after - before)
+        if moves:
+            row = {"version": version, "observed_at": observed, **_means(known.values())}
+            row |= {"up": sum(move > 0 for move in moves), "down": sum(move < 0 for move in moves)}
             trend.append(row)
     return pa.Table.from_pylist(trend[::-1])
 
 
-def _means(
-    rates: Mapping[str, float | None], affected: Mapping[str, float | None]
-) -> dict[str, Any]:
-    rated = [(rate, affected.get(key) or 0) for key, rate in rates.items() if rate is not None]
-    vehicles = sum(number for _, number in rated)
+def _means(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    rated = [row for row in rows if row[RATE] is not None]
+    rates, vehicles = [row[RATE] for row in rated], [row[AFFECTED] or 0 for row in rated]
     return {
         "rated": len(rated),
-        "mean_rate": sum(rate for rate, _ in rated) / len(rated) if rated else None,
-        "mean_by_vehicles": sum(rate * number for rate, number in rated) / vehicles
-        if vehicles
-        else None,
+        "mean_rate": fmean(rates) if rates else None,
+        "mean_by_vehicles": fmean(rates, vehicles) if any(vehicles) else None,
     }
 
 

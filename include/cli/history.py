@@ -79,7 +79,4 @@ def _beginning(store: Store, current: Version) -> str:
 
 def _print_wrapped(text: str, indent: int) -> None:
     """All of a text, on as many lines as it takes."""
-    for line in textwrap.wrap(text, max(width(), indent + 30), subsequent_indent=" " * indent) or [
-        ""
-    ]:
-        print(line)
+    print(textwrap.fill(text, max(width(), indent + 30), subsequent_indent=" " * indent))

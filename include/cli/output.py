@@ -16,7 +16,6 @@ from include.errors import PermanentError
 
 TABLE = "table"
 MAX_WIDTH = 1_000_000  # of a file: no text is cut
-MIN_WIDTH = 12
 
 
 def add_format_and_limit(parser: argparse.ArgumentParser, rows: str) -> None:
@@ -63,7 +62,6 @@ def note_left_out(rows: int) -> None:
 
 
 def fitted(text: str, width: int) -> str:
-    width = max(width, MIN_WIDTH)
     return text if len(text) <= width else text[: width - 3] + "..."
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from include.data.contract import Dataset
@@ -11,6 +11,8 @@ from include.lake.keys import Keys
 from include.lake.ledger import receipt_at
 from include.lake.store import Store, parallel_map
 from include.lake.table import Version, load_version
+
+REST_OF_DAY = timedelta(days=1, microseconds=-1)
 
 
 class Period(NamedTuple):
@@ -21,18 +23,11 @@ class Period(NamedTuple):
 class KnownVersion(NamedTuple):
     number: int
     receipt: Mapping[str, Any]
-    observed_at: datetime
     known_at: datetime  # when it and all versions before it had been read
 
 
 def day_or_time(text: str) -> Period:
     """All of a day in UTC, or a point in time; one without a zone is UTC."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        pass
-    else:
-        return Period(datetime.combine(day, time.min, UTC), datetime.combine(day, time.max, UTC))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -40,7 +35,8 @@ def day_or_time(text: str) -> Period:
             f"{text!r} is not a date: write 2026-11-01, or 2026-11-01T09:30:00Z"
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return Period(moment, moment)
+    is_day = len(text) <= len("2026-11-01")
+    return Period(moment, moment + REST_OF_DAY if is_day else moment)
 
 
 def whole_number(text: str) -> int:
@@ -75,7 +71,8 @@ def versions_of(store: Store, current: Version) -> list[KnownVersion]:
     versions: list[KnownVersion] = []
     for number, receipt in zip(numbers, receipts, strict=True):
         if receipt:
-            observed = datetime.fromisoformat(receipt["observed_at"])
-            known_at = max(observed, versions[-1].known_at) if versions else observed
-            versions.append(KnownVersion(number, receipt, observed, known_at))
+            known_at = datetime.fromisoformat(receipt["observed_at"])
+            if versions:
+                known_at = max(known_at, versions[-1].known_at)
+            versions.append(KnownVersion(number, receipt, known_at))
     return versions

@@ -104,7 +104,7 @@ def raw_check(
         name: version.number for version in versions for name in version.receipt["changed"]
     }
     same, skipped, differ = 0, [], []
-    for number, receipt, *_ in versions:
+    for number, receipt, _ in versions:
         names = [name for name in current.parts if changed_by.get(name) == number]
         if not names:
             continue
