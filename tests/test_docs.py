@@ -270,11 +270,9 @@ def test_every_extra_of_a_connection_is_explained(hook: Path) -> None:
     if conn_type == "aws":
         return  # its extra is Amazon's
     source = hook.read_text(encoding="utf-8")
-    # A helper of a hook reads the extra that its docstring names in backticks.
-    by_name = re.findall(r'extra\.get\("(\w+)"|self\._text\(access, "(\w+)"\)', source)
-    read = {one or other for one, other in by_name}
-    if "extra.get(key)" in source:
-        read |= set(re.findall(r'\("(\w+)", [A-Z]', source))
+    read = set(re.findall(r'extra\.get\("(\w+)"', source))
+    extra = getattr(importlib.import_module(f"plugins.hooks.{hook.stem}"), "Extra", None)
+    read |= set(extra.__struct_fields__ if extra else ())
     assert connections_of_example()[f"AIRFLOW_CONN_{name.upper()}"].get("extra", {}).keys() == read
     rows = [row for row in rows_of(section(README, "Connections")) if f"`{name}`" == row[0]]
     assert rows, f"give {name} its row in the README, under Connections"

@@ -1,11 +1,21 @@
 """The connection `recalls_api`, as the API that it leads to."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from include.http.errors import AuthError, HttpError, NotFound
 from include.vehicle_recalls.client import MAX_PAGE_SIZE, PAGE_SIZE, RecallsApi
 from include.vehicle_recalls.contract import DATASET, RECALLS
 from plugins.hooks.api_hook import Access, ApiHook
+
+
+class Extra(msgspec.Struct):
+    """What the connection's extra may hold."""
+
+    dataset: str | None = None
+    api_key: str | None = None
+    page_size: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE_SIZE)] = PAGE_SIZE
 
 
 class RecallsHook(ApiHook[RecallsApi]):
@@ -20,12 +30,17 @@ class RecallsHook(ApiHook[RecallsApi]):
     password_is = "the app token; leave it empty to read without one"  # noqa: S105
 
     def open_client(self, access: Access, **limits: Any) -> RecallsApi:
+        try:
+            # Not strict: a connection that was made in a form holds numbers as text.
+            extra = msgspec.convert(access.extra, Extra, strict=False)
+        except msgspec.ValidationError as error:
+            raise self.refuse(f"has an extra that cannot be used: {error}; correct it") from None
         return RecallsApi(
             access.url,
-            dataset=self._text(access, "dataset") or DATASET,
+            dataset=extra.dataset or DATASET,
             app_token=access.password or None,
-            api_key=self._text(access, "api_key") or None,
-            page_size=self._page_size(access.extra.get("page_size", PAGE_SIZE)),
+            api_key=extra.api_key or None,
+            page_size=extra.page_size,
             **limits,
         )
 
@@ -44,20 +59,3 @@ class RecallsHook(ApiHook[RecallsApi]):
                 f"for NHTSA's recalls, and its host, {self.official_host}"
             )
         return super().hint(error)
-
-    def _text(self, access: Access, name: str) -> str:
-        value = access.extra.get(name)
-        if not isinstance(value, str | None):
-            # Not shown: it may be a key.
-            raise self.refuse(f"has an extra `{name}` that is not text; put it between quotes")
-        return (value or "").strip()
-
-    def _page_size(self, value: object) -> int:
-        # A connection that was made in a form holds numbers as text.
-        text = "" if isinstance(value, bool) else str(value)
-        if text.isdecimal() and 1 <= int(text) <= MAX_PAGE_SIZE:
-            return int(text)
-        raise self.refuse(
-            f"has the extra `page_size` {value!r}; set a whole number from 1 to {MAX_PAGE_SIZE}, "
-            "or leave it out"
-        )

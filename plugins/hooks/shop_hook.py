@@ -30,10 +30,8 @@ class ShopHook(ApiHook[Shop]):
                 "needs a login, which is an email, and a password of at least four letters and "
                 "digits; set both"
             )
-        name, avatar = (
-            str(access.extra.get(key) or default).strip()
-            for key, default in (("name", NAME), ("avatar", AVATAR))
-        )
+        name = str(access.extra.get("name") or NAME).strip()
+        avatar = str(access.extra.get("avatar") or AVATAR).strip()
         account = Account(access.login, access.password, name, avatar)
         return Shop(access.url, account, VariableTokens(), **limits)
 
