@@ -47,24 +47,17 @@ class StoreHook(BaseHook):
     def _open(self) -> Store:
         connection = self.get_connection(self.conn_id)
         extra = connection.extra_dejson
-        services = extra.get("service_config") if isinstance(extra, dict) else None
-        s3 = services.get("s3") if isinstance(services, dict) else None
-        bucket = s3.get("bucket_name") if isinstance(s3, dict) else None
-        if not isinstance(s3, dict) or not bucket or not isinstance(bucket, str):
+        try:
+            s3 = extra["service_config"]["s3"]
+            bucket = s3["bucket_name"]
+        except (KeyError, TypeError):
             raise PermanentError(
                 f"the connection `{self.conn_id}` names no bucket; add to its extra {BUCKET_EXTRA}"
-            )
+            ) from None
         credentials = self._plain_keys(connection, extra) or self._resolved()
         region = extra.get("region_name") or credentials.pop("AWS_REGION", "") or "us-east-1"
-        endpoint = s3.get("endpoint_url") or extra.get("endpoint_url")
-        if not all(
-            isinstance(text, str) for text in (region, endpoint or "", *credentials.values())
-        ):
-            raise PermanentError(
-                f"the connection `{self.conn_id}` has an extra whose value is not text; put "
-                "endpoint, region and token between quotes"
-            )
-        return Store(bucket, **endpoint_options(endpoint), **credentials, AWS_REGION=region)
+        endpoint = str(s3.get("endpoint_url") or extra.get("endpoint_url") or "")
+        return Store(str(bucket), **endpoint_options(endpoint), **credentials, AWS_REGION=region)
 
     def _plain_keys(self, connection: Connection, extra: dict[str, Any]) -> dict[str, str]:
         if RESOLVED_BY_BOTO3 & extra.keys():
