@@ -1,6 +1,5 @@
 """The hook that every API's hook builds on: a connection of type http, as a client."""
 
-import re
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -94,12 +93,12 @@ class ApiHook(BaseHook, Generic[Client]):
             raise self.refuse(f"has no host; set it to {self.official_host}")
         try:
             url = urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
+            if connection.port and not url.port:
+                url = url._replace(netloc=f"{url.netloc}:{connection.port}")
         except ValueError:
             raise self.refuse(
                 f"has an invalid address as its host; set it to {self.official_host}"
             ) from None
-        if connection.port and not re.search(r":\w+$", url.netloc):
-            url = url._replace(netloc=f"{url.netloc}:{connection.port}")
         return url.geturl()
 
     def _extra(self, connection: Connection) -> dict[str, Any]:

@@ -49,14 +49,9 @@ class VariableTokens:
             tokens = Tokens(**json.loads(text or "null"))
         except (TypeError, ValueError):
             return None
-        _mask(tokens)
+        mask_secret([tokens.access_token, tokens.refresh_token])
         return tokens
 
     def save(self, tokens: Tokens) -> None:
-        _mask(tokens)
+        mask_secret([tokens.access_token, tokens.refresh_token])
         Variable.set(VARIABLE, json.dumps(vars(tokens)), description="Of the connection shop_api")
-
-
-def _mask(tokens: Tokens) -> None:
-    mask_secret(tokens.access_token)
-    mask_secret(tokens.refresh_token)

@@ -37,7 +37,7 @@ class Variables:
 def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
     variables = Variables()
     monkeypatch.setattr(shop_hook, "Variable", variables)
-    monkeypatch.setattr(shop_hook, "mask_secret", variables.masked.add)
+    monkeypatch.setattr(shop_hook, "mask_secret", variables.masked.update)
     return variables
 
 
