@@ -8,9 +8,8 @@ import logging
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.sdk import BaseNotifier, get_current_context
 
@@ -90,33 +89,24 @@ def _failure(context: Mapping[str, Any]) -> tuple[str, str]:
         "run": context.get("run_id"),
         "reason": context.get("reason"),
         "error": _one_line(context.get("exception")),
-        "log": _link(getattr(task, "log_url", None)),
+        "log": getattr(task, "log_url", None),
         "what to do": "the last line of the log says it; docs/runbook.md has more",
     }
     lines = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     return headline, "\n".join([f"# {headline}", "", *lines, ""])
 
 
-def _link(url: str | None) -> str:
-    """A link that leads somewhere: without a web server, its host or port is made up."""
-    try:
-        parts = urlsplit(url or "")
-        leads = parts.hostname and parts.port != 0
-    except ValueError:  # not a port
-        return ""
-    return url if url and leads else ""
-
-
 def _entries(variable: str) -> list[Any]:
     try:
         entries = json.loads(os.environ.get(variable) or "[]")
     except ValueError as error:
-        log.error("%s: nothing was sent: it is not JSON, %s; %s", variable, error, HINT)  # noqa: TRY400
-        return []
-    if not isinstance(entries, list):
-        log.error("%s: nothing was sent: it is not a JSON list; %s", variable, HINT)
-        return []
-    return entries
+        problem = f"it is not JSON, {error}"
+    else:
+        if isinstance(entries, list):
+            return entries
+        problem = "it is not a JSON list"
+    log.error("%s: nothing was sent: %s; %s", variable, problem, HINT)
+    return []
 
 
 def _notifier(entry: Any) -> BaseNotifier:
@@ -124,18 +114,16 @@ def _notifier(entry: Any) -> BaseNotifier:
         raise WrongSetting(f"it is not an object that names a `notifier`; {HINT}")
     arguments = {**entry}
     path = arguments.pop("notifier")
-    module, _, name = path.rpartition(".")
     try:
-        kind = getattr(import_module(module), name)
+        kind = resolve_name(path)
     except (ImportError, AttributeError, ValueError):
         raise WrongSetting(f"{path} does not exist; install its provider, or {HINT}") from None
     if not (isinstance(kind, type) and issubclass(kind, BaseNotifier)):
         raise WrongSetting(f"{path} is not an Airflow notifier; {HINT}")
     try:
-        notifier: BaseNotifier = kind(**arguments)
+        return kind(**arguments)
     except TypeError as error:
         raise WrongSetting(f"{error}; {HINT}") from None
-    return notifier
 
 
 def _reason(error: Exception) -> str:

@@ -3,14 +3,10 @@
 import json
 import logging
 import re
-import socketserver
+import socket
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +17,7 @@ import pytest
 import plugins
 from plugins import notifications
 from plugins.notifications import ALERTS_TO, NEWS_TO, send_alert, send_news
+from tests.http.raw_server import Api, RawServer, message
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "news.md"
 FILE = "tests.plugins.file_notifier.FileNotifier"
@@ -217,27 +214,6 @@ def test_send_alert_shows_the_error_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://airflow.example.org/dags/x", True),
-        ("http://127.0.0.1:8080/dags/x", True),
-        ("http://127.0.0.1:0/dags/x", False),
-        ("http://:8080/dags/x", False),
-        ("http://host:port/dags/x", False),
-        ("/dags/x", False),
-        (None, False),
-    ],
-)
-def test_send_alert_shows_a_link_that_leads_somewhere(
-    sent: Path, monkeypatch, url: str | None, shown: bool
-) -> None:
-    monkeypatch.setenv(ALERTS_TO, json.dumps([entry(sent, "{{ alert }}")]))
-    send_alert({**FAILED, "ti": SimpleNamespace(task_id="publish", log_url=url)})
-    links = [line for line in sent.read_text().splitlines() if line.startswith("- log: ")]
-    assert links == ([f"- log: {url}"] if shown else [])
-
-
-@pytest.mark.parametrize(
     ("context", "headline"),
     [
         ({}, "a DAG failed"),
@@ -269,9 +245,11 @@ def examples(variable: str, notifier: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
 def test_documented_mail_is_sent(monkeypatch, caplog, variable: str) -> None:
     (shown,) = examples(variable, "SmtpNotifier")
-    with mail_server() as (port, mails):
+    mails: list[Message] = []
+    with mail_server(mails) as server:
+        host, port = server.host.split(":")
         extra = {"disable_ssl": True, "disable_tls": True}
-        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+        connection = {"conn_type": "smtp", "host": host, "port": int(port), "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
         monkeypatch.setenv(variable, json.dumps([shown]))
         send(variable)
@@ -288,86 +266,42 @@ def test_documented_mail_is_sent(monkeypatch, caplog, variable: str) -> None:
     assert mail["To"] == shown["to"][0]
 
 
-@contextmanager
-def mail_server() -> Iterator[tuple[int, list[Message]]]:
+def mail_server(mails: list[Message]) -> RawServer:
     """Keeps every mail."""
-    mails: list[Message] = []
 
-    class Session(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self.wfile.write(b"220 here\r\n")
-            while line := self.rfile.readline():
-                verb = line.split()[0].upper()
-                if verb == b"DATA":
-                    self.wfile.write(b"354 go on\r\n")
-                    text = b"".join(iter(self.rfile.readline, b".\r\n"))
-                    mails.append(message_from_bytes(text))
-                self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 fine\r\n")
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(b"220 here\r\n")
+        stream = connection.makefile("rb")
+        while line := stream.readline():
+            verb = line.split()[0].upper()
+            if verb == b"DATA":
+                connection.sendall(b"354 go on\r\n")
+                mails.append(message_from_bytes(b"".join(iter(stream.readline, b".\r\n"))))
+            connection.sendall(b"221 bye\r\n" if verb == b"QUIT" else b"250 fine\r\n")
 
-    with running(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)) as port:
-        yield port, mails
+    return RawServer(handle)
 
 
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
 def test_documented_topic_is_sent_to(monkeypatch, caplog, variable: str) -> None:
     (shown,) = examples(variable, "SnsNotifier")
-    with topic_server() as (port, asked):
-        connection = {
-            "conn_type": "aws",
-            "login": "test",
-            "password": "test",
-            "extra": {"endpoint_url": f"http://127.0.0.1:{port}"},
-        }
+    result = b"<PublishResult><MessageId>1</MessageId></PublishResult>"
+    with Api(message(b"<PublishResponse>%b</PublishResponse>" % result)) as topic:
+        keys = {"login": "test", "password": "test"}
+        connection = {"conn_type": "aws", **keys, "extra": {"endpoint_url": topic.url}}
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
         monkeypatch.setenv(variable, json.dumps([shown]))
         send(variable)
     assert [line for line in errors(caplog) if line.startswith(variable)] == []
-    (question,) = asked
+    ((_, _, body),) = topic.requests
+    question = parse_qs(body.decode())
     assert question["TargetArn"] == [shown["target_arn"]]
     if variable == NEWS_TO:
-        assert (question["Subject"], question["Message"]) == ([HEADLINE], [json_of(NEWS)])
+        assert question["Subject"] == [HEADLINE]
+        assert json.loads(question["Message"][0]) == {"default": NEWS}
     else:
         assert question["Subject"] == ["vehicle_recalls failed at publish"]
         assert "- run: scheduled 1" in question["Message"][0]
-
-
-def json_of(text: str) -> str:
-    return json.dumps({"default": text})
-
-
-@contextmanager
-def topic_server() -> Iterator[tuple[int, list[dict[str, list[str]]]]]:
-    """Answers as Amazon SNS does, and keeps what it was asked."""
-    asked: list[dict[str, list[str]]] = []
-
-    class Topic(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            asked.append(parse_qs(body))
-            result = b"<PublishResult><MessageId>1</MessageId></PublishResult>"
-            answer = b"<PublishResponse>%s</PublishResponse>" % result
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing on the screen."""
-
-    with running(HTTPServer(("127.0.0.1", 0), Topic)) as port:
-        yield port, asked
-
-
-@contextmanager
-def running(server: socketserver.TCPServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_documented_notifier_of_your_own_is_called(tmp_path: Path, monkeypatch, capsys) -> None:
