@@ -23,7 +23,7 @@ class Access(NamedTuple):
 
 
 class ApiHook(BaseHook, Generic[Client]):
-    """Opens the client on first use and keeps it.
+    """Opens the client of an API that a connection describes.
 
     The host may carry scheme and port, or they stand in the connection's own fields; https is the
     default. A subclass names its API, opens its client, and asks it one cheap question.
@@ -38,7 +38,6 @@ class ApiHook(BaseHook, Generic[Client]):
     def __init__(self, conn_id: str = "") -> None:
         super().__init__()
         self.conn_id = conn_id or self.default_conn_name
-        self._client: Client | None = None
 
     def open_client(self, access: Access, **limits: Any) -> Client:
         """`limits` are those of HttpClient: `attempts` and `total_s`, or none."""
@@ -58,9 +57,7 @@ class ApiHook(BaseHook, Generic[Client]):
         )
 
     def get_conn(self) -> Client:
-        if self._client is None:
-            self._client = self.open_client(self.access())
-        return self._client
+        return self.open_client(self.access())
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the API quickly, and say in one sentence how that went."""

@@ -28,23 +28,8 @@ class StoreHook(BaseHook):
     def __init__(self, conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.conn_id = conn_id
-        self._store: Store | None = None
 
     def get_conn(self) -> Store:
-        if self._store is None:
-            self._store = self._open()
-        return self._store
-
-    def test_connection(self) -> tuple[bool, str]:
-        """List the top of the bucket, which needs endpoint, bucket and keys to be right."""
-        try:
-            store = self._open()
-            store.list("", recursive=False)
-        except (StoreError, PermanentError, AirflowNotFoundException) as error:
-            return False, str(error)
-        return True, f"the bucket {store.bucket} is readable"
-
-    def _open(self) -> Store:
         connection = self.get_connection(self.conn_id)
         extra = connection.extra_dejson
         try:
@@ -58,6 +43,15 @@ class StoreHook(BaseHook):
         region = extra.get("region_name") or credentials.pop("AWS_REGION", "") or "us-east-1"
         endpoint = str(s3.get("endpoint_url") or extra.get("endpoint_url") or "")
         return Store(str(bucket), **endpoint_options(endpoint), **credentials, AWS_REGION=region)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """List the top of the bucket, which needs endpoint, bucket and keys to be right."""
+        try:
+            store = self.get_conn()
+            store.list("", recursive=False)
+        except (StoreError, PermanentError, AirflowNotFoundException) as error:
+            return False, str(error)
+        return True, f"the bucket {store.bucket} is readable"
 
     def _plain_keys(self, connection: Connection, extra: dict[str, Any]) -> dict[str, str]:
         if RESOLVED_BY_BOTO3 & extra.keys():

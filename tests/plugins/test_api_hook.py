@@ -92,14 +92,6 @@ def test_get_conn_sends_the_password_without_blanks(connect: Connect, api: Api) 
     assert api.requests[0][1]["X-Api-Key"] == KEY
 
 
-def test_get_conn_opens_on_first_use_and_once(connect: Connect) -> None:
-    hook = ExampleHook("api_of_tomorrow")
-    with pytest.raises(Exception, match="api_of_tomorrow"):
-        hook.get_conn()
-    hook = connect()
-    assert hook.get_conn() is hook.get_conn()
-
-
 def test_access_has_login_and_extra(connect: Connect) -> None:
     access = connect(login=" me ", extra=json.dumps({"page_size": 7})).access()
     assert (access.login, access.extra) == ("me", {"page_size": 7})

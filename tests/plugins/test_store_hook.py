@@ -46,14 +46,6 @@ def test_get_conn_opens_the_bucket_of_the_connection(
     assert s3.get_object(Bucket=bucket, Key="vehicle_recalls/raw/hello")["Body"].read() == b"there"
 
 
-def test_get_conn_opens_on_first_use_and_once(connect: Connect) -> None:
-    hook = StoreHook("lake_of_tomorrow")
-    with pytest.raises(Exception, match="lake_of_tomorrow"):
-        hook.get_conn()
-    hook = connect()
-    assert hook.get_conn() is hook.get_conn()
-
-
 def test_get_conn_passes_what_delta_needs(connect: Connect, s3_url: str) -> None:
     """An endpoint of S3 alone counts before the one of all services."""
     store = connect(
