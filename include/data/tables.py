@@ -71,10 +71,8 @@ def _value_bytes(column: pa.Array) -> bytes:
     kind = column.type
     if pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
-    elif pa.types.is_date32(kind):
-        column = column.cast(pa.int32())
-    elif pa.types.is_timestamp(kind):
-        column = column.cast(pa.int64())
+    elif pa.types.is_temporal(kind):
+        column = column.cast(f"int{kind.bit_width}")
     elif not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
         texts = column if pa.types.is_string(kind) else column.cast(pa.string())
         texts = texts.fill_null("") if texts.null_count else texts
