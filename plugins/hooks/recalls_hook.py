@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from include.http.errors import AuthError, HttpError, NotFound
+from include.http.errors import HttpError, NotFound
 from include.vehicle_recalls.client import MAX_PAGE_SIZE, PAGE_SIZE, RecallsApi
 from include.vehicle_recalls.contract import DATASET, RECALLS
 from plugins.hooks.api_hook import Access, ApiHook
@@ -53,7 +53,7 @@ class RecallsHook(ApiHook[RecallsApi]):
         return f"the API answers with all {len(RECALLS.columns)} columns{also}"
 
     def hint(self, error: HttpError) -> str:
-        if isinstance(error, NotFound) and not isinstance(error, AuthError):
+        if isinstance(error, NotFound):
             return (
                 f"Check the extra `dataset` of the connection `{self.conn_id}`, which is {DATASET} "
                 f"for NHTSA's recalls, and its host, {self.official_host}"
