@@ -7,7 +7,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.data.catalog import datasets
 from include.data.contract import Column, Dataset, Limit
-from include.data.diff import ledger_schema
 
 
 def dictionary() -> str:
@@ -21,7 +20,6 @@ def dictionary() -> str:
     )
     return templates.get_template("dictionary.md.j2").render(
         datasets=datasets().values(),
-        ledger_schema=ledger_schema,
         limits_of=_limits_of,
         quoted=_quoted,
         values=_values,
@@ -35,7 +33,7 @@ def _quoted(names: Iterable[str]) -> str:
 def _values(column: Column, key: str = "") -> str:
     statements = {
         "unique": column.name == key,
-        "never null": column.required,
+        "required": column.required,
         f"from {column.minimum}": column.minimum is not None,
         f"to {column.maximum}": column.maximum is not None,
     }
