@@ -1,19 +1,15 @@
-"""The control of the fakes, in process as `app.state.control` and over HTTP as `/_control`."""
+"""The control of the fakes: all of it in process as `app.state.control`, the day as `/_control`."""
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Body, Request
 
 from fakes.ecb import EcbDials
 from fakes.faults import World
-from fakes.krakenflex import Krakenflex, KrakenflexDials
+from fakes.krakenflex import Krakenflex
 from fakes.made_up_days import LAST
-from fakes.model_recalls import sample_vins
-from fakes.open_library import OpenLibrary, OpenLibraryDials
-from fakes.shop import Shop, ShopDials
+from fakes.open_library import OpenLibrary
+from fakes.shop import Shop
 
 router = APIRouter(prefix="/_control")
 
@@ -23,73 +19,21 @@ class Control(World):
 
     def reset(self) -> None:
         super().reset()
-        self.shop = Shop(self.seed)
+        self.shop = Shop()
         self.ecb = EcbDials()
         self.krakenflex = Krakenflex()
         self.open_library = OpenLibrary()
-
-    def dials(self) -> dict[str, BaseModel]:
-        return {
-            "shop": self.shop.dials,
-            "ecb": self.ecb,
-            "krakenflex": self.krakenflex.dials,
-            "open_library": self.open_library.dials,
-        }
-
-
-class Setting(BaseModel):
-    """What to change; what is left out stays. `reset` comes first, `fault` last."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reset: bool = False
-    rows: int = Field(0, ge=0)
-    seed: int = Field(0, ge=0)
-    day: int = Field(1, ge=1, le=LAST)
-    date: datetime | None = None
-    shop: ShopDials = ShopDials()
-    ecb: EcbDials = EcbDials()
-    krakenflex: KrakenflexDials = KrakenflexDials()
-    open_library: OpenLibraryDials = OpenLibraryDials()
-    fault: dict[str, Any] | None = None
 
 
 @router.get("")
 def show(request: Request) -> dict[str, Any]:
     control: Control = request.app.state.control
-    shown = ("rows", "seed", "day", "date", "faults")
-    return {
-        **{name: getattr(control, name) for name in shown},
-        **control.dials(),
-        "requests": [asked._asdict() for asked in control.requests],
-        "outages_accepted": control.krakenflex.accepted,
-        "outages_refused": control.krakenflex.refused,
-    }
-
-
-@router.get("/sample_vins")
-def samples(request: Request) -> list[str]:
-    """VINs that decode clean and whose models have recalls."""
-    control: Control = request.app.state.control
-    return sample_vins(control.rows, control.seed, control.day)
+    return {"day": control.day, "requests": [asked._asdict() for asked in control.requests]}
 
 
 @router.post("")
-def change(request: Request, setting: Setting) -> JSONResponse:
-    control: Control = request.app.state.control
-    if setting.reset:
-        control.reset()
-    dials = control.dials()
-    for name in setting.model_fields_set - {"reset", "fault"}:
-        given = getattr(setting, name)
-        if name not in dials:
-            setattr(control, name, given)
-            continue
-        for dial in given.model_fields_set:
-            setattr(dials[name], dial, getattr(given, dial))
-    if setting.fault is not None:
-        try:
-            control.fault(**setting.fault)
-        except (TypeError, ValueError) as error:
-            return JSONResponse({"error": True, "message": str(error)}, 400)
-    return JSONResponse({"rows": control.rows, "seed": control.seed, "day": control.day})
+def go_to_day(
+    request: Request, day: Annotated[int, Body(embed=True, ge=1, le=LAST)]
+) -> dict[str, int]:
+    request.app.state.control.day = day
+    return {"day": day}

@@ -3,15 +3,15 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
-from pydantic import Field
 
-from fakes.faults import Dials, World
+from fakes.faults import World
 from fakes.made_up_rates import CURRENCIES, rates
 
 FRANKFURT, PUBLISHED_AT = ZoneInfo("Europe/Berlin"), time(16)
@@ -23,13 +23,14 @@ MEDIA_TYPE = "application/vnd.sdmx.data+csv;version=1.0.0"
 router = APIRouter()
 
 
-class EcbDials(Dials):
+@dataclass(slots=True)
+class EcbDials:
     # How a range without observations is answered: 404, 200 without a body, 200 with a header.
     nothing_found: Literal["404", "empty", "header"] = "404"
     # What stands in the place of the rates of a day: "" or "NaN", or anything.
-    instead: dict[date, str] = Field(default={})
+    instead: dict[date, str] = field(default_factory=dict)
     # Working days on which nothing was published.
-    unpublished: set[date] = Field(default=set())
+    unpublished: set[date] = field(default_factory=set)
 
 
 @router.get("/service/data/{flow}/{key}")

@@ -4,9 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple, TypeVar
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, NamedTuple, TypeVar
 
 from fakes.recalls_table import DIRT
 
@@ -16,7 +14,7 @@ ANSWERS: dict[str, set[str]] = {
     "cut": {"quiet"},  # half the body; quiet: with a length that agrees
     "refused": set(),  # not a byte
 }
-# What the source is like; lasts until reset unless `times` says otherwise.
+# What the source is like; it lasts until a reset.
 CONDITIONS: dict[str, set[str]] = {
     "dirty": {"which", "rows", "year"},
     "empty": set(),
@@ -27,20 +25,13 @@ KINDS = {
     **CONDITIONS,
     "lost_row": set(),
     "repeated_row": {"loses"},
-    "slow": {"seconds"},
     "stale": set(),
 }
 T = TypeVar("T")
 
 
-class Dials(BaseModel):
-    """How an API differs from its usual self; made anew by a reset."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-
 class Asked(NamedTuple):
-    """One request that the fakes were asked; the fields of a form are params too, once read."""
+    """One request that the fakes were asked."""
 
     method: str
     path: str
@@ -102,7 +93,7 @@ class World:
     def fault(
         self,
         kind: str,
-        times: int | Literal["usual"] | None = "usual",
+        times: int | None = 1,
         after: int = 0,
         *,
         only: str | None = None,
@@ -110,7 +101,7 @@ class World:
     ) -> None:
         """Let `kind` happen to the next `times` requests that match, once `after` have passed.
 
-        `times=None` means for ever. The usual is once, and for ever for a condition.
+        `times=None` means for ever, as every condition does.
         """
         if kind not in KINDS:
             raise ValueError(f"there is no fault {kind!r}; known: {', '.join(sorted(KINDS))}")
@@ -118,8 +109,8 @@ class World:
             raise ValueError(f"the fault {kind!r} has no option {', '.join(unknown)}")
         if kind == "dirty" and options.get("which") not in DIRT:
             raise ValueError(f"the fault 'dirty' needs which of: {', '.join(DIRT)}")
-        if times == "usual":
-            times = None if kind in CONDITIONS else 1
+        if kind in CONDITIONS:
+            times = None
         if kind in ("lost_row", "repeated_row"):
             only = only or "page"
         with self._lock:
@@ -135,8 +126,7 @@ class World:
             self.requests.append(asked)
             due = [fault for fault in self.faults if fault.is_due(asked)]
             answers = [fault for fault in due if fault.kind in ANSWERS]
-            if answers:
-                due = [answers[0], *(fault for fault in due if fault.kind == "slow")]
+            due = answers[:1] or due
             for fault in due:
                 if fault.times is not None:
                     fault.times -= 1

@@ -8,27 +8,20 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import PositiveInt
 
-from fakes.faults import Dials, World
+from fakes.faults import World
 from fakes.made_up_outages import SINCE, Outage, Site, outages, sites
 
 _SINCE = datetime.fromisoformat(SINCE)
 KEY = "local-key"
 
 
-class KrakenflexDials(Dials):
-    # 3: every third call, of any kind, is answered with 500.
-    fails_every: PositiveInt | None = None
-    # Whether there are also the sites that show an oddity each.
-    odd_sites: bool = False
-
-
-@dataclass
+@dataclass(slots=True)
 class Krakenflex:
     """What was posted stands by site, in the order in which it came."""
 
-    dials: KrakenflexDials = field(default_factory=KrakenflexDials)
+    fails_every: int | None = None  # 3: every third call, of any kind, is answered with 500
+    odd_sites: bool = False  # whether there are also the sites that show an oddity each
     accepted: dict[str, list[Any]] = field(default_factory=dict)
     refused: dict[str, list[Any]] = field(default_factory=dict)
     calls: int = 0
@@ -41,7 +34,7 @@ async def _guard(request: Request) -> None:
     """Fail now and then, and let no call in without a key."""
     state: Krakenflex = request.app.state.control.krakenflex
     state.calls += 1
-    if state.dials.fails_every and state.calls % state.dials.fails_every == 0:
+    if state.fails_every and state.calls % state.fails_every == 0:
         raise HTTPException(500, "Internal Server Error")
     if request.headers.get("x-api-key") != KEY:
         raise HTTPException(403, "Forbidden")
@@ -56,7 +49,7 @@ async def all_outages(request: Request) -> Response:
     state: Krakenflex = request.app.state.control.krakenflex
     state.reads += 1
     state.read_day = world.day
-    return JSONResponse(outages(world.seed, world.day, state.reads, odd=state.dials.odd_sites))
+    return JSONResponse(outages(world.seed, world.day, state.reads, odd=state.odd_sites))
 
 
 @router.get("/site-info/{site_id}")
@@ -84,7 +77,7 @@ async def site_outages(request: Request, site_id: str) -> Response:
 
 def _site(request: Request, site_id: str, day: int) -> Site:
     control = request.app.state.control
-    known = sites(control.seed, day, odd=control.krakenflex.dials.odd_sites)
+    known = sites(control.seed, day, odd=control.krakenflex.odd_sites)
     if site_id not in known:
         raise HTTPException(404, "Site not found")
     return known[site_id]

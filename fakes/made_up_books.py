@@ -13,7 +13,6 @@ from fakes.made_up_words import words_of
 BIG, SMALL = "data_mining", "love"
 BOOKS, PERSONS, SHARED = 620, 900, 2
 FIRST_CHANGE = 2  # the day on which it happens
-MOMENT = {"type": "/type/datetime", "value": "2018-04-11T04:00:00.000000"}
 _WORDS = words_of("books")
 _REDIRECT = {"type": {"key": "/type/redirect"}}
 
@@ -141,23 +140,5 @@ def _pass_a_day(found: Library, seed: int, day: int) -> None:
 
 
 def complete_author(key: str, record: Record) -> Record:
-    """The record as the API shows it, with what all records have."""
-    kept: Record = {"key": key, "type": {"key": "/type/author"}, "revision": 2}
-    return kept | {"latest_revision": 2, "created": MOMENT, "last_modified": MOMENT} | record
-
-
-def complete_work(found: Library, key: str) -> Record:
-    """The book as a subject lists it."""
-    about = [name for name, keys in found.subjects.items() if key in keys]
-    rest: Record = {
-        "cover_edition_key": None,
-        "subject": [name.replace("_", " ").capitalize() for name in about],
-        "ia_collection": [""],
-        "printdisabled": False,
-        "lending_edition": "",
-        "lending_identifier": "",
-        "ia": None,
-        "public_scan": False,
-        "has_fulltext": False,
-    }
-    return found.works[key] | rest
+    """The record as the API shows it."""
+    return {"key": key, "type": {"key": "/type/author"}} | record

@@ -1,4 +1,4 @@
-"""VINs that the fake vPIC knows, and one for each way in which it does not know a VIN.
+"""VINs that the fake vPIC knows, and examples of others.
 
 A VIN says all by itself, as real ones do: characters 1 to 3 the make, 4 the model, 5 the body
 class, 6 the engine, 7 whether the year is before 2010, 8 the series, 9 the check digit, 10 the
@@ -16,18 +16,8 @@ ALPHABET = "".join(c for c in digits + ascii_uppercase if c not in "IOQ")
 YEARS = "ABCDEFGHJKLMNPRSTVWXY123456789"  # 1980 is A, and 2010 again
 FIRST_CYCLE, SECOND_CYCLE = 1980, 2010
 MODEL_YEARS = (1985, 2026)
-ENGINES = {"2": "2.0", "3": "3.0", "4": "1.4", "5": "2.5", "6": "3.6"}
-# Series of which the manufacturer has not filed everything.
-GAPS = {
-    "V": ("BodyClass", ""),
-    "W": ("Make", ""),
-    "X": ("Model", ""),
-    "Y": ("ModelYear", ""),
-    "Z": ("Model", "Not Applicable"),
-}
-EXEMPT = "9"  # numbers that begin so were built with a wrong check digit, and vPIC knows it
 MAX_VINS = 900_000
-CHECK_DIGIT_AT = 8
+LENGTH, CHECK_DIGIT_AT = 17, 8
 SPREADING_PRIME = 611_953
 _WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _VALUES = dict(
@@ -39,19 +29,14 @@ class Make(NamedTuple):
     """One manufacturer code (the first three characters of a VIN) and what it builds."""
 
     code: str
-    name: str  # empty: the manufacturer has filed none, as some foreign ones
+    name: str
     manufacturer: str
-    vehicle_type: str
     models: list[str]
     bodies: list[str]
-    city: str
-    country: str
-    has_check_digit: bool = True  # only North America has one
 
 
 MAKES = {make["code"]: Make(**make) for make in words_of("vpic")["makes"]}
 EXAMPLES: dict[str, str] = words_of("vpic")["examples"]  # by what is to be seen
-NAMED = tuple(make for make in MAKES.values() if make.name)
 
 
 def check_digit(vin: str) -> str:
@@ -62,12 +47,10 @@ def check_digit(vin: str) -> str:
 
 def vins(seed: int, count: int) -> list[str]:
     """Distinct VINs that decode clean; a longer list of the same seed begins with the same."""
-    if count > MAX_VINS:
-        raise ValueError(f"there are {MAX_VINS:,} made-up VINs of a seed, not {count:,}")
     chance = random.Random(f"vins {seed}")
     found = []
     for n in range(count):
-        make, year = chance.choice(NAMED), chance.randint(*MODEL_YEARS)
+        make, year = chance.choice(list(MAKES.values())), chance.randint(*MODEL_YEARS)
         found.append(_vin(make, chance, year, (n + seed) * SPREADING_PRIME % MAX_VINS))
     return found
 
@@ -89,7 +72,7 @@ def _vin(make: Make, chance: random.Random, year: int, number: int, model: str =
         make.code
         + (model or chance.choice(ascii_uppercase[: len(make.models)]))
         + chance.choice(ascii_uppercase[: len(make.bodies)])
-        + chance.choice(list(ENGINES))
+        + chance.choice("23456")
         + chance.choice("12345" if year < SECOND_CYCLE else "ABCDE")
         + chance.choice("ABCDEFGH")
         + "0"
@@ -98,3 +81,15 @@ def _vin(make: Make, chance: random.Random, year: int, number: int, model: str =
         + f"{number:06d}"
     )
     return vin[:CHECK_DIGIT_AT] + check_digit(vin) + vin[CHECK_DIGIT_AT + 1 :]
+
+
+def vehicle_of(vin: str) -> dict[str, str]:
+    """What a VIN of a known make says, in vPIC's names; what its make does not build is empty."""
+    make, year = MAKES[vin[:3]], YEARS.find(vin[9])
+    first = FIRST_CYCLE if vin[6].isdigit() else SECOND_CYCLE
+    return {
+        "Make": make.name,
+        "Model": dict(zip(ascii_uppercase, make.models, strict=False)).get(vin[3], ""),
+        "ModelYear": str(first + year) if year >= 0 else "",
+        "BodyClass": dict(zip(ascii_uppercase, make.bodies, strict=False)).get(vin[4], ""),
+    }

@@ -1,6 +1,5 @@
 """Misbehave on request: what every fake does wrong when its control says so."""
 
-import asyncio
 from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
@@ -39,10 +38,7 @@ class Misbehaving:
         asked = Asked(scope["method"], scope["path"], dict(query))
         faults = self.world.arrive(asked)
         send = self._marked(send, faults)
-        scope.setdefault("state", {}).update(asked=asked, faults=faults)
-        for fault in faults:
-            if fault.kind == "slow":
-                await asyncio.sleep(fault.options.get("seconds", 1))
+        scope.setdefault("state", {}).update(faults=faults)
         answer = next((fault for fault in faults if fault.kind in ANSWERS), None)
         if answer is None:
             return await self.app(scope, receive, send)

@@ -1,44 +1,32 @@
 """NHTSA's recalls of a model, which are campaigns of the recalls dataset of the same source."""
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from fakes.made_up_vins import NAMED, number_of, vin_of
+from fakes.made_up_vins import MAKES, number_of, vin_of
 from fakes.made_up_words import NAMES
 from fakes.recalls import source_of
-from fakes.recalls_table import Source
-from fakes.soql import TYPES, quoted
+from fakes.recalls_table import Row, Source
 
 NEEDED = ("make", "model", "modelYear")
 RECENT_YEARS = range(2000, 2027)
-STAND_INS = (
-    0,
-    0,
-    0,
-    1,
-    1,
-    1,
-    2,
-    3,
-    5,
-    8,
-)  # how many recalls a model of a year has; each is as likely
+# How many recalls a model of a year has where others stand in; each is as likely.
+STAND_INS = (0, 0, 0, 1, 1, 1, 2, 3, 5, 8)
 NO_FLAGS, OVER_THE_AIR = 5, 9  # every fifth campaign, every ninth
 RECALLED = re.compile(r"(.+) is recalling certain (\d{4})-(\d{4}) (.+?) vehicles", re.IGNORECASE)
-Row = dict[str, str | None]
+MODELS = {(m.name.casefold(), name.casefold()) for m in MAKES.values() for name in m.models}
 router = APIRouter()
 
 
 @router.get("/recalls/recallsByVehicle")
 def recalls_by_vehicle(request: Request) -> JSONResponse:
-    given = {name.lower(): value.strip() for name, value in request.query_params.items()}
-    asked = {name: given.get(name.lower(), "") for name in NEEDED}
+    asked = {name: request.query_params.get(name, "").strip() for name in NEEDED}
     if missing := [name for name, value in asked.items() if not value]:
         said = f"Missing required request parameters: [{', '.join(missing)}]"
         return JSONResponse({"message": said}, 400)
@@ -56,41 +44,39 @@ def campaigns_of(source: Source, make: str, model: str, year: int) -> list[Row]:
     key = (make.casefold(), model.casefold(), year)
     if source.rows >= NAMES:
         return _by_model(source).get(key, [])
-    # So few rows have no recall of a given maker: the same ones stand in from day to day.
-    if not any(key[:2] == (one.name.casefold(), m.casefold()) for one in NAMED for m in one.models):
+    # So few rows have no recall of a given maker: others stand in.
+    rows = _vehicle_recalls(source)
+    if not rows or key[:2] not in MODELS:
         return []
-    first = Source(source.rows, source.seed, 1)
-    ids = [row["nhtsa_id"] for row in _rows(first, "recall_type = 'Vehicle'")]
-    wanted = STAND_INS[number_of("/".join(map(str, key))) % len(STAND_INS)] if ids else 0
+    wanted = STAND_INS[number_of("/".join(map(str, key))) % len(STAND_INS)]
     start = number_of(f"{source.seed}/{key}")
-    chosen = [ids[(start + 97 * n) % len(ids)] for n in range(wanted)]
-    return list(_rows(source, f"nhtsa_id IN ({', '.join('?' * wanted)})", *chosen))
+    chosen = {(start + 97 * n) % len(rows) for n in range(wanted)}
+    return [rows[place] for place in sorted(chosen)]
 
 
 @lru_cache(maxsize=4)
 def _by_model(source: Source) -> dict[tuple[str, str, int], list[Row]]:
-    makes = {make.manufacturer: make.name.casefold() for make in NAMED}
+    makes = {make.manufacturer: make.name.casefold() for make in MAKES.values()}
     found = defaultdict(list)
-    for row in _rows(source, "recall_type = 'Vehicle' AND defect_summary IS NOT NULL"):
-        text = RECALLED.match(str(row["defect_summary"]))
-        maker = str(row["manufacturer"])
+    for row in _vehicle_recalls(source):
+        text, maker = RECALLED.match(row.get("defect_summary", "")), row["manufacturer"]
         if text and maker in makes and text[1].casefold() == maker.casefold():
             for year in range(int(text[2]), int(text[3]) + 1):
                 found[makes[maker], text[4].casefold(), year].append(row)
     return dict(found)
 
 
-def _rows(source: Source, where: str, *values: str | None) -> Iterable[Row]:
-    names = ", ".join(quoted(name) for name in TYPES)
-    text = f"SELECT {names} FROM recalls WHERE {where} ORDER BY report_received_date DESC, nhtsa_id"
-    return [dict(zip(TYPES, row, strict=True)) for row in source.table().execute(text, values)]
+def _vehicle_recalls(source: Source) -> list[Row]:
+    text = "SELECT row FROM recalls ORDER BY report_received_date DESC, nhtsa_id"
+    rows = (json.loads(row) for (row,) in source.table().execute(text))
+    return [row for row in rows if row["recall_type"] == "Vehicle"]
 
 
 def sample_vins(rows: int, seed: int, day: int = 1) -> list[str]:
     """A VIN of each make, of its model and year with the most recalls; all decode clean."""
     found = _by_model(Source(rows, seed, day))
     samples = []
-    for number, make in enumerate(NAMED, start=1):
+    for number, make in enumerate(MAKES.values(), start=1):
         times, year, model = max(
             (len(found.get((make.name.casefold(), model.casefold(), year), [])), year, model)
             for model in make.models
@@ -102,8 +88,8 @@ def sample_vins(rows: int, seed: int, day: int = 1) -> list[str]:
 
 
 def _written(row: Row, make: str, model: str, year: str) -> dict[str, object]:
-    reported = datetime.fromisoformat(str(row["report_received_date"]))
-    number = number_of(str(row["nhtsa_id"]))
+    reported = datetime.fromisoformat(row["report_received_date"])
+    number = number_of(row["nhtsa_id"])
     # The flags are null now and then.
     flags: dict[str, bool | None] = {
         "parkIt": row["do_not_drive"] == "Yes",
@@ -117,10 +103,10 @@ def _written(row: Row, make: str, model: str, year: str) -> dict[str, object]:
         **flags,
         "overTheAirUpdate": number % OVER_THE_AIR == 0,
         "ReportReceivedDate": f"{reported:%d/%m/%Y}",
-        "Component": row["component"] or "",
-        "Summary": row["defect_summary"] or "",
-        "Consequence": row["consequence_summary"] or "",
-        "Remedy": row["corrective_action"] or "",
+        "Component": row.get("component", ""),
+        "Summary": row.get("defect_summary", ""),
+        "Consequence": row.get("consequence_summary", ""),
+        "Remedy": row.get("corrective_action", ""),
         "Notes": "",
         "ModelYear": year,
         "Make": make.upper(),

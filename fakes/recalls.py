@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from fakes.faults import Fault, World, spoil
 from fakes.recalls_table import Source
-from fakes.soql import TYPES, Malformed, Sql, translate
+from fakes.soql import TYPES, Malformed, translate
 
 DATASET, TOKEN = "6axg-epim", "local-token"
 router = APIRouter()
@@ -26,29 +26,26 @@ def rows(request: Request, resource: str) -> Response:
     source = source_of(world, faults)
     if resource.removesuffix(".json") != DATASET:
         return _missing(resource)
-    parameters = dict(request.query_params)
-    token = request.headers.get("X-App-Token") or parameters.get("$$app_token")
-    if token and token != TOKEN:
+    if request.headers.get("X-App-Token", TOKEN) != TOKEN:
         return _error(403, "permission_denied", "Invalid app_token specified")
     gzipped = "gzip" in request.headers.get("Accept-Encoding", "")
     try:
-        query = translate(request.query_params.multi_items())
-        if query.is_ordered and not faults:
-            body = _body(source, query, gzipped=gzipped)
+        question = translate(request.query_params)
+        if faults:
+            body = _encoded(spoil(_lines(source, question.sql), faults), gzipped=gzipped)
         else:
-            body = _encoded(spoil(_lines(source, query), faults), gzipped=gzipped)
+            body = _body(source, question.sql, gzipped=gzipped)
     except (Malformed, sqlite3.OperationalError) as error:
-        asked = " ".join(f"{name}={value}" for name, value in parameters.items())
-        return _error(400, "query.compiler.malformed", str(error), {"query": asked})
+        asked = {"query": str(request.query_params)}
+        return _error(400, "query.compiler.malformed", str(error), asked)
     refreshed = format_datetime(source.refreshed, usegmt=True)
-    fields, types = ([column[n] for column in query.columns] for n in (0, 2))
     headers = {
         "ETag": f'W/"{hashlib.sha256(body).hexdigest()[:24]}"',
         "Last-Modified": refreshed,
         "X-SODA2-Truth-Last-Modified": refreshed,
         "X-SODA2-Data-Out-Of-Date": "false",
-        "X-SODA2-Fields": json.dumps(fields, separators=(",", ":")),
-        "X-SODA2-Types": json.dumps(types, separators=(",", ":")),
+        "X-SODA2-Fields": json.dumps(list(question.columns)),
+        "X-SODA2-Types": json.dumps(list(question.columns.values())),
     }
     if gzipped:
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
@@ -84,12 +81,12 @@ def source_of(world: World, faults: Sequence[Fault] = ()) -> Source:
 
 
 @lru_cache(maxsize=16)
-def _body(source: Source, query: Sql, *, gzipped: bool) -> bytes:
-    return _encoded(_lines(source, query), gzipped=gzipped)
+def _body(source: Source, sql: str, *, gzipped: bool) -> bytes:
+    return _encoded(_lines(source, sql), gzipped=gzipped)
 
 
-def _lines(source: Source, query: Sql) -> list[str]:
-    return [line for (line,) in source.table().execute(query.text, query.values)]
+def _lines(source: Source, sql: str) -> list[str]:
+    return [line for (line,) in source.table().execute(sql)]
 
 
 def _encoded(lines: Sequence[str], *, gzipped: bool) -> bytes:

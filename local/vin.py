@@ -14,7 +14,7 @@ VIN_SERVICE = "the VIN service"
 PREFERRED_PORT = 8090
 LOOK_EVERY_S = 0.5
 REAL_VIN = "3VV3B7AXXNM077525"
-# Some of what the fake APIs answer at /_control/sample_vins; docker-compose.yaml has the same.
+# Some of the `sample_vins` of fakes/model_recalls.py; deploy/compose/fakes.env has the same.
 SAMPLE_VINS = "5SGCB2CF2KH333333 4PMCA52H58D666666 1TCFA6BG2RE111111 1LWBB34A23B555555"
 
 

@@ -3,22 +3,12 @@
 from collections import Counter
 
 import pytest
-import requests
 
 from tests.fakes.test_recalls import CENSUS
 
 IN_2019 = (
     "report_received_date >= '2019-01-01T00:00:00' AND report_received_date < '2020-01-01T00:00:00'"
 )
-
-
-def test_a_slow_answer_is_right_all_the_same(ask, replica):
-    replica.fault("slow", seconds=0.01)
-    assert ask({"$select": "count(*)"}).json() == [{"count": "1200"}]
-    url = ask({"$limit": 0}).url
-    replica.fault("slow", seconds=60)
-    with pytest.raises(requests.exceptions.ReadTimeout):
-        requests.get(url, timeout=0.1)
 
 
 @pytest.mark.parametrize(("loses", "rows", "distinct"), [(False, 1201, 1200), (True, 1200, 1199)])

@@ -112,7 +112,7 @@ def test_a_day_brings_an_outage_and_prolongs_one(api, post, replica):
 
 def test_every_third_call_can_fail(api, post, replica):
     payload = right_payload(api, "kingfisher")
-    replica.krakenflex.dials.fails_every = 3
+    replica.krakenflex.fails_every = 3
     answers = [api("/outages"), *(post("kingfisher", payload) for _ in range(3))]
     assert answers[0].json() == {"message": "Internal Server Error"}
     assert answers[1:] == [200, 200, 500]
@@ -122,7 +122,7 @@ def test_every_third_call_can_fail(api, post, replica):
 @pytest.mark.parametrize("site", ODD)
 def test_odd_outages_may_be_posted_or_left_out(api, post, replica, site):
     assert api(f"/site-info/{site}").status_code == 404
-    replica.krakenflex.dials.odd_sites = True
+    replica.krakenflex.odd_sites = True
     devices = api(f"/site-info/{site}").json()["devices"]
     names = {device["id"]: device["name"] for device in reversed(devices)}
     mine = [o | {"name": names[o["id"]]} for o in api("/outages").json() if o["id"] in names]
@@ -133,7 +133,7 @@ def test_odd_outages_may_be_posted_or_left_out(api, post, replica, site):
 
 
 def test_an_absent_end_and_null_are_the_same(api, post, replica):
-    replica.krakenflex.dials.odd_sites = True
+    replica.krakenflex.odd_sites = True
     site = "outage-without-end"
     names = {d["id"]: d["name"] for d in api(f"/site-info/{site}").json()["devices"]}
     rows = [o | {"name": names[o["id"]]} for o in api("/outages").json() if o["id"] in names]
@@ -143,7 +143,7 @@ def test_an_absent_end_and_null_are_the_same(api, post, replica):
 
 
 def test_a_device_under_two_names_may_have_either(api, post, replica):
-    replica.krakenflex.dials.odd_sites = True
+    replica.krakenflex.odd_sites = True
     site = "device-listed-under-two-names"
     one, other, same = api(f"/site-info/{site}").json()["devices"]
     assert one["id"] == same["id"]

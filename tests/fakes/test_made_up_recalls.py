@@ -1,6 +1,7 @@
 """Made-up recalls have the shape of the real ones, and change by the day."""
 
 import itertools
+import json
 import re
 from collections import Counter
 
@@ -12,6 +13,7 @@ from fakes.made_up_recalls import recalls_of
 from fakes.made_up_words import same_name
 from fakes.recalls_table import Source
 from fakes.soql import TYPES
+from tests.fakes.conftest import PAGE
 
 NULLS = {
     "potentially_affected": 0.001,
@@ -25,8 +27,9 @@ COLUMNS = [name for name in TYPES if not name.startswith(":") and name != "recal
 
 
 def rows_of(day, rows=30_000):
-    found = Source(rows, 1, day).table().execute("SELECT * FROM recalls").fetchall()
-    by_key = {row["nhtsa_id"]: row for row in (dict(zip(TYPES, r, strict=True)) for r in found)}
+    found = Source(rows, 1, day).table().execute("SELECT row FROM recalls").fetchall()
+    every = (dict.fromkeys(TYPES) | json.loads(row) for (row,) in found)
+    by_key = {row["nhtsa_id"]: row for row in every}
     assert len(by_key) == len(found)
     return by_key
 
@@ -138,15 +141,15 @@ def test_small_sources_change_every_day(rows):
 
 
 def test_the_day_rows_and_seed_count_from_the_next_request(replica, page, count, ask):
-    rows, modified = page(), ask().headers["Last-Modified"]
+    rows, modified = page(), ask(PAGE).headers["Last-Modified"]
     replica.day = 2
     assert page() != rows
-    assert ask().headers["Last-Modified"] != modified
+    assert ask(PAGE).headers["Last-Modified"] != modified
     replica.day = 1
     assert page() == rows
     replica.rows, replica.seed = 60, 8
     few = page()
-    assert ask().headers["X-Made-Up"] == "seed=8"
+    assert ask(PAGE).headers["X-Made-Up"] == "seed=8"
     replica.seed = 7
     assert page() != few
     replica.day = 200

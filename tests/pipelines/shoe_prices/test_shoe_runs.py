@@ -73,7 +73,7 @@ def test_run_again_changes_nothing(run_on: RunOn, store: Store, world: Control) 
     """The shop's order differs each time; not a byte of what is published does."""
     run_on(20)
     before = published(store)
-    world.shop.dials.shuffles_between_pages = True
+    world.shop.shuffles_between_pages = True
     receipts = run_on(20)
     assert {receipt["outcome"] for receipt in receipts.values()} == {"unchanged"}
     assert published(store) == before
@@ -105,7 +105,7 @@ def test_run_for_a_range_writes_the_days_that_differ(
     run_on: RunOn, store: Store, world: Control
 ) -> None:
     run_on(20, rate_date="2023-02-10")
-    world.shop.dials.repeats_over_pages = True
+    world.shop.repeats_over_pages = True
     prices = run_on(20, start_date="2023-02-09", end_date="2023-02-13")["prices"]
     assert prices["days"] == ["2023-02-09", "2023-02-10", "2023-02-13"]
     assert prices["changed"] == ["2023-02-09", "2023-02-13"]

@@ -19,7 +19,7 @@ def sizes(world: Control) -> list[str]:
 def test_listing_finds_the_category_in_any_case(
     shop: Shop, world: Control, name: str, there: str
 ) -> None:
-    world.shop.dials.shoes = there
+    world.shop.shoes = there
     assert shop.listing(name)[0] == there
 
 
@@ -27,14 +27,14 @@ def test_listing_missing_category_is_an_error_that_names_the_others(
     shop: Shop, world: Control
 ) -> None:
     """Never all products instead, which is what the shop sends for category 0."""
-    world.shop.dials.shoes = "Sneakers"
+    world.shop.shoes = "Sneakers"
     with pytest.raises(PermanentError, match=r"Clothes \(1\).*Sneakers \(4\)"):
         shop.listing("Shoes")
     assert sizes(world) == []
 
 
 def test_listing_two_categories_of_one_name_are_refused(shop: Shop, world: Control) -> None:
-    world.shop.dials.second_shoes = True
+    world.shop.second_shoes = True
     with pytest.raises(PermanentError, match="2 categories"):
         shop.listing("shoes")
 
@@ -53,7 +53,7 @@ def test_listing_full_answer_is_asked_for_again_larger(
 ) -> None:
     """All products are in one answer, so none is missed when the shop changes their order."""
     monkeypatch.setattr("include.shoe_prices.shop.FIRST_SIZE", size)
-    world.shop.dials.shuffles_between_pages = world.shop.dials.repeats_over_pages = True
+    world.shop.shuffles_between_pages = world.shop.repeats_over_pages = True
     found = [row["id"] for row in shop.listing("Shoes")[1].rows()]
     assert len(found) == len(set(found)) == SHOES
     assert sizes(world) == asked

@@ -121,8 +121,8 @@ def test_dry_run_posts_and_commits_nothing(api, store, accepted) -> None:
 def test_odd_site_is_posted_accepted_and_published(
     api, store, replica, accepted, plain, site
 ) -> None:
-    replica.krakenflex.dials.odd_sites = True
-    replica.krakenflex.dials.fails_every = 3
+    replica.krakenflex.odd_sites = True
+    replica.krakenflex.fails_every = 3
     run(api, store, site)
     assert replica.krakenflex.refused == {}
     posted = [row | {"end": row.get("end")} for row in accepted(site)[0]]
@@ -155,7 +155,7 @@ def test_report_of_a_run_without_a_post_says_why(api, store) -> None:
 
 
 def test_report_shows_oddities_and_the_quarantine(api, store, replica) -> None:
-    replica.krakenflex.dials.odd_sites = True
+    replica.krakenflex.odd_sites = True
     screen = report(store, run(api, store, "malformed-timestamps"))
     assert "- quarantine: 3 rows, with the reasons in s3://" in screen
     assert "warning: nothing is odd: malformed-timestamps/" in screen

@@ -32,7 +32,7 @@ def test_pace_is_never_refused_by_a_strict_server(
     """One a second, or three with a contact."""
     clock = Clock()
     replica.open_library.clock = clock
-    replica.open_library.dials.limited = True
+    replica.open_library.limited = True
     monkeypatch.setattr("include.subject_books.client.monotonic", clock)
     monkeypatch.setattr("include.subject_books.client.sleep", clock.sleep)
     api = OpenLibrary(recalls_url, contact=contact, attempts=1)
@@ -47,7 +47,7 @@ def test_pace_is_never_refused_by_a_strict_server(
 
 def test_user_agent_names_the_contact(recalls_url: str, replica: Control) -> None:
     assert requests.get(f"{recalls_url}/subjects/love.json", timeout=9).status_code == 403
-    replica.open_library.dials.limited = True
+    replica.open_library.limited = True
     replica.open_library.clock = lambda: 0.0
     api = OpenLibrary(recalls_url, contact="me@example.org", attempts=1, wait_turn=lambda: None)
     for _ in range(3):
