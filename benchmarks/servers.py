@@ -61,7 +61,7 @@ def fresh_bucket(s3_url: str) -> Iterator[str]:
 def running_s3() -> Iterator[S3]:
     with (
         tempfile.TemporaryDirectory() as folder,
-        s3_engine.running_s3(Path(folder), s3_engine.ENGINES["localstack"]) as url,
+        s3_engine.running_s3(Path(folder), "localstack") as url,
     ):
         yield S3(url, Path(folder))
 

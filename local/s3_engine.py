@@ -1,14 +1,11 @@
 """S3 without Docker, on a free port of 127.0.0.1: LocalStack, or moto by S3_ENGINE."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
 
 from local import s3_engine_main
 from local.processes import (
@@ -26,31 +23,23 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-localstack" / "bin" / "python"
 # Its catalog of AWS takes LocalStack many seconds to make at a first start; `make install` did.
 CATALOG = ROOT / ".venv-localstack" / "catalog" / "usr"
+S3 = "the local S3"
 Command = tuple[list[str | Path], dict[str, str]]
 
 
-class Engine(NamedTuple):
-    """How an S3 is started in a folder on a port, and how it is asked for a sign of life."""
-
-    name: str
-    command: Callable[[Path, int], Command]
-    runs: Callable[[str], bool]
-
-
-def chosen_engine(settings: Mapping[str, str] = os.environ) -> Engine:
+def chosen_engine(settings: Mapping[str, str] = os.environ) -> str:
     name = settings.get("S3_ENGINE") or "localstack"
     if name not in ENGINES:
         raise Misuse(f"S3_ENGINE is {name!r}; choose one of {', '.join(ENGINES)}, or leave it out")
-    return ENGINES[name]
+    return name
 
 
 @contextmanager
-def running_s3(folder: Path, engine: Engine | None = None) -> Iterator[str]:
+def running_s3(folder: Path, engine: str = "") -> Iterator[str]:
     """An S3 with its files in `folder`; it ends with its starter, even after SIGKILL."""
-    engine = engine or chosen_engine()
-    process, url = start_s3(folder, engine, ends_with_us=True)
+    process, url = start_s3(folder, engine or chosen_engine(), ends_with_us=True)
     try:
-        wait_until(lambda: engine.runs(url), engine.name, process, log_of(folder))
+        wait_until(lambda: s3_runs(url), S3, process, log_of(folder))
         yield url
     finally:
         end_groups([process.pid], patience_s=0)  # what it holds is not needed any more
@@ -60,12 +49,12 @@ def running_s3(folder: Path, engine: Engine | None = None) -> Iterator[str]:
 
 
 def start_s3(
-    folder: Path, engine: Engine, *, ends_with_us: bool = False
+    folder: Path, engine: str, *, ends_with_us: bool = False
 ) -> tuple[subprocess.Popen[bytes], str]:
     port = free_port()
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    command, environment = engine.command(folder, port)
+    command, environment = ENGINES[engine](folder, port)
     process = start_group(
         [*command, *([s3_engine_main.ENDS_WITH_STDIN] if ends_with_us else [])],
         clean_environment()
@@ -78,8 +67,10 @@ def start_s3(
     return process, f"http://127.0.0.1:{port}"
 
 
-def s3_folder(root: Path, name: str) -> Path:
-    return root / ".local" / name.lower()
+def s3_runs(url: str) -> bool:
+    """Whether it answers as an S3, of either engine."""
+    answer = ask(f"{url}/there-is-no-such-bucket")
+    return answer is not None and b"NoSuchBucket" in answer[1]
 
 
 def log_of(folder: Path) -> Path:
@@ -108,26 +99,9 @@ def _localstack(folder: Path, port: int) -> Command:
     }
 
 
-def _localstack_runs(url: str) -> bool:
-    answer = ask(f"{url}/_localstack/health")
-    try:
-        return answer is not None and json.loads(answer[1])["services"].get("s3") == "running"
-    except (ValueError, KeyError):
-        return False
-
-
 def _moto(_folder: Path, port: int) -> Command:
     main = s3_engine_main.__file__
     return [sys.executable, "-P", main, "moto.server", "-H", "127.0.0.1", "-p", str(port)], {}
 
 
-def _moto_runs(url: str) -> bool:
-    answer = ask(f"{url}/moto-api/")
-    return answer is not None and answer[0] == HTTPStatus.OK
-
-
-ENGINES = {
-    "localstack": Engine("LocalStack", _localstack, _localstack_runs),
-    "moto": Engine("moto", _moto, _moto_runs),
-}
-S3_NAMES = frozenset(engine.name for engine in ENGINES.values())
+ENGINES: dict[str, Callable[[Path, int], Command]] = {"localstack": _localstack, "moto": _moto}

@@ -24,7 +24,6 @@ from local.environment import FOLDERS, local_lake, read_environment
 from local.processes import (
     POLL_S,
     LocalError,
-    Misuse,
     Say,
     ask,
     born,
@@ -35,7 +34,7 @@ from local.processes import (
     start_group,
     wait_until,
 )
-from local.s3_engine import S3_NAMES, chosen_engine, log_of, s3_folder, start_s3
+from local.s3_engine import S3, chosen_engine, log_of, s3_runs, start_s3
 from local.state import Lock, Server, State, state_file
 
 FAKES = "the fake APIs"
@@ -62,16 +61,15 @@ class Stack:
         self.say = say
         self.urls: dict[str, str] = {}
         self.s3_url = ""  # of the local S3; none where the user names a lake
+        self._s3_folder = root / ".local" / "s3"
 
     @contextmanager
     def used(self, *, bucket: str = "", fakes: bool = False) -> Iterator[Stack]:
         """Use the local S3 with this bucket loaded, and the fake APIs, as far as asked for."""
         wanted = []
         if bucket:
-            engine = chosen_engine(read_environment(self.root))
-            at = s3_folder(self.root, engine.name)
-            start = partial(start_s3, at, engine)
-            wanted.append(Program(engine.name, start, engine.runs, log_of(at)))
+            start = partial(start_s3, self._s3_folder, chosen_engine(read_environment(self.root)))
+            wanted.append(Program(S3, start, s3_runs, log_of(self._s3_folder)))
         if fakes:
             own = clean_environment()
             wanted.append(python_server(self.root, FAKES, "fakes", "/_control", own))
@@ -79,7 +77,7 @@ class Stack:
             try:
                 self.use(*wanted)
                 if bucket:
-                    self.s3_url = self.urls[engine.name]
+                    self.s3_url = self.urls[S3]
                     self._load(bucket)
                 yield self
             finally:
@@ -91,7 +89,6 @@ class Stack:
         with Lock(self.root, "stack").take():
             state, begun = State.read(self.root), time.monotonic()
             for program in programs:
-                _refuse_second_s3(state, program.name)
                 server = state.servers.get(program.name)
                 if server and server.knows == program.knows and _answers_soon(program, server):
                     self.say(f"found {program.name} on {urlsplit(server.url).netloc}")
@@ -112,7 +109,7 @@ class Stack:
         server = state.servers.get(program.name)
         if server and server.alive():
             end_groups([server.pid])
-        if program.name in S3_NAMES:
+        if program.name == S3:
             state.loaded.clear()
         child, url = program.start()
         state.servers[program.name] = Server(child.pid, born(child.pid) or "", url, program.knows)
@@ -137,18 +134,18 @@ class Stack:
         """Mirror all that is loaded, and end the servers when no other target uses them."""
         with Lock(self.root, "stack").take():
             state = State.read(self.root)
-            running = {name: server for name, server in state.servers.items() if server.alive()}
-            died = S3_NAMES & (state.servers.keys() - running.keys()) if state.loaded else ()
-            for name in S3_NAMES & running.keys():
+            s3 = state.servers.get(S3)
+            died = bool(s3 and state.loaded and not s3.alive())
+            if s3 and not died:
                 for bucket in state.loaded:
-                    self._mirror(running[name].url, bucket)
+                    self._mirror(s3.url, bucket)
             users.release()
             if users.take_if_free():
                 state.end_servers(patience_s=1)  # what they held is mirrored
                 state_file(self.root).unlink(missing_ok=True)
-        for name in died:
-            end = end_of(log_of(s3_folder(self.root, name)))
-            raise LocalError(f"{name} has died; the folder is as after the last run; {end}")
+        if died:
+            end = end_of(log_of(self._s3_folder))
+            raise LocalError(f"{S3} has died; the folder is as after the last run; {end}")
 
     def _mirror(self, url: str, bucket: str) -> None:
         folder = self.root / FOLDERS[bucket]
@@ -189,17 +186,6 @@ def python_server(
         return answer is not None and answer[0] == HTTPStatus.OK
 
     return Program(name, start, answers, log, knows)
-
-
-def _refuse_second_s3(state: State, wanted: str) -> None:
-    """Two would mirror into the same folder, each over what the other has."""
-    for name in S3_NAMES - {wanted} if wanted in S3_NAMES else ():
-        if name in state.servers and state.servers[name].alive():
-            raise Misuse(
-                f"{name} has the bucket, so {wanted} was not started: end the other targets, then "
-                f"`make lake ARGS=verify S3_ENGINE={name.lower()}`, which ends {name}"
-            )
-        state.servers.pop(name, None)
 
 
 def _answers_soon(program: Program, server: Server) -> bool:

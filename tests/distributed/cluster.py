@@ -22,7 +22,7 @@ import yaml
 from local.airflow_home import AIRFLOW, airflow_environment
 from local.environment import RECALLS_API, connect, lake_connection, local_lake
 from local.processes import LocalError, clean_environment, free_port, tail
-from local.s3_engine import chosen_engine, start_s3
+from local.s3_engine import S3, chosen_engine, s3_runs, start_s3
 from tests.distributed.airflow_api import AirflowApi
 from tests.distributed.parts import Parts
 from tests.pipelines.subject_books import postgres
@@ -101,11 +101,10 @@ def running_cluster(rows: int, say: Callable[[str], None]) -> Iterator[Cluster]:
         database = stack.enter_context(postgres.cluster(binaries))
         parts = stack.enter_context(Parts(folder))
         redis_url = _start_redis(parts, redis)
-        engine = chosen_engine()
-        s3, s3_url = start_s3(parts.home(engine.name), engine, ends_with_us=True)
-        parts.adopt(engine.name, s3)
+        s3, s3_url = start_s3(parts.home("s3"), chosen_engine(), ends_with_us=True)
+        parts.adopt("s3", s3)
         recalls_url = _start_local_apis(parts, rows)
-        parts.wait_until(lambda: engine.runs(s3_url), engine.name)
+        parts.wait_until(lambda: s3_runs(s3_url), S3)
         port = free_port()
         settings = clean_environment() | {
             RECALLS_API: connect({}, bucket="-", fakes_url=recalls_url)[RECALLS_API],

@@ -14,7 +14,7 @@ import pytest
 
 from local.lake import CHANGES, COMMANDS, split
 from local.processes import Misuse, clean_environment
-from local.s3_engine import ENGINES, ROOT
+from local.s3_engine import ROOT, S3
 from local.state import State, state_file
 from tests.local.checkout import finished, start
 
@@ -101,7 +101,7 @@ def test_a_command_that_writes_is_mirrored(root: Path, flags: list[str], folder:
     (root / ".env").write_text(f"S3_ENGINE={engine}\n")
     ended = finished(root, "lake", *flags, "--arguments=write '1 May'")
     assert (ended.stdout, ended.returncode) == (f"['write', '1 May'] {folder}\n", 7)
-    assert f"{ENGINES[engine].name} up" in ended.stderr
+    assert f"{S3} up" in ended.stderr
     assert "mirrored" in ended.stderr
     assert (root / folder / YEAR).read_bytes() == b"1"
     assert not state_file(root).exists()
@@ -163,7 +163,7 @@ def test_a_closed_terminal_leaves_nothing_running_and_mirrors(root: Path, termin
     terminal.read_until(PROMPT)
     terminal.type(f"{sys.executable} -m {COMMANDS} write\n")
     terminal.read_until("['write']")
-    server = State.read(root).servers["moto"]
+    server = State.read(root).servers[S3]
     os.close(terminal.keyboard)
     terminal.process.wait()
     assert (root / "s3_bucket" / YEAR).exists()

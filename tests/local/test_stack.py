@@ -18,15 +18,13 @@ from fakes.made_up_vins import EXAMPLES
 from include.lake.connect import connect
 from include.lake.store import Store
 from local.environment import local_lake
-from local.processes import LocalError, Misuse, ask, born, end_groups
-from local.s3_engine import ENGINES, ROOT
+from local.processes import LocalError, ask, born, end_groups
+from local.s3_engine import ROOT, S3, s3_runs
 from local.stack import FAKES, Stack
 from local.state import Lock, Server, State, state_file, stop
 from local.vin import VIN_SERVICE, vin_service
 
 KEY = "vehicle_recalls/2019.parquet"
-ENGINE = ENGINES["moto"]
-S3 = ENGINE.name
 
 
 @pytest.fixture
@@ -56,21 +54,20 @@ def test_two_users_share_the_servers_and_the_last_one_ends_them(
     root: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("S3_ENGINE", "localstack")
-    engine = ENGINES["localstack"]
     with Stack(root, said.append).used(bucket="headwaters", fakes=True) as first:
         with Stack(root, quiet).used(bucket="headwaters-live", fakes=True) as second:
             assert second.urls == first.urls
             lake(first, "headwaters-live").put(KEY, b"1")
         assert (root / "s3_bucket_live" / KEY).read_bytes() == b"1"
-        assert engine.runs(first.s3_url)
+        assert s3_runs(first.s3_url)
         lake(first).put(KEY, b"2")
         servers = State.read(root).servers
-        assert servers.keys() == {engine.name, FAKES}
+        assert servers.keys() == {S3, FAKES}
 
     assert (root / "s3_bucket" / KEY).read_bytes() == b"2"
     assert not any(server.alive() for server in servers.values())
     assert not state_file(root).exists()
-    assert said[0].endswith(f"starting {engine.name} and the fake APIs ...")
+    assert said[0].endswith(f"starting {S3} and the fake APIs ...")
 
 
 def test_the_next_s3_has_the_folder_and_says_nothing_when_only_read(root: Path, said: list[str]):
@@ -126,13 +123,13 @@ def test_a_failed_mirror_keeps_the_s3_for_the_next_user(root: Path):
         (root / "s3_bucket").write_text("in the way")
         with pytest.raises(LocalError, match="nothing is lost"):
             leaving.close()
-    assert ENGINE.runs(stack.s3_url)
+    assert s3_runs(stack.s3_url)
 
     (root / "s3_bucket").unlink()
     with Stack(root, quiet).used(bucket="headwaters"):
         pass
     assert (root / "s3_bucket" / KEY).read_bytes() == b"1"
-    assert not ENGINE.runs(stack.s3_url)
+    assert not s3_runs(stack.s3_url)
 
 
 def test_an_s3_that_died_is_an_error_and_the_folder_stays(root: Path):
@@ -196,19 +193,11 @@ def test_an_unreadable_state_file_counts_as_none(root: Path, content: str):
     assert State.read(root) == State()
 
 
-def test_a_second_engine_is_refused_while_the_first_has_the_bucket(
+def test_a_running_s3_is_used_whichever_engine_is_chosen(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Both would mirror into one folder. When the first has ended, the second has its objects."""
+    """Two would mirror into one folder."""
     with Stack(root, quiet).used(bucket="headwaters") as first:
-        lake(first).put(KEY, b"1")
         monkeypatch.setenv("S3_ENGINE", "localstack")
-        with (
-            pytest.raises(Misuse, match=f"{S3} has the bucket"),
-            Stack(root, quiet).used(bucket="headwaters"),
-        ):
-            pass
-        assert lake(first).get(KEY) == b"1"
-    with Stack(root, quiet).used(bucket="headwaters") as second:
-        assert State.read(root).servers.keys() == {"LocalStack"}
-        assert lake(second).get(KEY) == b"1"
+        with Stack(root, quiet).used(bucket="headwaters") as second:
+            assert second.s3_url == first.s3_url

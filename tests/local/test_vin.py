@@ -10,7 +10,7 @@ import requests
 
 from fakes.model_recalls import sample_vins
 from local.processes import LocalError
-from local.s3_engine import ROOT
+from local.s3_engine import ROOT, S3
 from local.stack import FAKES, Stack
 from local.state import State, state_file
 from local.vin import (
@@ -94,7 +94,7 @@ def test_it_serves_until_it_is_ended(root: Path):
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert answers[1].json()["recalls"]
     assert answers[2].content.startswith(b"PAR1")
-    assert servers.keys() == {"moto", FAKES, VIN_SERVICE}
+    assert servers.keys() == {S3, FAKES, VIN_SERVICE}
     assert not any(server.alive() for server in servers.values())
     assert not state_file(root).exists()
 
