@@ -5,14 +5,12 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.lake.content_type import content_type
 from include.site.files import PAGE
@@ -37,22 +35,8 @@ class SiteFiles(StaticFiles):
         lasts = path.startswith(("assets/", "shards/", "files/"))
         lasting = "public, max-age=31536000, immutable"
         response.headers["Cache-Control"] = lasting if lasts else "no-cache"
+        response.headers.update(HEADERS)
         return response
-
-
-class WithHeaders:
-    """Plain ASGI: Starlette's BaseHTTPMiddleware takes twice as long per file."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 def create_app(folder: Path) -> Starlette:
@@ -61,7 +45,6 @@ def create_app(folder: Path) -> Starlette:
         middleware=[
             # No page of another name can read it, whatever that name leads to.
             Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
-            Middleware(WithHeaders),
             Middleware(GZipMiddleware),
         ],
     )
