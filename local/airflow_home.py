@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from local.processes import LocalError, end_groups, end_of, start_group
+from local.processes import LocalError, Say, end_groups, end_of, start_group
 
 # `dags test` and the scheduler must not share a database: a scheduler would take up its runs.
 RUNS, UI = "dags_test", "ui"
@@ -46,36 +46,30 @@ def airflow_environment(
     return dict(settings) | {name: str(value) for name, value in ours.items()}
 
 
-def migrate(
-    root: Path, database: str, settings: Mapping[str, str], started: list[int] | None = None
-) -> bool:
-    """Make the database, or bring it to this Airflow's version; False when nothing was to do.
+def migrate(root: Path, database: str, settings: Mapping[str, str], say: Say) -> None:
+    """Make the database, or bring it to this Airflow's version.
 
-    `started` gets the process groups, so that another thread can end them.
     A scheduler starts no task whose pool is not in its database; `dags test` does not look.
     """
     home, pools = root / ".local" / "airflow", root / "config" / "pools.json"
     stamp = home / f"{database}.migrated"
     wanted = version("apache-airflow") + (pools.read_text() if database == UI else "")
     if stamp.exists() and stamp.read_text() == wanted:
-        return False
+        return
     if not stamp.exists():
         # Its making was cut off, so it may be half made, and holds no runs yet.
         (home / f"{database}.db").unlink(missing_ok=True)
+    say("making Airflow's database, once ...")
     home.mkdir(parents=True, exist_ok=True)
     environment = airflow_environment(root, database, settings)
     commands = [["db", "migrate"]] + ([["pools", "import", str(pools)]] if database == UI else [])
     log = root / ".local" / "logs" / "migrate.log"
     for command in commands:
         child = start_group([*AIRFLOW, *command], environment, log, folder=root)
-        if started is not None:
-            started.append(child.pid)
         try:
             code = child.wait()
         finally:
-            if child.returncode is None:
-                end_groups([child.pid])
+            end_groups([child.pid])
         if code:
             raise LocalError(f"`airflow {' '.join(command)}` ended with code {code}; {end_of(log)}")
     stamp.write_text(wanted)
-    return True

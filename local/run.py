@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from local.environment import (
 )
 from local.lake import CHANGES
 from local.made_up_days import MadeUpDays
-from local.processes import Misuse, Say, end_groups, stopwatch
+from local.processes import Misuse, Say, stopwatch
 from local.stack import FAKES, Stack
 from local.state import Lock
 from local.vin import VIN_SERVICE, vin_service
@@ -105,34 +104,24 @@ def connected(
         )
     asks_real_vpic = {VIN_API} if "VPIC_URL" in settings else set()
     fakes = not official and bool(missing - asks_real_vpic)
-    with ThreadPoolExecutor(1) as aside:
-        migrations: list[int] = []
-        migrated = aside.submit(migrate, root, database, settings, migrations)
-        try:
-            with Stack(root, say).used(bucket=bucket, fakes=fakes) as stack:
-                if VIN_API in missing:
-                    stack.use(vin_service(stack, settings, bucket))
-                connections = connect(
-                    settings,
-                    bucket=bucket,
-                    s3_url=stack.s3_url,
-                    fakes_url=stack.urls.get(FAKES, ""),
-                    vin_url=stack.urls.get(VIN_SERVICE, ""),
-                    official=official,
-                )
-                days = None
-                if fakes:
-                    days = MadeUpDays(stack.urls[FAKES], root / FOLDERS.get(bucket, ".local"))
-                    if (day := days.resume()) > 1:
-                        say(f"the made-up data is at day {day}")
-                if not migrated.done():
-                    say("making Airflow's database, once ...")
-                migrated.result()
-                yield Connected(connections, stack, days)
-        except BaseException:
-            if not migrated.done():  # leaving this block would wait for it
-                end_groups(migrations)
-            raise
+    migrate(root, database, settings, say)
+    with Stack(root, say).used(bucket=bucket, fakes=fakes) as stack:
+        if VIN_API in missing:
+            stack.use(vin_service(stack, settings, bucket))
+        connections = connect(
+            settings,
+            bucket=bucket,
+            s3_url=stack.s3_url,
+            fakes_url=stack.urls.get(FAKES, ""),
+            vin_url=stack.urls.get(VIN_SERVICE, ""),
+            official=official,
+        )
+        days = None
+        if fakes:
+            days = MadeUpDays(stack.urls[FAKES], root / FOLDERS.get(bucket, ".local"))
+            if (day := days.resume()) > 1:
+                say(f"the made-up data is at day {day}")
+        yield Connected(connections, stack, days)
 
 
 def _run_once(
