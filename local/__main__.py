@@ -22,10 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument(
-        "command",
-        choices=("audit", "dag", "doctor", "lake", "live", "run", "sbom", "site", "ui", "vin"),
-    )
+    parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--dag", default="", help="dag: which")
     parser.add_argument("--conf", default="", help='dag: JSON such as {"years": [2019]}')
     parser.add_argument("--days", default="", help="run: that many days, one after the other")

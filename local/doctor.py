@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,10 @@ def examine(
         found = tested(_short(name), hook)
         yield found
         if name == RECALLS_API and found.state == "ok":
-            yield checked("app token", _app_token)
-            yield checked("clock of recalls_api", _clock_of_recalls)
+            yield checked("app token", partial(_app_token, hook()))
+            yield checked("clock of recalls_api", partial(_clock_of_recalls, hook()))
     if url := settings.get("VPIC_URL"):
-        yield checked("vPIC", lambda: _vpic(url))
+        yield checked("vPIC", partial(_vpic, url))
 
 
 def api_hooks() -> dict[str, Any]:
@@ -111,10 +112,8 @@ def _contact(settings: Mapping[str, str], *, real: bool) -> Found:
     return Found("FAIL", what, "not set; add an email address or a page of yours to .env")
 
 
-def _app_token() -> str:
-    from plugins.hooks.recalls_hook import RecallsHook
-
-    return "accepted" if RecallsHook().access().password else "none, so the API's limits are lower"
+def _app_token(hook: Any) -> str:
+    return "accepted" if hook.access().password else "none, so the API's limits are lower"
 
 
 def _vpic(url: str) -> str:
@@ -124,10 +123,7 @@ def _vpic(url: str) -> str:
     return f"decodes {', '.join(verdicts)}"
 
 
-def _clock_of_recalls() -> str:
-    from plugins.hooks.recalls_hook import RecallsHook
-
-    hook = RecallsHook()
+def _clock_of_recalls(hook: Any) -> str:
     state = hook.open_client(hook.access(), **QUICKLY).year_counts().state
     return same_clock(datetime.fromisoformat(state.answered_at))
 
