@@ -69,13 +69,9 @@ def build_site(store: Store, receipt: Receipt | None = None) -> list[str]:
 
 
 def _build(store: Store, receipt: Receipt | None) -> list[str]:
-    looks: list[Callable[[], Any]] = [
-        partial(read_site, store),
-        *(partial(load_version, store, Keys(name).table) for name in datasets()),
-    ]
-    found = parallel_map(lambda look: look(), looks)
-    site: StoredSite = found[0]
-    versions: dict[str, Version] = dict(zip(datasets(), found[1:], strict=True))
+    site = read_site(store)
+    loaded = parallel_map(lambda name: load_version(store, Keys(name).table), datasets())
+    versions = dict(zip(datasets(), loaded, strict=True))
     read_ids = [version.receipt.get("read_id") for version in versions.values()]
     made_from = inputs_hash(FORMAT, generator(), code_folder(), read_ids, site.root, site.base)
     if site.made_from == made_from and site.is_complete():

@@ -1,8 +1,9 @@
 """The site's own code: what a browser loads, and a name for what it is made from."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
+
+from include.site.files import inputs_hash
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -25,17 +26,11 @@ def code_files() -> dict[str, bytes]:
 @cache
 def code_folder() -> str:
     """The folder of the code in the site, named by a hash of it."""
-    digest = hashlib.sha256()
-    for name, body in sorted(code_files().items()):
-        digest.update(f"{name} {len(body)}\n".encode() + body)
-    return f"assets/{digest.hexdigest()[:16]}/"
+    return f"assets/{inputs_hash(code_files())}/"
 
 
 @cache
 def generator() -> str:
     """A hash of what decides how data becomes files: this package's Python, and the contracts."""
-    digest = hashlib.sha256()
     sources = [*HERE.glob("*.py"), *HERE.rglob("*.j2"), *HERE.parent.glob("*/contract.py")]
-    for path in sorted(sources):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return inputs_hash([path.read_bytes() for path in sorted(sources)])

@@ -6,7 +6,6 @@ written last, so a build that stopped halfway is not remembered.
 
 import gzip
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -98,8 +97,7 @@ class StoredSite:
         files = [self.files[path] for path in sorted(self.files)]
         for file in files:
             file.url = self.base and self.base + quote(file.path)
-        catalog = msgspec.json.encode(Catalog(made_from, files))
-        self.store.replace(FOLDER + CATALOG, msgspec.json.format(catalog, indent=1))
+        self.store.replace(FOLDER + CATALOG, json_body(Catalog(made_from, files)))
         named = {*self.files, *self.known, CATALOG, STATUS}
         left_over = [path for path in self.sizes if path not in named]
         self.store.delete(FOLDER + path for path in left_over)
@@ -129,7 +127,7 @@ def read_json(store: Store, path: str, kind: type[T]) -> T:
 
 
 def json_body(value: Any) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False).encode()
+    return msgspec.json.format(msgspec.json.encode(value), indent=1)
 
 
 def inputs_hash(*inputs: Any) -> str:
