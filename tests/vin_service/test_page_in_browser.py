@@ -1,6 +1,5 @@
 """The page in Chromium, on a desk and on a phone, by keyboard alone."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -12,21 +11,17 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from fakes.serve import serving
 from include.vin_service import page
+from tests.site.browsing import start_browser
 from tests.vin_service.conftest import Service
 from tests.vin_service.example_cards import CAR, EVERY_KIND, card, recall, refusal, render
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"none of {', '.join(NAMES)} is installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        browser = start_browser(playwright)
         yield browser
         browser.close()
 
