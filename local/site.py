@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from include.lake.content_type import content_type
+from include.lake.keys import content_type
 from include.site.files import PAGE
 from local.environment import FOLDERS, local_bucket, read_environment
 from local.processes import Misuse, free_port, stopwatch

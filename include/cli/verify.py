@@ -112,7 +112,7 @@ def raw_check(
         if receipt["contract"] != dataset.version:
             skipped.append(f"version {number} is of contract {receipt['contract']}")
             continue
-        if not store.list(Keys(dataset.name).raw_folder(read_id).rstrip("/")):
+        if not store.list(Keys(dataset.name).raw_folder(read_id)):
             skipped.append(f"the raw pages of version {number} were pruned")
             continue
         try:

@@ -1,4 +1,4 @@
-"""Every key of a dataset in the bucket, spelled once.
+"""Every key of a dataset in the bucket, spelled once, and what a key says of its object.
 
 raw/         what the API sent, byte for byte, with one manifest per batch
 staging/     files on their way from task to task
@@ -20,6 +20,21 @@ LOG = "_delta_log"
 RESERVED_FOLDERS = {"raw", "staging", "table", "ledger", "quarantine", "reports", "deliveries"}
 READ_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 
+# Browsers need these where a bucket is a web site.
+CONTENT_TYPES = {
+    "atom": "application/atom+xml",
+    "css": "text/css; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "gz": "application/gzip",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "json": "application/json",
+    "md": "text/markdown; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
+}
+
 
 class Keys:
     def __init__(self, dataset: str) -> None:
@@ -28,13 +43,13 @@ class Keys:
         self.ledger = f"{dataset}/ledger"
 
     def raw_folder(self, read_id: str) -> str:
-        return f"{self.folder}raw/{read_id}/"
+        return f"{self.folder}raw/{read_id}"
 
     def raw_page(self, read_id: str, batch: str, page: int) -> str:
-        return f"{self.raw_folder(read_id)}{batch}/page-{page:05}.gz"
+        return f"{self.raw_folder(read_id)}/{batch}/page-{page:05}.gz"
 
     def manifest(self, read_id: str, batch: str) -> str:
-        return f"{self.raw_folder(read_id)}{batch}/manifest.json"
+        return f"{self.raw_folder(read_id)}/{batch}/manifest.json"
 
     def staging(self, read_id: str, name: str) -> str:
         return f"{self.folder}staging/{read_id}/{name}"
@@ -104,3 +119,9 @@ def copy_order(key: str) -> int | None:
             return 0
         case _:
             return 5
+
+
+def content_type(key: str) -> str:
+    if key.endswith(".json") and "feeds/" in key:
+        return "application/feed+json"
+    return CONTENT_TYPES.get(key.rpartition(".")[2], "application/octet-stream")

@@ -19,7 +19,6 @@ class Page(TypedDict):
     key: str
     sha256: str
     rows: int
-    facts: dict[str, Any]  # what the transform needs to know about this page
 
 
 class RawPages(TypedDict):
@@ -79,12 +78,10 @@ def land_page(
     gzipped: bytes,
     *,
     rows: int = 0,
-    facts: Mapping[str, Any] | None = None,
 ) -> Page:
     key = Keys(dataset.name).raw_page(read["read_id"], label, number)
     store.put(key, gzipped)
-    digest = hashlib.sha256(gzipped).hexdigest()
-    return Page(key=key, sha256=digest, rows=rows, facts=dict(facts or {}))
+    return Page(key=key, sha256=hashlib.sha256(gzipped).hexdigest(), rows=rows)
 
 
 def finish_landing(
@@ -140,7 +137,7 @@ def landed_batches(
         raise PermanentError(
             f"{read_id!r} is not a read id; a report has one, such as 20261121T104304-d9c96462"
         )
-    folder = Keys(dataset.name).raw_folder(read_id).rstrip("/")
+    folder = Keys(dataset.name).raw_folder(read_id)
     manifests = [key for key in store.list(folder) if key.endswith("/manifest.json")]
     found: dict[str, dict[str, RawPages]] = {}  # by state of the source, and batch
     planned = 0

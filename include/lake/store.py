@@ -14,7 +14,7 @@ from obstore import exceptions as s3
 from obstore.store import S3Store
 
 from include.errors import PermanentError
-from include.lake.content_type import content_type
+from include.lake.keys import content_type
 
 MAX_PARALLEL_REQUESTS = 8
 TIMEOUT_S, CONNECT_TIMEOUT_S, MAX_RETRIES = 20, 5, 3

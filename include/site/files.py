@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from include.errors import PermanentError
-from include.lake.content_type import content_type
+from include.lake.keys import content_type
 from include.lake.report import LOCAL_FOLDER
 from include.lake.store import Store
 

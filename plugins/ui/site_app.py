@@ -13,7 +13,7 @@ from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 
-from include.lake.content_type import content_type
+from include.lake.keys import content_type
 
 HERE = Path(__file__).parent
 SITE, MANIFEST = "site/", "site.json"
