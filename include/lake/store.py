@@ -19,7 +19,7 @@ from include.lake.keys import content_type
 MAX_PARALLEL_REQUESTS = 8
 TIMEOUT_S, CONNECT_TIMEOUT_S, MAX_RETRIES = 20, 5, 3
 # A phrase in what the Rust libraries report, and what a person can do about it.
-REFUSALS = {
+HINTS = {
     "NoSuchBucket": "create the bucket, or name another one in the connection `lake`",
     "AccessDenied": "grant the connection `lake` access to it",
     "InvalidAccessKeyId": "set keys or a role in the connection `lake`, or AWS_ACCESS_KEY_ID",
@@ -29,12 +29,11 @@ REFUSALS = {
     "RequestTimeTooSkewed": "correct the clock of this machine",
     "InvalidBucketName": "correct the bucket's name in the connection `lake`",
     "403 Forbidden": "grant the connection `lake` access to it",
-}
-FAILURES = {
     "InsufficientStorage": "the store is full: free space, then run again",
     "507 ": "the store is full: free space, then run again",
     "error sending request": "check that the endpoint of the connection `lake` is right and up",
 }
+WORTH_A_RETRY = {"InsufficientStorage", "507 ", "error sending request"}
 BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 ENDPOINT = re.compile(r"https?://[\w.-]+(:\d+)?(/[^\s]*)?|https?://\[[0-9a-f:]+\](:\d+)?/?")
 T = TypeVar("T")
@@ -81,28 +80,22 @@ class Store:
             )
         self.bucket = bucket
         self._given = options
-        self.options = {
+        config: Any = {
             "timeout": f"{TIMEOUT_S}s",
             "connect_timeout": f"{CONNECT_TIMEOUT_S}s",
-            "max_retries": str(MAX_RETRIES),
-            "retry_timeout": f"{TIMEOUT_S}s",
             **options,
         }
-        config = {name.lower(): value for name, value in options.items()}
-        allow_http = config.pop("aws_allow_http", "") == "true"
+        self.options: dict[str, str] = {
+            **config,
+            "max_retries": str(MAX_RETRIES),
+            "retry_timeout": f"{TIMEOUT_S}s",
+        }
+        retry_timeout = timedelta(seconds=TIMEOUT_S)
         try:
             self._s3: Any = S3Store(
                 bucket,
-                config=config,  # type: ignore[arg-type]  # the names are AWS's own
-                client_options={
-                    "timeout": f"{TIMEOUT_S}s",
-                    "connect_timeout": f"{CONNECT_TIMEOUT_S}s",
-                    "allow_http": allow_http,
-                },
-                retry_config={
-                    "max_retries": MAX_RETRIES,
-                    "retry_timeout": timedelta(seconds=TIMEOUT_S),
-                },
+                config=config,
+                retry_config={"max_retries": MAX_RETRIES, "retry_timeout": retry_timeout},
             )
         except (s3.BaseError, ValueError, TypeError) as error:
             raise StoreRefused(
@@ -189,12 +182,10 @@ class Store:
 
 def explained(verb: str, where: str, error: Exception) -> StoreError:
     text = str(error)
-    for phrase, hint in REFUSALS.items():
+    for phrase, hint in HINTS.items():
         if phrase in text:
-            return StoreRefused(f"could not {verb} {where}: {_reason(phrase, text)}; {hint}")
-    for phrase, hint in FAILURES.items():
-        if phrase in text:
-            return StoreError(f"could not {verb} {where}: {_reason(phrase, text)}; {hint}")
+            kind = StoreError if phrase in WORTH_A_RETRY else StoreRefused
+            return kind(f"could not {verb} {where}: {_reason(phrase, text)}; {hint}")
     return StoreError(
         f"could not {verb} {where}: {_one_line(error)}; run again, then look at the store"
     )
