@@ -69,13 +69,7 @@ def plain_file_names(store: Store, dataset: Dataset) -> list[str]:
 
 
 def _refresh(store: Store, keys: Keys, files: list[PlainFile], manifest_key: str) -> list[str]:
-    manifest = _read_manifest(store, manifest_key)
-    stored = _stored(store, keys, files)
-
-    def is_current(file: PlainFile) -> bool:
-        known = manifest.get(file.name)
-        found = stored.get(keys.plain(file.name))
-        return bool(known and found and known == {"made_from": file.made_from, "etag": found.etag})
+    manifest, entries = _read_manifest(store, manifest_key), _entries(store, keys, files)
 
     def write(file: PlainFile) -> None:
         key = keys.plain(file.name)
@@ -84,19 +78,17 @@ def _refresh(store: Store, keys: Keys, files: list[PlainFile], manifest_key: str
         else:
             store.replace(key, file.render())
 
-    outdated = [file for file in files if not is_current(file)]
-    names = {file.name for file in files}
-    left_over = [name for name in manifest if name not in names]
-    if not outdated and not left_over:
-        return []
-    parallel_map(write, outdated)
-    store.delete(keys.plain(name) for name in left_over)
-    stored = _stored(store, keys, files)
-    entries = {
-        file.name: {"made_from": file.made_from, "etag": stored[keys.plain(file.name)].etag}
+    outdated = [
+        file
         for file in files
-    }
-    store.replace(manifest_key, json.dumps(entries, indent=1, sort_keys=True).encode())
+        if file.name not in entries or entries[file.name] != manifest.get(file.name)
+    ]
+    left_over = manifest.keys() - {file.name for file in files}
+    if outdated or left_over:
+        parallel_map(write, outdated)
+        store.delete(keys.plain(name) for name in left_over)
+        entries = _entries(store, keys, files)
+        store.replace(manifest_key, json.dumps(entries, indent=1, sort_keys=True).encode())
     return [*(file.name for file in outdated), *left_over]
 
 
@@ -109,10 +101,13 @@ def _read_manifest(store: Store, key: str) -> dict[str, dict[str, str]]:
     return found if isinstance(found, dict) else {}
 
 
-def _stored(store: Store, keys: Keys, files: Iterable[PlainFile]) -> dict[str, Any]:
+def _entries(store: Store, keys: Keys, files: Iterable[PlainFile]) -> dict[str, dict[str, str]]:
+    """What a manifest says of these files, if each was made as it should be."""
     folders = {keys.plain(file.name).rpartition("/")[0] for file in files}
+    listed = [store.list(folder, recursive=False) for folder in folders]
+    etags = {key: found.etag for folder in listed for key, found in folder.items()}
     return {
-        key: found
-        for folder in folders
-        for key, found in store.list(folder, recursive=False).items()
+        file.name: {"made_from": file.made_from, "etag": etags[key]}
+        for file in files
+        if (key := keys.plain(file.name)) in etags
     }

@@ -74,7 +74,9 @@ def start_read(
     """Begin a read; refuse a source or columns that the table does not have."""
     current = load_version(store, Keys(dataset.name).table)
     refuse_other_source(dataset, current.receipt, source)
-    if differ := _columns_that_differ(dataset, current):
+    declared = dataset.column_types
+    made = current.receipt.get("columns", declared)
+    if differ := sorted({name for name, _ in made.items() ^ declared.items()}):
         raise SchemaMismatch(
             f"the table {dataset.name} has other columns than its contract "
             f"({', '.join(differ)}); nothing was read. Use another bucket for a contract with "
@@ -90,12 +92,6 @@ def start_read(
         replay_of=replay_of,
     )
     return read, current
-
-
-def _columns_that_differ(dataset: Dataset, current: Version) -> list[str]:
-    declared = dataset.column_types
-    made = current.receipt.get("columns", declared)
-    return sorted({name for name, _ in set(made.items()) ^ set(declared.items())})
 
 
 def refuse_other_source(dataset: Dataset, receipt: Mapping[str, Any], source: Source) -> None:

@@ -121,8 +121,8 @@ def table_lines(rows: pa.Table, max_rows: int = MAX_ROWS) -> list[str]:
     """The first rows as an aligned table; long texts are cut."""
     if not rows.num_rows:
         return ["    (no rows)"]
-    shown = rows.slice(0, max_rows).to_pandas(types_mapper=None)
-    texts = shown.map(lambda value: _cut(printable(None if value is None else value)))
+    shown = rows.slice(0, max_rows).to_pandas()
+    texts = shown.map(lambda value: _cut(printable(value)))
     lines = texts.to_string(index=False).splitlines()
     more = rows.num_rows - max_rows
     return [f"    {line}" for line in lines] + ([f"    ... and {more:,} more"] if more > 0 else [])
