@@ -17,11 +17,10 @@ from include.cli.questions import KnownVersion, current_or_refuse, versions_of, 
 from include.data.catalog import dataset_named
 from include.data.contract import Dataset
 from include.errors import PermanentError
-from include.lake.commit import RETENTION_DAYS
 from include.lake.keys import Keys, read_id_of
 from include.lake.ledger import update_ledger
 from include.lake.store import Conflict, Store, StoredObject, StoreError
-from include.lake.table import explaining_table
+from include.lake.table import RETENTION_DAYS, explaining_table
 
 MAX_DAYS = 36_500
 Freed = dict[str, list[StoredObject]]  # what is deleted, by kind

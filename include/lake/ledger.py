@@ -16,10 +16,17 @@ from include.data.contract import Dataset
 from include.data.diff import Diff, events_of, ledger_schema
 from include.data.tables import concat, from_parquet, to_parquet
 from include.errors import PermanentError
-from include.lake.commit import commit, create_table
 from include.lake.keys import Keys, ledger_path, origin_of
 from include.lake.store import Conflict, Store, StoreError, parallel_map
-from include.lake.table import DataFile, Version, get_file, load_version, read_receipt
+from include.lake.table import (
+    DataFile,
+    Version,
+    commit,
+    create_table,
+    get_file,
+    load_version,
+    read_receipt,
+)
 
 
 class LedgerBehind(PermanentError):
@@ -51,14 +58,8 @@ def update_ledger(store: Store, dataset: Dataset) -> list[int]:
     keys = Keys(dataset.name)
     while True:
         ledger, table = load_version(store, keys.ledger), load_version(store, keys.table)
-        known = ledger.receipt.get("version", 0)  # the table's creation; it has no events
-        if known:
-            _refuse_other_history(store, ledger, table, known)
-        missing = {
-            number: receipt
-            for number in range(known + 1, table.receipt_number + 1)
-            if (receipt := receipt_at(store, table, number)).get("events")
-        }
+        _refuse_other_history(store, ledger, table)
+        missing = _missing(store, ledger, table)
         if not missing:
             return []
         if not ledger.exists:
@@ -67,23 +68,12 @@ def update_ledger(store: Store, dataset: Dataset) -> list[int]:
                 continue  # another writer made it, and committed already
         newest = max(missing)
         files = [
-            DataFile(
-                receipt["events"]["path"],
-                "",
-                receipt["events"]["rows"],
-                receipt["events"]["size"],
-                {"version": number},
-            )
-            for number, receipt in missing.items()
+            DataFile(events["path"], "", events["rows"], events["size"], {"version": number})
+            for number, events in ((number, r["events"]) for number, r in missing.items())
         ]
+        receipt = {"version": newest, "read_id": missing[newest]["read_id"]}
         try:
-            commit(
-                store,
-                ledger,
-                files,
-                [],
-                {"version": newest, "read_id": missing[newest]["read_id"]},
-            )
+            commit(ledger, files, [], receipt)
         except Conflict:
             continue
         except StoreError:
@@ -91,6 +81,26 @@ def update_ledger(store: Store, dataset: Dataset) -> list[int]:
             if load_version(store, keys.ledger).receipt.get("version") != newest:
                 raise
         return sorted(missing)
+
+
+def _missing(store: Store, ledger: Version, table: Version) -> dict[int, Mapping[str, Any]]:
+    """The receipts whose events the ledger lacks, by version."""
+    known = ledger.receipt.get("version", 0)  # the table's creation; it has no events
+    numbers = range(known + 1, table.receipt_number + 1)
+    receipts = {number: receipt_at(store, table, number) for number in numbers}
+    return {number: receipt for number, receipt in receipts.items() if receipt.get("events")}
+
+
+def _refuse_other_history(store: Store, ledger: Version, table: Version) -> None:
+    known = ledger.receipt.get("version", 0)
+    if not known:
+        return
+    is_known = known <= table.receipt_number
+    if not is_known or receipt_at(store, table, known)["read_id"] != ledger.receipt["read_id"]:
+        raise PermanentError(
+            f"{store.url(ledger.table)} has events of a version {known} that "
+            f"{store.url(table.table)} does not have; restore both from the same copy"
+        )
 
 
 def receipt_at(store: Store, table: Version, number: int) -> Mapping[str, Any]:
@@ -116,11 +126,11 @@ class Ledger(NamedTuple):
 def read_ledger(store: Store, dataset: Dataset, table: Version) -> Ledger:
     """Raises LedgerBehind if the ledger lacks events that the table's receipts name."""
     ledger = load_version(store, Keys(dataset.name).ledger)
-    known, newest = events_known(store, ledger, table)
-    if newest > known:
+    if missing := _missing(store, ledger, table):
         raise LedgerBehind(
-            f"the ledger of {dataset.name} has events up to version {known}, the table is at "
-            f"version {newest}; run the command `refresh --dataset {dataset.name}`"
+            f"the ledger of {dataset.name} has events up to version "
+            f"{ledger.receipt.get('version', 0)}, the table is at version {max(missing)}; "
+            f"run the command `refresh --dataset {dataset.name}`"
         )
     origins = {path: origin_of(path) for path in sorted(ledger.files())}
     read_ids = {v: read_id for v, read_id in origins.values() if v <= table.receipt_number}
@@ -129,23 +139,5 @@ def read_ledger(store: Store, dataset: Dataset, table: Version) -> Ledger:
     return Ledger(concat([ledger_schema(dataset).empty_table(), *tables]), read_ids)
 
 
-def events_known(store: Store, ledger: Version, table: Version) -> tuple[int, int]:
-    """The newest version whose events the ledger has, and the newest that has any."""
-    known = ledger.receipt.get("version", 0)
-    newest = table.receipt_number
-    while newest > known and not receipt_at(store, table, newest).get("events"):
-        newest -= 1
-    return known, max(newest, known)
-
-
 def _read_file(store: Store, dataset: Dataset, path: str) -> pa.Table:
     return from_parquet(get_file(store, Keys(dataset.name).ledger_file(path)))
-
-
-def _refuse_other_history(store: Store, ledger: Version, table: Version, known: int) -> None:
-    is_known = known <= table.receipt_number
-    if not is_known or receipt_at(store, table, known)["read_id"] != ledger.receipt["read_id"]:
-        raise PermanentError(
-            f"{store.url(ledger.table)} has events of a version {known} that "
-            f"{store.url(table.table)} does not have; restore both from the same copy"
-        )

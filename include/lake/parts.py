@@ -1,17 +1,14 @@
-"""One partition of the next version: the current file, a candidate, or a file rebuilt now."""
+"""The partitions of the next version: the current file, a candidate, or a file written now."""
 
-from __future__ import annotations
-
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.data.contract import Dataset
-from include.data.tables import concat, is_in, split_by_partition
-from include.lake.reads import NEVER, Read
+from include.data.tables import concat, is_in
 from include.lake.staging import (
     KEYS_SCHEMA,
     Part,
@@ -25,93 +22,84 @@ from include.lake.store import Store, parallel_map
 from include.lake.table import Version
 
 
-class KeySets(NamedTuple):
-    """Keys with their partitions: rows as they came, valid rows, current rows that stay."""
+class NextKeys(NamedTuple):
+    """Key and partition of the next version's rows: valid ones of the read, and current ones."""
 
-    brought: pa.Table
-    valid: pa.Table
+    new: pa.Table
     carried: pa.Table
 
-    def of(self, partition: str) -> KeySets:
-        return KeySets(*(keys.filter(pc.equal(keys["partition"], partition)) for keys in self))
 
-    def counts(self) -> dict[str, list[int]]:
-        """How many keys each set has, by partition."""
-        found = defaultdict[str, list[int]](lambda: [0, 0, 0])
-        for number, keys in enumerate(self):
-            for each in keys["partition"].value_counts().to_pylist():
-                found[each["values"]][number] = each["counts"]
-        return found
-
-
-def next_part(
+def next_parts(
     store: Store,
     dataset: Dataset,
     current: Version,
-    read: Read,
-    keys: KeySets,
-    counts: Sequence[int],
-    name: str,
-    batch: StagedBatch | None,
-) -> Part:
-    known: Part | None = current.parts.get(name)
-    brought, valid, carried = counts
-    moment = batch["moment"] if batch else known["moment"] if known else NEVER
-    if batch and not carried and valid == brought:
-        part = batch["parts"][name]  # exactly what the batch brought
-        has_file = part["path"].startswith(f"{read['read_id']}/")
-        rows = None if has_file else lambda: staged_rows(store, dataset, batch, name)
-    elif known and not valid and carried == known["rows"]:
-        part, rows = known, None
-    else:
-        table = _rebuilt(store, dataset, keys.of(name), name, batch, known)
-        part, rows = describe(dataset, table), lambda: table
-    if known and known["content"] == part["content"]:
-        part = known
-    elif part["rows"] and rows is not None:
-        part = write_part(store, dataset, read["read_id"], name, part, rows())
-    return Part(**{**part, "moment": moment})
+    read_id: str,
+    names: Iterable[str],
+    batch_of: Mapping[str, StagedBatch],
+    keys: NextKeys,
+) -> dict[str, Part]:
+    """These partitions of the next version, as far as they have rows."""
+    new, carried = map(_count_by_partition, keys)
+
+    def rows_of(name: str) -> pa.Table:
+        tables = [dataset.schema.empty_table()]
+        if new[name]:
+            rows = staged_rows(store, dataset, batch_of[name], name)
+            tables.append(rows.filter(is_in(dataset.keys(rows), _keys_of(keys.new, name))))
+        if carried[name]:
+            rows = read_table_file(store, dataset, current.parts[name]["path"])
+            tables.append(rows.filter(is_in(dataset.keys(rows), _keys_of(keys.carried, name))))
+        return concat(table.cast(dataset.schema) for table in tables).sort_by(dataset.order)
+
+    parts: dict[str, Part] = {}
+    for name in sorted(names):
+        batch = batch_of.get(name)
+        known: Any = current.parts.get(name)
+        rows = None
+        if batch and not carried[name] and new[name] == batch["parts"][name]["rows"]:
+            part = batch["parts"][name]  # exactly what the batch brought
+        elif known and not new[name] and carried[name] == known["rows"]:
+            part = known
+        else:
+            rows = rows_of(name)
+            part = describe(dataset, rows)
+        if known and known["content"] == part["content"]:
+            part = known
+        elif part["rows"] and not part["path"].startswith(f"{read_id}/"):
+            rows = rows_of(name) if rows is None else rows
+            part = write_part(store, dataset, read_id, name, part, rows)
+        if part["rows"]:
+            moment = batch["moment"] if batch else known["moment"]
+            parts[name] = Part(**{**part, "moment": moment})
+    return parts
 
 
-def _rebuilt(
-    store: Store,
-    dataset: Dataset,
-    keys: KeySets,
-    name: str,
-    batch: StagedBatch | None,
-    known: Part | None,
-) -> pa.Table:
-    """Valid rows of the batch and current rows that are carried over, in published order."""
-    tables = [dataset.schema.empty_table()]
-    if batch and keys.valid.num_rows:
-        new = staged_rows(store, dataset, batch, name)
-        tables.append(new.filter(is_in(dataset.keys(new), keys.valid["key"])))
-    if known and keys.carried.num_rows:
-        old = read_table_file(store, dataset, known["path"])
-        tables.append(old.filter(is_in(dataset.keys(old), keys.carried["key"])))
-    rows = concat(table.cast(dataset.schema) for table in tables)
-    return split_by_partition(dataset, rows).get(name, dataset.schema.empty_table())
+def _count_by_partition(keys: pa.Table) -> Counter[str]:
+    counts = keys["partition"].value_counts().to_pylist()
+    return Counter({each["values"]: each["counts"] for each in counts})
+
+
+def _keys_of(keys: pa.Table, partition: str) -> pa.ChunkedArray:
+    return keys.filter(pc.equal(keys["partition"], partition))["key"]
 
 
 def current_keys(
     store: Store,
     dataset: Dataset,
     current: Version,
-    names: Sequence[str],
+    names: Iterable[str],
     covers: Mapping[str, Sequence[object]] | None,
-) -> tuple[pa.Table, pa.ChunkedArray]:
+) -> pa.Table:
     """Key and partition of the current rows, and whether the read covers each."""
+    schema = KEYS_SCHEMA.append(pa.field("covered", pa.bool_()))
     columns = {dataset.key, *(covers or {})}
 
-    def look(name: str) -> tuple[pa.Table, pa.Array]:
+    def look(name: str) -> pa.Table:
         rows = read_table_file(store, dataset, current.parts[name]["path"], columns)
         partition = pa.array([name] * rows.num_rows, pa.string())
         covered = pa.array([covers is not None] * rows.num_rows, pa.bool_())
         for column, values in (covers or {}).items():
-            of_row = is_in(rows[column], values).combine_chunks()
-            covered = pc.and_(covered, of_row)
-        return pa.table([dataset.keys(rows), partition], schema=KEYS_SCHEMA), covered
+            covered = pc.and_(covered, is_in(rows[column], values).combine_chunks())
+        return pa.table([dataset.keys(rows), partition, covered], schema=schema)
 
-    found = parallel_map(look, names)
-    keys = concat([KEYS_SCHEMA.empty_table(), *(table for table, _ in found)])
-    return keys, pa.chunked_array([covered for _, covered in found], pa.bool_())
+    return concat([schema.empty_table(), *parallel_map(look, names)])

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from include.data.contract import Dataset
 from include.data.tables import concat, from_ipc, is_in, not_in
 from include.data.validate import QUARANTINE
-from include.lake.parts import KeySets, current_keys, next_part
-from include.lake.reads import NEVER, Read, is_later
+from include.lake.parts import NextKeys, current_keys, next_parts
+from include.lake.reads import NEVER, Moment, Read, is_later
 from include.lake.staging import KEYS_SCHEMA, Part, StagedBatch, staged_rows
 from include.lake.store import Store
 from include.lake.table import Version
@@ -29,16 +29,32 @@ from include.lake.table import Version
 class Plan:
     """What a read makes of the current version."""
 
+    dataset: Dataset
     current: Version
+    read: Read
+    batches: Sequence[StagedBatch]
     parts: dict[str, Part]
     changed: list[str]  # partitions whose file is another one, or that are gone
     quarantine: pa.Table
-    landed: int
     valid: int
     carried_over: int
     distinct_keys: int  # of the partitions that were planned
     planned_rows: int  # rows of these
     outdated: list[str]  # partitions of the read that are known from a later one
+
+    @property
+    def landed(self) -> int:
+        return sum(batch["landed"] for batch in self.batches)
+
+    @property
+    def moment(self) -> Moment:
+        """From the begin of the first batch to the end of the last."""
+        moments = [batch["moment"] for batch in self.batches]
+        return Moment(
+            began_at=min(moment["began_at"] for moment in moments),
+            answered_at=max(moment["answered_at"] for moment in moments),
+            modified_at=max(moment["modified_at"] for moment in moments),
+        )
 
 
 def plan_for(
@@ -46,44 +62,34 @@ def plan_for(
 ) -> Plan:
     batch_of = {name: batch for batch in batches for name in batch["parts"]}
     pinned = _pinned(current, batches, batch_of)
-    brought = concat(from_ipc(store.get(b["keys_key"]))[0] for b in batches)
-    quarantine, repeated = _quarantine(store, dataset, batches, brought, batch_of)
-    valid = brought.filter(not_in(brought["key"], repeated)) if len(repeated) else brought
-    touched = _touched(current, read, batch_of) - pinned
-    keys, moved_from = _carry_over(
-        store,
-        dataset,
-        current,
-        read,
-        KeySets(brought, valid, KEYS_SCHEMA.empty_table()),
-        quarantine,
-        pinned,
-        touched,
+    is_full = read["covers"] == {}
+    touched = {*batch_of, *(current.parts if is_full else ())} - pinned
+    quarantine, valid = _quarantine(store, dataset, batches, batch_of)
+    keys, moved_from = _next_keys(store, dataset, current, read, valid, quarantine, pinned, touched)
+    planned = next_parts(
+        store, dataset, current, read["read_id"], touched | moved_from, batch_of, keys
     )
-    parts, counts = dict(current.parts), keys.counts()
-    for name in sorted(touched | moved_from):
-        batch = batch_of.get(name)
-        part = next_part(store, dataset, current, read, keys, counts[name], name, batch)
-        parts.pop(name, None)
-        if part["rows"]:
-            parts[name] = part
+    stay = {n: part for n, part in current.parts.items() if n not in touched | moved_from}
+    parts = dict(sorted((stay | planned).items()))
     names = sorted({*current.parts, *parts})
-    was = {name: part["path"] for name, part in current.parts.items()}
-    now = {name: part["path"] for name, part in parts.items()}
     return Plan(
+        dataset=dataset,
         current=current,
-        parts={name: parts[name] for name in names if name in parts},
-        changed=[name for name in names if was.get(name) != now.get(name)],
+        read=read,
+        batches=batches,
+        parts=parts,
+        changed=[n for n in names if _path(current.parts, n) != _path(parts, n)],
         quarantine=quarantine,
-        landed=sum(batch["landed"] for batch in batches),
         valid=valid.num_rows,
         carried_over=keys.carried.num_rows,
-        distinct_keys=pc.count_distinct(
-            pa.chunked_array([*keys.valid["key"].chunks, *keys.carried["key"].chunks], pa.string())
-        ).as_py(),
-        planned_rows=sum(parts[n]["rows"] for n in touched | moved_from if n in parts),
+        distinct_keys=pc.count_distinct(concat(keys)["key"]).as_py(),
+        planned_rows=sum(part["rows"] for part in planned.values()),
         outdated=sorted(pinned & batch_of.keys()),
     )
+
+
+def _path(parts: Mapping[str, Part], name: str) -> str:
+    return parts[name]["path"] if name in parts else ""
 
 
 def _pinned(
@@ -105,35 +111,28 @@ def _pinned(
     }
 
 
-def _touched(current: Version, read: Read, batch_of: Mapping[str, StagedBatch]) -> set[str]:
-    """The partitions whose rows this read may change by itself."""
-    is_full = read["covers"] == {}
-    return set(batch_of) | (set(current.parts) if is_full else set())
-
-
 def _quarantine(
     store: Store,
     dataset: Dataset,
     batches: Sequence[StagedBatch],
-    brought: pa.Table,
     batch_of: Mapping[str, StagedBatch],
-) -> tuple[pa.Table, pa.ChunkedArray]:
-    """The quarantined rows of all batches, and keys that are valid in one but came in several."""
-    keys_of = [b["quarantine_key"] for b in batches if b["quarantine_key"]]
+) -> tuple[pa.Table, pa.Table]:
+    """The quarantined rows, and the keys of valid ones; a key of several batches is not valid."""
+    brought = concat(from_ipc(store.get(batch["keys_key"]))[0] for batch in batches)
+    keys_of = [batch["quarantine_key"] for batch in batches if batch["quarantine_key"]]
     quarantine = concat(
         [QUARANTINE.empty_table(), *(from_ipc(store.get(key))[0] for key in keys_of)]
     )
     quarantined = quarantine["key"].unique().drop_null()
     came = pa.chunked_array([*brought["key"].chunks, quarantined], pa.string())
     if pc.count_distinct(came).as_py() == len(came):  # in half the memory of their counts
-        return quarantine, came.slice(len(came))
+        return quarantine, brought
     counts = came.value_counts()
-    many = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    repeated = pa.chunked_array([many])
-    found = brought.filter(is_in(brought["key"], repeated))
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    is_repeated = is_in(brought["key"], repeated)
     rows = concat(
         staged_rows(store, dataset, batch_of[name], name)
-        for name in found["partition"].unique().to_pylist()
+        for name in brought.filter(is_repeated)["partition"].unique().to_pylist()
     )
     rows = rows.filter(is_in(dataset.keys(rows), repeated))
     more = [
@@ -144,37 +143,36 @@ def _quarantine(
         }
         for key, row in zip(dataset.keys(rows).to_pylist(), rows.to_pylist(), strict=True)
     ]
-    return concat([quarantine, pa.Table.from_pylist(more, schema=QUARANTINE)]), repeated
+    quarantine = concat([quarantine, pa.Table.from_pylist(more, schema=QUARANTINE)])
+    return quarantine, brought.filter(pc.invert(is_repeated))
 
 
-def _carry_over(
+def _next_keys(
     store: Store,
     dataset: Dataset,
     current: Version,
     read: Read,
-    keys: KeySets,
+    valid: pa.Table,
     quarantine: pa.Table,
     pinned: set[str],
     touched: set[str],
-) -> tuple[KeySets, set[str]]:
-    """Decide which current rows stay, and from which other partitions rows move away."""
-    covers = None if pinned and dataset.keys_move else read["covers"]
-    if quarantine["key"].null_count:
+) -> tuple[NextKeys, set[str]]:
+    """The keys of the next version, and the other partitions that rows move away from."""
+    covers = read["covers"]
+    if covers == {} and not quarantine.num_rows and not pinned:
+        return NextKeys(valid, KEYS_SCHEMA.empty_table()), set()
+    if quarantine["key"].null_count or (pinned and dataset.keys_move):
         covers = None
-    valid = keys.valid
-    if pinned:
-        valid = valid.filter(not_in(valid["partition"], pinned))
-    if not current.parts or (covers == {} and not quarantine.num_rows and not pinned):
-        return KeySets(keys.brought, valid, keys.carried), set()
     consulted = set(current.parts) if dataset.keys_move else touched & set(current.parts)
-    old, covered = current_keys(store, dataset, current, sorted(consulted), covers)
+    old = current_keys(store, dataset, current, sorted(consulted), covers)
     theirs = old.filter(is_in(old["partition"], pinned))
-    valid = valid.filter(not_in(valid["key"], theirs["key"]))
-    is_valid = is_in(old["key"], valid["key"])
-    is_carried = pc.or_(pc.invert(covered), is_in(old["key"], quarantine["key"]))
-    in_touched = is_in(old["partition"], touched)
-    carried = old.filter(pc.and_(in_touched, pc.and_(pc.invert(is_valid), is_carried)))
-    elsewhere = pc.and_(is_valid, not_in(old["partition"], touched | pinned))
-    moved_from = set(old.filter(elsewhere)["partition"].unique().to_pylist())
-    rest = old.filter(pc.and_(is_in(old["partition"], moved_from), pc.invert(is_valid)))
-    return KeySets(keys.brought, valid, concat([carried, rest])), moved_from
+    new = valid.filter(not_in(valid["partition"], pinned))
+    new = new.filter(not_in(new["key"], theirs["key"]))
+    is_new = is_in(old["key"], new["key"])
+    moves = pc.and_(is_new, not_in(old["partition"], touched | pinned))
+    moved_from = set(old.filter(moves)["partition"].unique().to_pylist())
+    may_go = pc.and_(old["covered"], not_in(old["key"], quarantine["key"]))
+    stays = pc.and_(is_in(old["partition"], touched), pc.invert(may_go))
+    stays = pc.or_(stays, is_in(old["partition"], moved_from))
+    carried = old.filter(pc.and_(stays, pc.invert(is_new))).select(KEYS_SCHEMA.names)
+    return NextKeys(new, carried), moved_from

@@ -8,22 +8,23 @@ from typing import Any
 
 from include.data.checks import Check, require
 from include.data.contract import Dataset
+from include.data.diff import Diff
 from include.data.tables import to_parquet
 from include.errors import PermanentError
-from include.lake.commit import commit, create_table
 from include.lake.keys import Keys
 from include.lake.ledger import write_events
 from include.lake.plan import Plan, plan_for
-from include.lake.reads import Moment, Read, refuse_other_source
+from include.lake.reads import Read, refuse_other_source
 from include.lake.staging import StagedBatch
 from include.lake.standard_checks import standard_checks
 from include.lake.store import Conflict, Damaged, Store, StoreError
 from include.lake.table import (
     DataFile,
     Version,
+    commit,
+    create_table,
     load_version,
     read_receipt,
-    version_of_read,
 )
 from include.lake.version_diff import Counts, compare_versions
 
@@ -55,16 +56,23 @@ def publish_read(
     unanswered: StoreError | None = None
     for _ in range(MAX_ATTEMPTS):
         current = load_version(store, Keys(dataset.name).table)
-        if done := version_of_read(store, current, read["read_id"], read["since_version"]):
-            receipt = read_receipt(store, current.table, done)
-            return receipt | {"version": done, "outcome": PUBLISHED}
+        if done := _committed(store, current, read):
+            return done
         if unanswered:
             raise unanswered
         plan = plan_for(store, dataset, current, read, batches)
+        refuse_other_source(dataset, current.receipt, read["source"])
+        if plan.quarantine.num_rows:
+            key = Keys(dataset.name).quarantine(read["read_id"])
+            store.replace(key, to_parquet(plan.quarantine))
+        counts, diff = compare_versions(store, plan)
+        checks = require([*standard_checks(plan, counts), *more_checks(plan)], waive)
+        receipt = _receipt(plan, counts, checks)
+        is_new_baseline = current.exists and receipt["baseline"] == _next_number(current)
+        if dry_run or not (plan.changed or is_new_baseline):
+            return receipt | {"version": None, "outcome": _outcome(plan, dry_run=dry_run)}
         try:
-            return _publish_on(
-                store, dataset, current, read, batches, plan, dry_run, waive, more_checks
-            )
+            return _commit(store, plan, receipt, diff)
         except Conflict as conflict:
             log.info("%s; planning again on top of it", conflict)
             time.sleep(random.uniform(0.05, 0.5))  # so that two writers do not meet again
@@ -77,36 +85,13 @@ def publish_read(
     )
 
 
-def _publish_on(
-    store: Store,
-    dataset: Dataset,
-    current: Version,
-    read: Read,
-    batches: Sequence[StagedBatch],
-    plan: Plan,
-    dry_run: bool,
-    waive: Mapping[str, str] | None,
-    more_checks: Callable[[Plan], Iterable[Check]],
-) -> Receipt:
-    """Check the plan and commit it on top of this version."""
-    refuse_other_source(dataset, current.receipt, read["source"])
-    _write_quarantine(store, dataset, read, plan)
-    counts, diff = compare_versions(store, dataset, current, plan)
-    standard = standard_checks(dataset, current, read, batches, plan, counts)
-    checks = require([*standard, *more_checks(plan)], waive)
-    receipt = _receipt(dataset, current, read, batches, plan, counts, checks)
-    is_baseline = receipt["baseline"] == _next_number(current)
-    if dry_run or not (plan.changed or (is_baseline and current.exists)):
-        return receipt | {"version": None, "outcome": _outcome(plan, dry_run=dry_run)}
-    if not current.exists:
-        table = Keys(dataset.name).table
-        current = create_table(store, table, dataset.table_schema, dataset.partition_by)
-        if current.number:
-            raise Conflict(f"another writer committed to {dataset.name} first")
-    if diff and not is_baseline and receipt["baseline"] is not None:
-        receipt |= write_events(store, dataset, diff, receipt, current.number + 1)
-    version = _commit(store, dataset, current, plan, receipt)
-    return receipt | {"version": version, "outcome": PUBLISHED}
+def _committed(store: Store, current: Version, read: Read) -> Receipt | None:
+    """The receipt of this read, if a version since its begin has it."""
+    for number in range(current.number, read["since_version"], -1):
+        receipt = read_receipt(store, current.table, number)
+        if receipt.get("read_id") == read["read_id"]:
+            return receipt | {"version": number, "outcome": PUBLISHED}
+    return None
 
 
 def _next_number(current: Version) -> int:
@@ -119,37 +104,18 @@ def _outcome(plan: Plan, *, dry_run: bool) -> str:
     return OUTDATED if plan.outdated and not plan.changed else UNCHANGED
 
 
-def _write_quarantine(store: Store, dataset: Dataset, read: Read, plan: Plan) -> None:
-    if plan.quarantine.num_rows:
-        key = Keys(dataset.name).quarantine(read["read_id"])
-        store.replace(key, to_parquet(plan.quarantine))
-
-
-def _receipt(
-    dataset: Dataset,
-    current: Version,
-    read: Read,
-    batches: Sequence[StagedBatch],
-    plan: Plan,
-    counts: Counts,
-    checks: Sequence[Check],
-) -> Receipt:
+def _receipt(plan: Plan, counts: Counts, checks: Sequence[Check]) -> Receipt:
     """The pipeline's whole state after the commit, and how it came about."""
-    known = current.receipt
-    moment = Moment(
-        began_at=min(batch["moment"]["began_at"] for batch in batches),
-        answered_at=max(batch["moment"]["answered_at"] for batch in batches),
-        modified_at=max(batch["moment"]["modified_at"] for batch in batches),
-    )
-    is_full = read["covers"] == {} and not plan.outdated
+    known, moment = plan.current.receipt, plan.moment
+    is_full = plan.read["covers"] == {} and not plan.outdated
     return {
-        **read,
-        "contract": dataset.version,
-        "columns": dataset.column_types,
+        **plan.read,
+        "contract": plan.dataset.version,
+        "columns": plan.dataset.column_types,
         "moment": moment,
         "observed_at": moment["answered_at"],
         "full_read": moment if is_full else known.get("full_read"),
-        "baseline": _baseline(dataset, current, read),
+        "baseline": _baseline(plan),
         "outdated": plan.outdated,
         "counts": {
             "landed": plan.landed,
@@ -159,35 +125,34 @@ def _receipt(
         },
         "checks": [check.as_dict() for check in checks],
         "changed": plan.changed,
-        "facts": {batch["label"]: batch["facts"] for batch in batches},
+        "facts": {batch["label"]: batch["facts"] for batch in plan.batches},
         "events": None,
         "retracted": known.get("retracted", []),
         "parts": plan.parts,
     }
 
 
-def _baseline(dataset: Dataset, current: Version, read: Read) -> int | None:
+def _baseline(plan: Plan) -> int | None:
     """The version that the ledger starts from: the first of a contract.
 
     A partial read that may not retract is none: later reads would record all other rows as newly
     published.
     """
-    known = current.receipt.get("baseline")
-    if current.receipt.get("contract", dataset.version) != dataset.version:
-        return _next_number(current)
-    if known is None and read["covers"] is not None:
-        return _next_number(current)
-    return known
+    known, contract = plan.current.receipt, plan.dataset.version
+    is_first = known.get("baseline") is None and plan.read["covers"] is not None
+    if is_first or known.get("contract", contract) != contract:
+        return _next_number(plan.current)
+    return known.get("baseline")
 
 
-def _commit(
-    store: Store,
-    dataset: Dataset,
-    current: Version,
-    plan: Plan,
-    receipt: Receipt,
-) -> int:
-    keys = Keys(dataset.name)
+def _commit(store: Store, plan: Plan, receipt: Receipt, diff: Diff | None) -> Receipt:
+    dataset, current, keys = plan.dataset, plan.current, Keys(plan.dataset.name)
+    if not current.exists:
+        current = create_table(store, keys.table, dataset.table_schema, dataset.partition_by)
+        if current.number:
+            raise Conflict(f"another writer committed to {dataset.name} first")
+    if diff and receipt["baseline"] not in {None, current.number + 1}:
+        receipt |= write_events(store, dataset, diff, receipt, current.number + 1)
     new = {name: plan.parts[name] for name in plan.changed if name in plan.parts}
     stored = store.list(f"{keys.table}/{receipt['read_id']}") if new else {}
     # Delta does not look whether an added file exists; a missing one breaks every reader.
@@ -205,10 +170,10 @@ def _commit(
             f"{store.url(keys.table)}: the log does not name {lost[0]}, which its receipt does; "
             "restore the table from a copy"
         )
-    return commit(
-        store,
+    version = commit(
         current,
         [DataFile(part["path"], name, part["rows"], part["size"]) for name, part in new.items()],
         [files[path] for path in removed],
         receipt,
     )
+    return receipt | {"version": version, "outcome": PUBLISHED}

@@ -1,8 +1,8 @@
 """A read transformed again from the pages that it landed: no API is asked, nothing is written."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any
 
 from include.data.catalog import package_of
 from include.data.contract import Dataset
@@ -10,23 +10,15 @@ from include.lake.keys import Keys
 from include.lake.landing import RawPages, landed_batches
 from include.lake.plan import Plan, plan_for
 from include.lake.reads import Read
-from include.lake.staging import StagedBatch
-from include.lake.store import Store, StoredObject, StoreError
+from include.lake.store import Store
 from include.lake.table import load_version
-
-Transform = Callable[[Store, RawPages], StagedBatch]
-
-
-def transform_of(dataset: Dataset) -> Transform:
-    """The function `transform` beside the contract that declares the dataset."""
-    transform: Transform = import_module(f"{package_of(dataset)}.pipeline").transform
-    return transform
 
 
 def rebuild_plan(store: Store, dataset: Dataset, receipt: Mapping[str, Any], number: int) -> Plan:
     """What a committed read would make of the version before it, with today's code."""
     read_id = receipt["replay_of"] or receipt["read_id"]
-    scratch, transform = ScratchStore(store), transform_of(dataset)
+    scratch = ScratchStore(store)
+    transform = import_module(f"{package_of(dataset)}.pipeline").transform
     read = Read(**{name: receipt[name] for name in Read.__annotations__})  # type: ignore[typeddict-item]
     batches = [
         transform(scratch, RawPages(**{**raw, "read": read}))
@@ -37,35 +29,17 @@ def rebuild_plan(store: Store, dataset: Dataset, receipt: Mapping[str, Any], num
 
 
 class ScratchStore(Store):
-    """Reads reach the bucket, writes stay in memory."""
+    """Reads reach the bucket, writes stay in memory; a listing has only the bucket's objects."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store.bucket, **store._given)  # noqa: SLF001 - the same class
         self.written: dict[str, bytes] = {}
 
     def put(self, key: str, body: bytes) -> str:
-        return self.replace(key, body)
-
-    def replace(self, key: str, body: bytes) -> str:
         self.written[key] = bytes(body)
         return ""
 
+    replace = put
+
     def get(self, key: str) -> bytes:
         return self.written[key] if key in self.written else super().get(key)
-
-    def list(self, folder: str, *, recursive: bool = True) -> dict[str, StoredObject]:
-        written = {
-            key: StoredObject(key, len(body), "")
-            for key, body in self.written.items()
-            if key.startswith(f"{folder}/")
-        }
-        return super().list(folder, recursive=recursive) | written
-
-    def copy(self, source: str, key: str) -> None:
-        self._refuse(source, key)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        self._refuse(*keys)
-
-    def _refuse(self, *_: str) -> NoReturn:
-        raise StoreError(f"s3://{self.bucket} is only read here; use the store itself")

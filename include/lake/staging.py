@@ -16,6 +16,7 @@ from include.data.tables import (
     content_hash,
     from_ipc,
     from_parquet,
+    not_in,
     null_counts,
     split_by_partition,
     to_ipc,
@@ -50,7 +51,6 @@ class StagedBatch(TypedDict):
     moment: Moment
     landed: int
     valid: int
-    quarantined: int
     parts: dict[str, Part]
     changed: list[str]  # partitions whose rows are under `rows_key`, one record batch each
     rows_key: str | None
@@ -78,11 +78,9 @@ def stage(
     parts: dict[str, Part] = {}
     for name in sorted({*raw["partitions"], *by_partition}):
         part = describe(dataset, by_partition.get(name, dataset.schema.empty_table()))
-        known = current.parts.get(name)
+        known: Part | None = current.parts.get(name)
         if known and known["content"] == part["content"] and not raw["read"]["replay_of"]:
-            part = Part(
-                **{**part, "path": known["path"], "etag": known["etag"], "size": known["size"]}
-            )
+            part = known
         parts[name] = part
     changed = [name for name, part in parts.items() if part["rows"] and not part["path"]]
     changed_rows = [by_partition[name] for name in changed]
@@ -95,7 +93,6 @@ def stage(
         moment=raw["moment"],
         landed=valid + quarantined.num_rows,
         valid=valid,
-        quarantined=quarantined.num_rows,
         parts=parts,
         changed=changed,
         rows_key=put("rows", changed_rows, dataset.schema) if changed else None,
@@ -183,7 +180,7 @@ def _new_values(dataset: Dataset, tables: Sequence[pa.Table]) -> dict[str, list[
         )
         odd = values.unique().drop_null()
         if column.known:
-            odd = odd.filter(pc.invert(pc.is_in(odd, pa.array(column.known))))
+            odd = odd.filter(not_in(odd, column.known))
         else:
             odd = odd.filter(pc.invert(pc.match_substring_regex(odd, f"^(?:{column.shape})$")))
         found[column.name] = sorted(odd.to_pylist())[:MAX_ODD]

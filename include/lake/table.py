@@ -1,9 +1,10 @@
-"""A Delta table whose commits carry a receipt: load a version, read a receipt."""
+"""A Delta table whose commits carry a receipt: load a version, commit the next one."""
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from include.lake.keys import LOG, sha256_of
-from include.lake.store import Conflict, Damaged, Missing, Store, explained
+from include.lake.store import Conflict, Damaged, Missing, Store, StoreError, explained
 
 if TYPE_CHECKING:  # imported where a table is opened: most tasks only need a receipt
     from deltalake import DeltaTable
 
+RETENTION_DAYS = 400  # how long a file that no version needs any more stays readable
 LOG_ENTRY = re.compile(rf"/{LOG}/(\d{{20}})\.json$")
 
 
@@ -80,7 +82,11 @@ class Version:
 
 def load_version(store: Store, table: str, number: int | None = None) -> Version:
     """The current version of a table, or an older one."""
-    newest = _newest_number(store, table)
+    keys = store.list(f"{table}/{LOG}", recursive=False)
+    entries = sorted(int(entry[1]) for key in keys if (entry := LOG_ENTRY.search(key)))
+    newest = entries[-1] if entries else -1
+    if entries and newest - entries[0] != len(entries) - 1:
+        raise _damaged_log(store, table)
     found = newest if number is None else number
     if not 0 <= found <= newest:
         return Version(table, store)
@@ -88,15 +94,6 @@ def load_version(store: Store, table: str, number: int | None = None) -> Version
         if receipt := read_receipt(store, table, candidate):
             return Version(table, store, found, receipt, candidate)
     return Version(table, store, found)
-
-
-def _newest_number(store: Store, table: str) -> int:
-    """The number of the newest log entry; -1 without any."""
-    keys = store.list(f"{table}/{LOG}", recursive=False)
-    numbers = sorted(int(entry[1]) for key in keys if (entry := LOG_ENTRY.search(key)))
-    if numbers and numbers[-1] - numbers[0] != len(numbers) - 1:
-        raise _damaged_log(store, table)
-    return numbers[-1] if numbers else -1
 
 
 def read_receipt(store: Store, table: str, number: int) -> dict[str, Any]:
@@ -111,14 +108,6 @@ def read_receipt(store: Store, table: str, number: int) -> dict[str, Any]:
     return {}
 
 
-def version_of_read(store: Store, current: Version, read_id: str, since: int) -> int | None:
-    """The version after `since` that a read committed, if it did."""
-    for number in range(current.number, since, -1):
-        if read_receipt(store, current.table, number).get("read_id") == read_id:
-            return number
-    return None
-
-
 def get_file(store: Store, key: str) -> bytes:
     """A file of a table or a ledger, refused when its bytes are not those that were written."""
     try:
@@ -128,6 +117,82 @@ def get_file(store: Store, key: str) -> bytes:
     if hashlib.sha256(body).hexdigest() != sha256_of(key):
         raise Damaged(f"{store.url(key)} is damaged (its sha256 differs); restore it from a copy")
     return body
+
+
+def create_table(
+    store: Store, table: str, schema: pa.Schema, partition_by: str = "", indexed_columns: int = 0
+) -> Version:
+    """Make an empty table; when another writer made it first, that one is used."""
+    from deltalake import CommitProperties, DeltaTable
+
+    configuration = {
+        "delta.enableExpiredLogCleanup": "false",  # receipts are kept forever
+        "delta.deletedFileRetentionDuration": f"interval {RETENTION_DAYS} days",
+        "delta.checkpointInterval": "10",
+        "delta.dataSkippingNumIndexedCols": str(indexed_columns),
+    }
+    try:
+        with explaining_table(store, "create the table", table):
+            DeltaTable.create(
+                store.url(table),
+                schema=schema,
+                partition_by=[partition_by] if partition_by else None,
+                configuration=configuration,
+                storage_options=store.options,
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+    except StoreError:
+        if not load_version(store, table).exists:
+            raise
+    return load_version(store, table)
+
+
+def commit(
+    base: Version,
+    adds: Iterable[DataFile],
+    removes: Iterable[DataFile],
+    receipt: Mapping[str, Any],
+) -> int:
+    """Commit one atomic version on top of `base`; Conflict when another writer was first.
+
+    The conditional put of the log entry is the lock, because delta-rs does not retry here.
+    """
+    from deltalake import CommitProperties, PostCommitHookProperties
+    from deltalake.transaction import AddAction, RemoveAction
+
+    columns = base.handle.metadata().partition_columns
+    now_ms = int(time.time() * 1000)
+
+    def fields(file: DataFile) -> dict[str, Any]:
+        values = dict.fromkeys(columns, file.partition)
+        return {"path": file.path, "size": file.size, "partition_values": values}
+
+    actions: list[AddAction | RemoveAction] = [
+        AddAction(**fields(file), modification_time=now_ms, data_change=True, stats=_stats(file))
+        for file in adds
+    ]
+    actions += [
+        RemoveAction(**fields(file), deletion_timestamp=now_ms, data_change=True)
+        for file in removes
+    ]
+    with explaining_table(base.store, "commit to", base.table):
+        base.handle.create_write_transaction(
+            actions,
+            mode="append",
+            schema=base.handle.schema(),
+            partition_by=columns,
+            commit_properties=CommitProperties(
+                custom_metadata={"receipt": json.dumps(receipt, sort_keys=True)},
+                max_commit_retries=0,
+            ),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )
+    return base.number + 1
+
+
+def _stats(file: DataFile) -> str:
+    values = dict(file.stats)
+    return json.dumps({"numRecords": file.rows, "minValues": values, "maxValues": values})
 
 
 # What delta-rs says of a log entry that is missing or cut.

@@ -6,16 +6,14 @@ from typing import Any, TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.data import diff as rows_diff
 from include.data.contract import Dataset
-from include.data.diff import Diff, compared_columns, compared_schema
+from include.data.diff import Diff, compare, compared_columns, compared_schema
 from include.data.tables import concat
 from include.lake.plan import Plan
 from include.lake.staging import read_table_file
 from include.lake.store import Store, parallel_map
-from include.lake.table import Version
 
-MAX_ROWS = 50_000  # compared in memory together
+MAX_ROWS = 50_000  # that are compared in memory together, and one partition more
 
 
 class Counts(TypedDict):
@@ -29,58 +27,16 @@ class Counts(TypedDict):
     carried_over: int
 
 
-def compare_versions(
-    store: Store, dataset: Dataset, current: Version, plan: Plan
-) -> tuple[Counts, Diff | None]:
+def compare_versions(store: Store, plan: Plan) -> tuple[Counts, Diff | None]:
     """The diff is None when there is nothing to compare with, or nothing changes."""
     rows = sum(part["rows"] for part in plan.parts.values())
-    if not current.receipt:
-        return _counts(rows, plan, published=rows), None
-    if not plan.changed:
-        return _counts(rows, plan), None
-    diff = diff_partitions(store, dataset, current.parts, plan.parts, plan.changed)
-    counts = _counts(
-        rows,
-        plan,
-        published=diff.published.num_rows,
-        edited=diff.edited,
-        retracted=diff.retracted.num_rows,
-    )
-    return counts, diff
-
-
-def diff_partitions(
-    store: Store,
-    dataset: Dataset,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-    changed: Sequence[str],
-) -> Diff:
-    """Compare the files of these partitions, a few at a time; a moved key is an edit."""
-    empty = compared_schema(dataset).empty_table()
-    published, retracted, edits, edited, unchanged = [empty], [empty], [], 0, 0
-    for names in _groups(before, after, changed):
-        old = compared_rows(store, dataset, before, names)
-        diff = rows_diff.compare(dataset, old, compared_rows(store, dataset, after, names))
-        published.append(diff.published)
-        retracted.append(diff.retracted)
-        edits.append(diff.edits)
-        edited += diff.edited
-        unchanged += diff.unchanged
-    moved = rows_diff.compare(dataset, concat(retracted), concat(published))
-    return Diff(
-        published=moved.published,
-        retracted=moved.retracted,
-        edits=concat([*edits, moved.edits]),
-        edited=edited + moved.edited,
-        unchanged=unchanged + moved.unchanged,
-    )
-
-
-def _counts(
-    rows: int, plan: Plan, *, published: int = 0, edited: int = 0, retracted: int = 0
-) -> Counts:
-    return Counts(
+    diff = _diff(store, plan) if plan.current.receipt and plan.changed else None
+    published = 0 if plan.current.receipt else rows
+    edited = retracted = 0
+    if diff:
+        published, edited = diff.published.num_rows, diff.edited
+        retracted = diff.retracted.num_rows
+    counts = Counts(
         rows=rows,
         published=published,
         edited=edited,
@@ -88,21 +44,49 @@ def _counts(
         unchanged=rows - published - edited - plan.carried_over,
         carried_over=plan.carried_over,
     )
+    return counts, diff
+
+
+def _diff(store: Store, plan: Plan) -> Diff:
+    """The files of the changed partitions, a few at a time; a moved key is an edit."""
+    dataset, before, after = plan.dataset, plan.current.parts, plan.parts
+    diffs = [
+        compare(
+            dataset,
+            compared_rows(store, dataset, before, names),
+            compared_rows(store, dataset, after, names),
+        )
+        for names in _groups(before, after, plan.changed)
+    ]
+    moved = compare(
+        dataset,
+        concat(diff.retracted for diff in diffs),
+        concat(diff.published for diff in diffs),
+    )
+    diffs.append(moved)
+    return Diff(
+        published=moved.published,
+        retracted=moved.retracted,
+        edits=concat(diff.edits for diff in diffs),
+        edited=sum(diff.edited for diff in diffs),
+        unchanged=sum(diff.unchanged for diff in diffs),
+    )
 
 
 def _groups(
     before: Mapping[str, Any], after: Mapping[str, Any], changed: Sequence[str]
 ) -> Iterator[list[str]]:
-    names: list[str] = []
+    """Partitions that are compared in memory together."""
+    group: list[str] = []
     rows = 0
     for name in changed:
-        size = sum(parts[name]["rows"] for parts in (before, after) if name in parts)
-        if names and rows + size > MAX_ROWS:
-            yield names
-            names, rows = [], 0
-        names, rows = [*names, name], rows + size
-    if names:
-        yield names
+        group.append(name)
+        rows += sum(parts[name]["rows"] for parts in (before, after) if name in parts)
+        if rows > MAX_ROWS:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
 
 
 def compared_rows(

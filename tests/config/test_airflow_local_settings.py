@@ -31,8 +31,7 @@ if "scheduler" in sys.argv:
             import pyarrow as pa
             from include.data.tables import to_parquet
             from include.lake.connect import connect
-            from include.lake.commit import create_table
-            from include.lake.table import load_version
+            from include.lake.table import create_table, load_version
             store = connect()
             store.put(f"{number}.parquet", to_parquet(pa.table({"a": [number]})))
             create_table(store, f"{number}/table", pa.schema([("a", pa.int64())]))

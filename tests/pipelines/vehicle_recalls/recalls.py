@@ -125,7 +125,7 @@ def publish_days_ago(store: Store, *rows: Row, days: int) -> dict[str, Any]:
     then = datetime.now(UTC) - timedelta(days=days)
     with (
         patch(f"{__name__}.FIRST_DAY", then),
-        patch("include.lake.commit.time", SimpleNamespace(time=then.timestamp)),
+        patch("include.lake.table.time", SimpleNamespace(time=then.timestamp)),
         patch(
             "include.lake.reads.new_read_id",
             lambda: f"{then:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
