@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from io import BytesIO
 from typing import Any
 
@@ -32,16 +31,6 @@ class Bucket:
     @classmethod
     def open(cls, url: str, name: str) -> Bucket:
         return cls(url, name, s3_client(url))
-
-    @cached_property
-    def storage_options(self) -> dict[str, str]:
-        return {
-            "aws_endpoint": self.url,
-            "aws_region": "us-east-1",
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-            "aws_allow_http": "true",
-        }
 
     def etags(self, prefix: str = "") -> dict[str, str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
@@ -85,8 +74,15 @@ class Bucket:
             return dict(zip(etags, pool.map(read, etags.items()), strict=True))
 
     def delta(self, table: str, version: int | None = None) -> pa.Table:
+        options = {
+            "aws_endpoint": self.url,
+            "aws_region": "us-east-1",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            "aws_allow_http": "true",
+        }
         uri = f"s3://{self.name}/{table}"
-        return DeltaTable(uri, version, storage_options=self.storage_options).to_pyarrow_table()
+        return DeltaTable(uri, version, storage_options=options).to_pyarrow_table()
 
     def commits(self, table: str) -> Iterator[tuple[int, dict[str, Any]]]:
         """Each version of a Delta table and what its commit says of itself."""

@@ -53,7 +53,7 @@ def seen(bucket: Bucket) -> Seen:
     versions = house.versions(bucket)
     numbers = {version: nth for nth, (version, _) in enumerate(versions)}
     rows = house.ledger_rows(bucket)
-    set_aside = house.quarantine_rows(bucket, house.read_id_of(versions[-1][1]))
+    set_aside = house.quarantine_rows(bucket, versions[-1][1]["read_id"])
     return Seen(
         plain_facts(bucket),
         [row | {"version": numbers[row["version"]]} for row in rows],

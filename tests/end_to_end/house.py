@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 
+from tests import conftest
 from tests.end_to_end.bucket import Bucket
 
 # ---- the product ----
@@ -36,43 +38,24 @@ RAW, STAGING, QUARANTINE = f"{FOLDER}raw/", f"{FOLDER}staging/", f"{FOLDER}quara
 AGGREGATES, REPORTS = f"{FOLDER}aggregates/", f"{FOLDER}reports/"
 YEAR_FILE = re.compile(rf"{FOLDER}(\d{{4}})\.parquet")
 PLAIN_FILE = re.compile(rf"{FOLDER}(\d{{4}}\.parquet|aggregates/\w*\.parquet|reports/.*)")
-BATCH_ROWS = (pipeline, "MAX_BATCH_ROWS")  # where the size of a batch is said
 BUSINESS_COLUMNS = RECALLS.business_columns
-# This suite's words on the left, the product's on the right.
-COUNTS = {
-    "landed": "landed",
-    "valid": "valid",
-    "quarantined": "quarantined",
-    "carried_over": "carried_over",
-    "published": "published",
-    "edited": "edited",
-    "retracted": "retracted",
-    "rows": "rows",
-}
-CHECKS = {
-    "quarantine": "quarantine",
-    "rows per year": "rows per year",
-    "rows in total": "rows in total",
-    "source went back": "source went back",
-    "one contract": "one contract",
-}
+COUNTS = (
+    "landed",
+    "valid",
+    "quarantined",
+    "carried_over",
+    "published",
+    "edited",
+    "retracted",
+    "rows",
+)
 LEDGER_COLUMNS = ("event", "nhtsa_id", "year", "field", "old", "new")
-EVENTS = {"published": "published", "edited": "edited"} | {
-    "retracted": "retracted",
-    "republished": "republished",
-}
+EVENTS = ("published", "edited", "retracted", "republished")
 
 
 @cache
 def open_store(bucket: Bucket) -> Store:
-    return Store(
-        bucket.name,
-        AWS_ENDPOINT_URL=bucket.url,
-        AWS_ALLOW_HTTP="true",
-        AWS_REGION="us-east-1",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-    )
+    return conftest.open_store(bucket.url, bucket.name)
 
 
 def run(
@@ -94,7 +77,7 @@ def run(
         years,
         source=source,
         dry_run=dry_run,
-        waive={CHECKS.get(name, name): reason for name, reason in waive.items()},
+        waive=waive,
     )
     if not dry_run:
         write_reports(store)
@@ -102,17 +85,11 @@ def run(
 
 
 def _outcome(receipt: Mapping[str, Any]) -> dict[str, Any]:
-    words = {product: ours for ours, product in CHECKS.items()}
     return {
         "read_id": receipt["read_id"],
         "version": receipt["version"],  # None: nothing was committed
-        "counts": {ours: receipt["counts"].get(theirs, 0) for ours, theirs in COUNTS.items()},
-        "waived": {
-            words.get(check["name"], check["name"]): check["reason"]
-            for check in receipt["checks"]
-            if check["reason"]
-        },
-        "changed": {int(year): None for year in receipt["changed"]},
+        "counts": {name: receipt["counts"][name] for name in COUNTS},
+        "waived": sorted(check["name"] for check in receipt["checks"] if check["reason"]),
         "new_columns": sorted(
             {name for facts in receipt["facts"].values() for name in facts["new_columns"]}
         ),
@@ -122,21 +99,14 @@ def _outcome(receipt: Mapping[str, Any]) -> dict[str, Any]:
 def failed_checks(error: BaseException) -> list[str]:
     """The checks that an error names, sorted; none when something else is wrong."""
     _, _, named = str(error).partition("checks failed, nothing was published. ")
-    words = {product: ours for ours, product in CHECKS.items()}
-    names = [check.partition(": ")[0] for check in named.split(" | ") if check]
-    return sorted(words.get(name, name) for name in names)
+    return sorted(check.partition(": ")[0] for check in named.split(" | ") if check)
 
 
 @contextmanager
 def batches_of(rows: int) -> Iterator[None]:
     """So small a limit that a read has many batches."""
-    module, name = BATCH_ROWS
-    usual = getattr(module, name)
-    setattr(module, name, rows)
-    try:
+    with patch.object(pipeline, "MAX_BATCH_ROWS", rows):
         yield
-    finally:
-        setattr(module, name, usual)
 
 
 @contextmanager
@@ -153,15 +123,6 @@ def versions(bucket: Bucket) -> list[tuple[int, dict[str, Any]]]:
     """Each version that a read made, with its receipt; not the table's creation."""
     found = bucket.commits(TABLE)
     return [(version, json.loads(said["receipt"])) for version, said in found if "receipt" in said]
-
-
-def read_id_of(receipt: Mapping[str, Any]) -> str:
-    return str(receipt["read_id"])
-
-
-def baseline_of(receipt: Mapping[str, Any]) -> int | None:
-    """The version from which on the ledger tells what changed."""
-    return receipt["baseline"]
 
 
 def recorded_versions(bucket: Bucket) -> list[int]:
@@ -194,8 +155,6 @@ def ledger_rows(bucket: Bucket, version: int | None = None) -> list[dict[str, An
     if not bucket.etags(f"{LEDGER}/_delta_log/"):
         return []
     rows = bucket.delta(LEDGER).select(["version", *LEDGER_COLUMNS]).to_pylist()
-    words = {product: ours for ours, product in EVENTS.items()}
-    rows = [row | {"event": words[row["event"]]} for row in rows]
     rows.sort(key=lambda row: (row["version"], row["nhtsa_id"], row["field"]))
     return [row for row in rows if version in (None, row["version"])]
 

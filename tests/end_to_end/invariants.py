@@ -55,7 +55,7 @@ def table_facts(bucket: Bucket, version: int | None = None) -> Facts:
     return facts
 
 
-def holds(bucket: Bucket, *, with_ledger: bool = True) -> None:
+def holds(bucket: Bucket) -> None:
     """Plain files are the current version's, and the ledger leads from the baseline to it."""
     current = table_facts(bucket)
     assert plain_facts(bucket) == current
@@ -69,13 +69,12 @@ def holds(bucket: Bucket, *, with_ledger: bool = True) -> None:
         assert {row[:-1]: row[-1] for row in rows} == recount, name
         assert len(rows) == len(recount), name
     versions = house.versions(bucket)
-    read_ids = [house.read_id_of(receipt) for _, receipt in versions]
+    read_ids = [receipt["read_id"] for _, receipt in versions]
     assert len(set(read_ids)) == len(read_ids), "a read was committed twice"
     reports = house.reports(bucket)
     assert len(reports) == len(versions)
     assert all(text.strip() for text in reports.values())
-    if with_ledger:
-        ledger_holds(bucket, current)
+    ledger_holds(bucket, current)
 
 
 def ledger_holds(bucket: Bucket, current: Facts) -> None:
@@ -85,7 +84,7 @@ def ledger_holds(bucket: Bucket, current: Facts) -> None:
     assert len(set(recorded)) == len(recorded), "the ledger tells of a version twice"
     with_events = [version for version, receipt in versions if receipt["events"]]
     assert recorded[-1:] == with_events[-1:]
-    baseline = house.baseline_of(versions[-1][1])
+    baseline = versions[-1][1]["baseline"]
     if baseline is not None:
         rows = [row for row in house.ledger_rows(bucket) if row["version"] > baseline]
         assert replay(table_facts(bucket, baseline), rows) == current

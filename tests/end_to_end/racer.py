@@ -1,13 +1,12 @@
 """A run in a process of its own, for tests that let many race and kill some.
 
-It says "ready", waits for a line, and makes one run for each pair of an API's address and years.
+It says "ready", waits for a line, and makes one run.
 """
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 from tests.end_to_end import house
 from tests.end_to_end.bucket import Bucket
@@ -15,16 +14,15 @@ from tests.end_to_end.days import WAIVE
 
 WAIT_S = 180
 CAME_TOO_LATE = 3  # the exit code of a read that began after a later day was published
-Jobs = Sequence[tuple[str, Sequence[int]]]  # the API's address, and the years; none: all
 
 
 class Racer:
     """The process, as the test holds it; use it in a `with`, which leaves no process behind."""
 
-    def __init__(self, bucket: Bucket, jobs: Jobs) -> None:
-        command = [sys.executable, "-m", __name__, bucket.url, bucket.name, json.dumps(jobs)]
+    def __init__(self, bucket: Bucket, api_url: str, years: Sequence[int] = ()) -> None:
+        arguments = [bucket.url, bucket.name, api_url, *map(str, years)]
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", __name__, *arguments],
             cwd=house.ROOT,
             text=True,
             stdin=subprocess.PIPE,
@@ -52,25 +50,23 @@ class Racer:
         self.process.kill()
         self.process.wait()
 
-    def end(self) -> tuple[int, list[dict[str, Any]], str]:
-        """How it ended, what its runs did, and what it complained of."""
-        said, complaints = self.process.communicate(timeout=WAIT_S)
-        return self.process.returncode, [json.loads(line) for line in said.splitlines()], complaints
+    def end(self) -> tuple[int, str]:
+        """How it ended, and what it complained of."""
+        _, complaints = self.process.communicate(timeout=WAIT_S)
+        return self.process.returncode, complaints
 
 
-def main(s3_url: str, name: str, jobs: str) -> None:
+def main(s3_url: str, name: str, api_url: str, *years: str) -> None:
     bucket = Bucket.open(s3_url, name)
     house.open_store(bucket)
     print("ready", flush=True)
     sys.stdin.readline()
-    for url, years in json.loads(jobs):
-        try:
-            told = house.run(url, bucket, years, waive=WAIVE)
-        except house.PermanentError as error:
-            if house.failed_checks(error) == ["source went back"]:
-                sys.exit(CAME_TOO_LATE)
-            raise
-        print(json.dumps(told), flush=True)
+    try:
+        house.run(api_url, bucket, [int(year) for year in years], waive=WAIVE)
+    except house.PermanentError as error:
+        if house.failed_checks(error) == ["source went back"]:
+            sys.exit(CAME_TOO_LATE)
+        raise
 
 
 if __name__ == "__main__":

@@ -204,7 +204,7 @@ def _run(
         "read_id": told["read_id"],
         "committed": told["version"] is not None,
         "counts": told["counts"],
-        "waived": sorted(told["waived"]),
+        "waived": told["waived"],
     }
 
 

@@ -68,7 +68,7 @@ def race(
         for at, (day, years) in enumerate(reads):
             proxy = stack.enter_context(faulty_s3(s3_url))
             mine = Bucket.open(proxy.url, bucket.name)
-            racer = stack.enter_context(Racer(mine, [(sources[day].url, years)]))
+            racer = stack.enter_context(Racer(mine, sources[day].url, years))
             racer.wait_until_ready()
             if at in killed:
                 proxy.after(racer.kill, nth=killed[at])
@@ -76,7 +76,7 @@ def race(
         for racer in racers:
             racer.begin()
         for at, (racer, (day, years)) in enumerate(zip(racers, reads, strict=True)):
-            code, _, complaints = racer.end()
+            code, complaints = racer.end()
             assert code in {0, CAME_TOO_LATE} or at in killed, complaints
             if code == 0:
                 for year in years or YEARS:

@@ -245,8 +245,7 @@ def is_killed(setting: Setting, new_bucket: NewBucket, nths: list[int], *, done:
         bucket = new_bucket()
         bucket.copy_from(setting.template)
         setting.proxy.clear()
-        jobs = [(setting.source.url, [])]
-        with Racer(behind(setting, bucket), jobs) as racer:
+        with Racer(behind(setting, bucket), setting.source.url) as racer:
             racer.wait_until_ready()
             if done:
                 setting.proxy.after(racer.kill, nth=nth)
