@@ -139,18 +139,13 @@ def landed_batches(
         )
     folder = Keys(dataset.name).raw_folder(read_id)
     manifests = [key for key in store.list(folder) if key.endswith("/manifest.json")]
+    landed = parallel_map(lambda key: _manifest(store, key), manifests)
     found: dict[str, dict[str, RawPages]] = {}  # by state of the source, and batch
-    planned = 0
-    for raw in parallel_map(lambda key: _manifest(store, key), manifests):
-        if labels and raw["label"] not in labels:
-            continue
-        planned = raw["read"]["batches"]
-        state = found.setdefault(raw["moment"]["modified_at"], {})
-        known = state.get(raw["batch"])
-        if known is None or known["moment"]["answered_at"] < raw["moment"]["answered_at"]:
-            state[raw["batch"]] = raw
+    for raw in sorted(landed, key=lambda raw: raw["moment"]["answered_at"]):
+        if not labels or raw["label"] in labels:
+            found.setdefault(raw["moment"]["modified_at"], {})[raw["batch"]] = raw
     for _, batches in sorted(found.items(), reverse=True):
-        if len(batches) == planned:
+        if all(len(batches) == raw["read"]["batches"] for raw in batches.values()):
             return sorted(batches.values(), key=lambda raw: raw["label"])
     raise PermanentError(
         f"{dataset.name} has no complete landing of the read {read_id} in {store.url(folder)}; "
