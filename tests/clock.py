@@ -1,4 +1,4 @@
-"""The clock of the sources counts seconds: two reads within one have the same moment."""
+"""Sources state times in whole seconds, so two quick reads have the same time."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from include.lake.table import load_version
 
 
 def wait_for_a_later_moment(store: Store, dataset: Dataset) -> str:
-    """Wait until a read has a later moment than the current version; returns the version's."""
+    """Wait until a read is later than the current version; return the time of that version."""
     read_at: str = load_version(store, Keys(dataset.name).table).receipt["observed_at"]
     left = datetime.fromisoformat(read_at) + timedelta(seconds=1) - datetime.now(UTC)
     time.sleep(max(0, left.total_seconds()))

@@ -1,7 +1,4 @@
-"""One S3 and one set of local APIs for the whole test run, on free ports of 127.0.0.1.
-
-S3_ENGINE=moto runs them on the second S3 (docs/s3-engines.md).
-"""
+"""One S3 and one set of fake APIs for all tests; S3_ENGINE=moto replaces LocalStack."""
 
 import os
 import shutil
@@ -11,9 +8,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-# Airflow reads its settings when it is first imported, and writes into its home.
-USED = ("AIRFLOW", "LAKE_", "AWS_", "RECALLS_", "SITE_", "VIN_", "VPIC_")
-for name in [n for n in os.environ if n.startswith(USED)]:
+# Airflow reads its settings and creates its home folder when it is first imported.
+PREFIXES = ("AIRFLOW", "LAKE_", "AWS_", "RECALLS_", "SITE_", "VIN_", "VPIC_")
+for name in [n for n in os.environ if n.startswith(PREFIXES)]:
     if name != "AWS_CA_BUNDLE":
         del os.environ[name]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headwaters-test-airflow-")
@@ -32,7 +29,7 @@ from tests.faulty_s3 import FaultyS3, faulty_s3
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files with few and long tests first, so that no core waits for the other at the end."""
+    """Run the few long tests first, so that no core idles at the end."""
     items.sort(key=lambda item: "end_to_end" not in item.path.parts)
 
 
@@ -71,7 +68,6 @@ def bucket(s3: BaseClient) -> str:
 
 @pytest.fixture
 def proxy(s3_url: str) -> Iterator[FaultyS3]:
-    """The S3 behind a wire that a test can cut."""
     with faulty_s3(s3_url) as proxy:
         yield proxy
 
@@ -88,7 +84,7 @@ def open_store(url: str, bucket: str) -> Store:
 
 
 def new_store(s3: BaseClient, url: str) -> Store:
-    """A bucket of its own, for fixtures that outlive a test."""
+    """Create a bucket and open it, for fixtures that outlive a test."""
     bucket = f"test-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=bucket)
     return open_store(url, bucket)
@@ -101,7 +97,7 @@ def store(s3_url: str, bucket: str) -> Store:
 
 @pytest.fixture
 def shaky_store(proxy: FaultyS3, bucket: str) -> Store:
-    """The bucket of `store`, behind a proxy that a test can make fail."""
+    """The bucket of `store`, through `proxy`."""
     return open_store(proxy.url, bucket)
 
 
@@ -119,7 +115,7 @@ def recalls_url(_local_apis: tuple[str, Control]) -> str:
 
 @pytest.fixture
 def replica(_local_apis: tuple[str, Control]) -> Iterator[Control]:
-    """The dials of the local APIs: faults, day, rows, seed; put back after each test."""
+    """Controls faults, day, rows and seed of the fake APIs; resets them after each test."""
     control = _local_apis[1]
     control.reset()
     yield control

@@ -1,15 +1,15 @@
-"""An HTTP proxy in front of S3 that fails on purpose, so that tests see what a bad network does.
+"""An HTTP proxy in front of S3 that fails on demand.
 
     with faulty_s3(s3_url) as proxy:
-        lake = Lake.connect(bucket, endpoint_url=proxy.url, ...)
-        proxy.refuse_from(3)               # the network dies before the third change
-        proxy.drop_reply("PUT /b/k")       # the put is done, its answer is lost
-        proxy.before(other.publish, "_delta_log/")   # a second publisher gets in between
-        proxy.clear()                      # all is well again
-        proxy.changes                      # [Call("PUT", "/b/k", ""), ...] in the order they came
+        store = open_store(proxy.url, bucket)
+        proxy.refuse_from(3)               # refuse the third change and every later call
+        proxy.drop_reply("PUT /b/k")       # S3 stores the object, but the client gets no reply
+        proxy.before(other.publish, "_delta_log/")   # another writer commits first
+        proxy.clear()                      # remove every fault
+        proxy.changes                      # [Call("PUT", "/b/k", ""), ...] in order
 
-A `match` is a part of "METHOD /bucket/key?query" or a callable that is given the `Call`.
-Requests and answers pass byte for byte, with the Host that the client signed.
+A `match` is part of "METHOD /bucket/key?query" or a function of the `Call`.
+The proxy forwards each request and reply byte for byte, with the Host header that was signed.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ S3_CODES = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
 
 @dataclass(frozen=True)
 class Call:
-    method: str  # as S3 means it: a PUT with a copy source is a COPY
-    path: str  # "/bucket/key", percent signs decoded
+    method: str  # a PUT with a copy source is a COPY
+    path: str  # "/bucket/key", percent-decoded
     query: str
 
     @property
@@ -63,7 +63,7 @@ def _matcher(match: Match) -> Callable[[Call], bool]:
 
 @dataclass
 class _Fault:
-    """What happens to the matching calls number `nth` to `nth + times - 1`, counted from now."""
+    """A fault in the matching calls `nth` to `nth + times - 1` after it is added."""
 
     kind: Literal["refuse", "before", "after", "drop"]
     matches: Callable[[Call], bool]
@@ -101,13 +101,13 @@ class FaultyS3:
         times: float = math.inf,
         status: int | None = 503,
     ) -> None:
-        """Refuse matching calls from the nth on, before S3 sees them; no status cuts the line."""
+        """Refuse matching calls before S3 sees them; without a status, close the connection."""
         self._add(_Fault("refuse", _matcher(match), nth, times, status))
 
     def refuse_from(self, nth: int, match: Match = any_change, *, status: int | None = 403) -> None:
-        """From the nth matching call on refuse everything, reads too, as if the caller had died.
+        """Refuse the nth matching call and every later call, reads too, as if the caller had died.
 
-        403, because no S3 client repeats it: a retried status tells the same story more slowly.
+        The status is 403, which no S3 client retries.
         """
         matches, seen = _matcher(match), 0
 
@@ -119,19 +119,19 @@ class FaultyS3:
         self._add(_Fault("refuse", too_late, status=status))
 
     def drop_reply(self, match: Match = any_change, *, nth: int = 1, times: float = 1) -> None:
-        """Let S3 do what the call asks for and close the connection instead of answering."""
+        """Let S3 execute the call, then close the connection without a reply."""
         self._add(_Fault("drop", _matcher(match), nth, times))
 
     def before(self, hook: Hook, match: Match = any_change, *, nth: int = 1) -> None:
-        """Run the hook, once, before a matching call reaches S3."""
+        """Run the hook once, before a matching call reaches S3."""
         self._add(_Fault("before", _matcher(match), nth, times=1, hook=hook))
 
     def after(self, hook: Hook, match: Match = any_change, *, nth: int = 1) -> None:
-        """Run the hook, once, when S3 has done a matching call and its caller does not know yet."""
+        """Run the hook once, after S3 executes a matching call and before the client knows."""
         self._add(_Fault("after", _matcher(match), nth, times=1, hook=hook))
 
     def clear(self) -> None:
-        """Take back every fault and forget the calls."""
+        """Remove every fault and forget the recorded calls."""
         with self._lock:
             self._faults.clear()
             self.calls.clear()
@@ -140,7 +140,7 @@ class FaultyS3:
         with self._lock:
             self._faults.append(fault)
 
-    def _note(self, call: Call) -> list[_Fault]:
+    def _record(self, call: Call) -> list[_Fault]:
         with self._lock:
             self.calls.append(call)
             return [fault for fault in self._faults if fault.hits(call)]
@@ -160,9 +160,9 @@ class _Connection(socketserver.StreamRequestHandler):
                 return
 
     def _answer(self, head: bytes, headers: dict[str, str], body: bytes) -> bool:
-        """Answer one request; false when the connection must be closed after it."""
+        """Answer one request; return whether the connection stays open."""
         proxy, call = self.server.proxy, _call(head, headers)
-        faults = proxy._note(call)
+        faults = proxy._record(call)
         for fault in faults:
             if fault.kind == "before":
                 fault.hook()
@@ -204,7 +204,7 @@ class _Server(socketserver.ThreadingTCPServer):
             self.proxy.errors.append(error)
 
     def end_connections(self) -> None:
-        """Wake the threads that wait for the next request of a connection that is kept alive."""
+        """Wake the threads that wait for another request on a kept-alive connection."""
         for request in list(self._open):
             with suppress(OSError):
                 request.shutdown(socket.SHUT_RDWR)
@@ -219,7 +219,7 @@ def _call(head: bytes, headers: dict[str, str]) -> Call:
 
 
 def _forward(upstream: tuple[str, int], call: Call, request: bytes) -> tuple[bytes, bool]:
-    """One connection a request: S3 may close an idle one just when it is used again."""
+    """Use a new connection: S3 may close an idle one just as it is reused."""
     try:
         with socket.create_connection(upstream, UPSTREAM_TIMEOUT_S) as connection:
             connection.sendall(request)
@@ -246,7 +246,7 @@ def _error_document(code: str) -> bytes:
 
 @contextmanager
 def faulty_s3(upstream_url: str) -> Iterator[FaultyS3]:
-    """A proxy for the S3 at this URL; an error in a hook is raised when the block ends."""
+    """Run a proxy for this S3; leaving the block raises the first error of a hook."""
     server = _Server(_address(upstream_url))
     with _serving(server):
         yield server.proxy

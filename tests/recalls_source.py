@@ -1,12 +1,12 @@
-"""A recalls API whose rows and headers a test writes by hand.
+"""A recalls API that serves the rows and headers of a test.
 
     with recalls_source(rows) as source:
         run(source.url, ...)
         source.publish(other_rows)                     # the next day
-        source.headers["Last-Modified"] = "..."        # instead of its own; None leaves it out
+        source.headers["Last-Modified"] = "..."        # replaces the default; None removes it
 
-SQLite answers the questions, so that any SoQL that is also SQL works. A row is a dict as the API
-sends it, or a `RawRow` for JSON that no dict can be.
+SQLite runs the queries, so any SoQL that is also SQL works. A row is a dict as the API sends it,
+or a `RawRow` for JSON that a dict cannot express.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SYSTEM = {
     ":created_at": "fixed_timestamp",
     ":updated_at": "fixed_timestamp",
 }
-A_DAY = re.compile(r"\d{4}-\d\d-\d\dT")
+DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT")
 SYSTEM_NAME = re.compile(r"(?<![\w\"]):(\w+)")
 Row = dict[str, Any]
 
@@ -61,7 +61,7 @@ class RawRow(NamedTuple):
 
 @dataclass
 class RecallsSource:
-    """The dials; they count from the next request on."""
+    """The settings; a change takes effect with the next request."""
 
     rows: Sequence[Row | RawRow]
     seed: int = 1
@@ -70,22 +70,22 @@ class RecallsSource:
     )
     headers: dict[str, str | None] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
-    before_answer: Callable[[str], object] = lambda _: None  # is given the path and the query
+    before_answer: Callable[[str], object] = lambda _: None  # gets the path and the query
     asked: list[str] = field(default_factory=list)
     url: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _filled_with: tuple[int, datetime] | None = None
-    _today: sqlite3.Connection = field(init=False, repr=False)
+    _loaded: tuple[int, datetime] | None = None
+    _connection: sqlite3.Connection = field(init=False, repr=False)
 
     def publish(self, rows: Sequence[Row | RawRow], days: float = 1) -> None:
-        """The next day."""
+        """Serve these rows, last modified some days later."""
         self.rows = rows
         self.refreshed += timedelta(days=days)
 
     def answer(self, query: dict[str, str]) -> bytes:
         select = query["$select"]
-        whole_rows = select.startswith(":*")
-        sql = f"SELECT {'raw' if whole_rows else select} FROM recalls"
+        full_rows = select.startswith(":*")
+        sql = f"SELECT {'raw' if full_rows else select} FROM recalls"
         for clause, parameter in (
             ("WHERE", "$where"),
             ("GROUP BY", "$group"),
@@ -98,7 +98,7 @@ class RecallsSource:
             found = self._database().execute(SYSTEM_NAME.sub(r'":\1"', sql))
             names = [name.removesuffix("(*)") for name, *_ in found.description]
             rows = found.fetchall()
-        if whole_rows:
+        if full_rows:
             texts = [text for (text,) in rows]
         else:
             texts = [
@@ -108,9 +108,9 @@ class RecallsSource:
         return ("[" + "\n,".join(texts) + "]\n").encode()
 
     def _database(self) -> sqlite3.Connection:
-        """The rows of today; made anew when they are others."""
-        today = (id(self.rows), self.refreshed)
-        if today != self._filled_with:
+        """The current rows, loaded again after each change."""
+        state = (id(self.rows), self.refreshed)
+        if state != self._loaded:
             database = sqlite3.connect(":memory:", check_same_thread=False)
             database.create_function("date_extract_y", 1, lambda day: day and int(day[:4]))
             columns = f'":id" TEXT, nhtsa_id TEXT, {DATE} TEXT, raw TEXT'
@@ -119,8 +119,8 @@ class RecallsSource:
                 "INSERT INTO recalls VALUES (?, ?, ?, ?)",
                 (self._indexed(number, row) for number, row in enumerate(self.rows)),
             )
-            self._today, self._filled_with = database, today
-        return self._today
+            self._connection, self._loaded = database, state
+        return self._connection
 
     def _indexed(self, number: int, row: Row | RawRow) -> tuple[str, str | None, str | None, str]:
         row_id, moment = f"row-{number:06}", self.refreshed.strftime("%Y-%m-%dT%H:%M:%S.000Z")
@@ -129,7 +129,7 @@ class RecallsSource:
             head = json.dumps(system)[:-1]
             return row_id, row.nhtsa_id, row.day, f"{head}, {row.json.removeprefix('{')}"
         day, key = row.get(DATE), row.get("nhtsa_id")
-        day = day if isinstance(day, str) and A_DAY.match(day) else None
+        day = day if isinstance(day, str) and DATE_TIME.match(day) else None
         row = system | row
         return row[":id"], str(key), day, json.dumps(row, ensure_ascii=False)
 
@@ -170,7 +170,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing is written to the terminal."""
+        """Write nothing to the terminal."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -180,8 +180,8 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def recalls_source(rows: Sequence[Row | RawRow] = (), **dials: Any) -> Iterator[RecallsSource]:
-    source = RecallsSource(rows, **dials)
+def recalls_source(rows: Sequence[Row | RawRow] = (), **settings: Any) -> Iterator[RecallsSource]:
+    source = RecallsSource(rows, **settings)
     server = _Server(source)
     source.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -194,8 +194,8 @@ def recalls_source(rows: Sequence[Row | RawRow] = (), **dials: Any) -> Iterator[
         server.server_close()
 
 
-def a_row(number: int, year: int = 2019, **changes: Any) -> Row:
-    """A valid row as the API sends it; None leaves a field out."""
+def recall_row(number: int, year: int = 2019, **changes: Any) -> Row:
+    """Build a valid row as the API sends it; None omits a field."""
     key = f"{year % 100:02}V{number:06}"
     row = {
         DATE: f"{year}-03-04T00:00:00.000",
@@ -218,7 +218,7 @@ def a_row(number: int, year: int = 2019, **changes: Any) -> Row:
 
 
 def business_row(raw: Row) -> Row:
-    """A valid row as readers find it, typed by code of the tests' own."""
+    """Convert a valid row to what readers find, without the product's code."""
     row = {name: raw.get(name) for name in COLUMNS}
     row[DATE] = date.fromisoformat(raw[DATE][:10])
     row["recall_link"] = raw["recall_link"]["url"] if "recall_link" in raw else None

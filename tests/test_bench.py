@@ -1,4 +1,4 @@
-"""The bench, on few rows and without dlt, which needs an environment of its own."""
+"""The bench on few rows, without dlt, which needs its own environment."""
 
 import re
 import subprocess
@@ -12,14 +12,13 @@ from benchmarks.measure import ROOT, BenchError, Measured, measure
 from benchmarks.outcome import fingerprint
 
 
-def came_to(rows: int, by_component: str = "same") -> list[Measured]:
-    said: dict[str, Any] = {"rows": rows, "aggregations": {"recalls_per_component": by_component}}
-    return [Measured(wall_s=1, cpu_s=1, peak_mb=1, said=said)]
+def measured(rows: int, by_component: str = "same") -> list[Measured]:
+    output: dict[str, Any] = {"rows": rows, "aggregations": {"recalls_per_component": by_component}}
+    return [Measured(wall_s=1, cpu_s=1, peak_mb=1, said=output)]
 
 
 @pytest.mark.slow
-def test_the_bench_compares_and_says_the_ratio() -> None:
-    """Headwaters and the scripts come to the same, and one table says how fast each was."""
+def test_bench_prints_every_contender_in_one_table() -> None:
     command = [
         sys.executable,
         "-m",
@@ -39,20 +38,17 @@ def test_the_bench_compares_and_says_the_ratio() -> None:
         assert re.search(rf"^{name} +\d+\.\d\d", done.stdout, re.MULTILINE)
 
 
-def test_another_row_count_is_found_out() -> None:
-    """A contender that came to fewer rows ends the bench: fast is not right."""
+def test_wrong_row_count_fails_the_bench() -> None:
     with pytest.raises(BenchError, match="b came to 299 rows of 300"):
-        must_agree({"a": came_to(300), "b": came_to(299)}, 300)
+        must_agree({"a": measured(300), "b": measured(299)}, 300)
 
 
-def test_another_aggregation_is_found_out() -> None:
-    """A contender that counted otherwise ends the bench, and the aggregation is named."""
+def test_different_aggregation_fails_the_bench() -> None:
     with pytest.raises(BenchError, match="b and a differ in recalls_per_component"):
-        must_agree({"a": came_to(300), "b": came_to(300, "other")}, 300)
+        must_agree({"a": measured(300), "b": measured(300, "other")}, 300)
 
 
-def test_a_fingerprint_knows_nulls_and_no_order() -> None:
-    """Groups in another order are the same; a missing name is not an empty one, nor the word."""
+def test_fingerprint_ignores_order_and_tells_null_from_text() -> None:
     groups = [("Ford", 2019, 3), (None, 2019, 1)]
     assert fingerprint(groups) == fingerprint(reversed(groups))
     assert fingerprint(groups) == fingerprint([("Ford", 2019, 3), (float("nan"), 2019, 1)])
@@ -60,7 +56,6 @@ def test_a_fingerprint_knows_nulls_and_no_order() -> None:
         assert fingerprint(groups) != fingerprint([("Ford", 2019, 3), (other, 2019, 1)])
 
 
-def test_a_contender_that_fails_is_not_measured() -> None:
-    """A process that ends badly is an error with its own last words, never a fast run."""
+def test_failed_contender_is_not_measured() -> None:
     with pytest.raises(BenchError, match=r"benchmarks\.script ended with 1 and is not measured"):
         measure("benchmarks.script")

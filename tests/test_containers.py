@@ -1,4 +1,4 @@
-"""The container files against the code; `make test-containers` starts them."""
+"""Dockerfile and compose file agree with the code; `make test-containers` starts them."""
 
 import json
 import os
@@ -35,8 +35,8 @@ COMPOSE_TEXT = (ROOT / "docker-compose.yaml").read_text()
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 
 
-def _filled_in(text: str, settings: Mapping[str, str]) -> str:
-    """The text as compose would make it; a secret of `.env` is its own name in brackets."""
+def _substituted(text: str, settings: Mapping[str, str]) -> str:
+    """Substitute variables as compose does; a required one becomes its name in brackets."""
 
     def value(found: re.Match[str]) -> str:
         default = f"<{found['name']}>" if found["kind"] == "?" else found["rest"] or ""
@@ -49,30 +49,30 @@ def settings_of(profile: str, **user: str) -> dict[str, str]:
     found = dict(user)
     for name in PROFILES[profile].settings:
         for key, value in ASSIGNMENT.findall((SETTINGS / name).read_text()):
-            found[key] = _filled_in(value, found)
+            found[key] = _substituted(value, found)
     return found
 
 
 def services_of(profile: str, **user: str) -> dict[str, dict[str, Any]]:
-    """The services that run in a profile, as compose would start them."""
+    """The services of a profile, as compose starts them."""
     settings = settings_of(profile, **user)
 
-    def filled_in(node: Any) -> Any:
+    def substituted(node: Any) -> Any:
         if isinstance(node, dict):
-            return {key: filled_in(value) for key, value in node.items()}
+            return {key: substituted(value) for key, value in node.items()}
         if isinstance(node, list):
-            return [filled_in(value) for value in node]
-        return _filled_in(node, settings) if isinstance(node, str) else node
+            return [substituted(value) for value in node]
+        return _substituted(node, settings) if isinstance(node, str) else node
 
     return {
-        name: filled_in(service)
+        name: substituted(service)
         for name, service in yaml.safe_load(COMPOSE_TEXT)["services"].items()
         if set(service.get("profiles", ())) <= set(PROFILES[profile].services)
     }
 
 
 SERVICES = {profile: services_of(profile) for profile in PROFILES}
-ALL = services_of("celery")  # which has every service
+ALL = services_of("celery")  # the profile with every service
 every_profile = pytest.mark.parametrize("profile", PROFILES)
 
 
@@ -91,8 +91,7 @@ def _locked(lock: str, package: str) -> str:
     return found[1]
 
 
-def test_the_base_image_is_the_airflow_and_the_python_of_the_lock() -> None:
-    """The image's Airflow is the locked one, its Python one that the project says it runs on."""
+def test_base_image_has_the_locked_airflow_and_a_supported_python() -> None:
     image = re.search(
         r"^ARG BASE_IMAGE=apache/airflow:([\d.]+)-python([\d.]+)$", DOCKERFILE, re.MULTILINE
     )
@@ -101,8 +100,7 @@ def test_the_base_image_is_the_airflow_and_the_python_of_the_lock() -> None:
     assert f"{image[2]}.1" in SpecifierSet(PROJECT["requires-python"])
 
 
-def test_the_image_installs_the_lock_by_its_hashes_and_is_not_root() -> None:
-    """A package that is not in the lock, or not with that hash, ends the build."""
+def test_images_install_locked_hashes_and_do_not_run_as_root() -> None:
     assert re.search(
         r"^RUN uv pip install .*--require-hashes .*requirements\.txt",
         DOCKERFILE,
@@ -113,8 +111,7 @@ def test_the_image_installs_the_lock_by_its_hashes_and_is_not_root() -> None:
     assert re.findall(r"^USER (.+)$", STAGES["fakes"], re.MULTILINE) == ["50000"]
 
 
-def test_the_code_of_the_dags_enters_the_image_and_the_fakes_another_one() -> None:
-    """Each folder that tasks import from is copied and let through; .env and tests never are."""
+def test_each_image_copies_only_its_own_folders() -> None:
     copied = {
         stage: {
             Path(name).name
@@ -128,22 +125,21 @@ def test_the_code_of_the_dags_enters_the_image_and_the_fakes_another_one() -> No
         "production": {"dags", "plugins", "include", "config"},
     }
     lines = (ROOT / ".dockerignore").read_text().splitlines()
-    let_through = {Path(line[1:]).name for line in lines if line.startswith("!")}
-    assert let_through == {name for names in copied.values() for name in names}
+    allowed = {Path(line[1:]).name for line in lines if line.startswith("!")}
+    assert allowed == {name for names in copied.values() for name in names}
     assert "*" in lines
 
 
 @pytest.mark.parametrize("service", ALL)
-def test_images_are_pinned(service: str) -> None:
-    """An image is named with a version, and our own with the project's."""
+def test_image_has_a_pinned_version(service: str) -> None:
     image, _, tag = ALL[service]["image"].partition(":")
     assert re.match(r"v?\d+\.\d+", tag), f"{image} is not pinned"
     if image.startswith("headwaters"):
         assert tag == PROJECT["version"]
 
 
-def test_each_image_of_ours_is_built_by_one_service() -> None:
-    """Two that build one tag fail on one image store, and restart everything on another."""
+def test_each_own_image_is_built_by_one_service() -> None:
+    """Two services that build one tag fail the build or restart each other."""
     built = {s["image"]: s["build"]["target"] for s in ALL.values() if "build" in s}
     version = PROJECT["version"]
     assert built == {
@@ -154,7 +150,7 @@ def test_each_image_of_ours_is_built_by_one_service() -> None:
 
 
 @pytest.mark.parametrize("service", ALL)
-def test_containers_may_do_little(service: str) -> None:
+def test_container_has_minimal_privileges(service: str) -> None:
     settings = ALL[service]
     assert settings["cap_drop"] == ["ALL"]
     assert settings["security_opt"] == ["no-new-privileges:true"]
@@ -164,8 +160,8 @@ def test_containers_may_do_little(service: str) -> None:
     assert ("cap_add" in settings) == (service == "postgres")
 
 
-def test_localstack_is_the_one_of_the_laptop() -> None:
-    """Containers and laptop run the same LocalStack, checking signatures, with S3 and no more."""
+def test_localstack_has_the_locked_version() -> None:
+    """Also with only S3, and with signatures checked."""
     localstack = ALL["localstack"]
     version = _locked("requirements/localstack.lock", "localstack-core")
     assert localstack["image"] == f"localstack/localstack:{version}"
@@ -173,10 +169,9 @@ def test_localstack_is_the_one_of_the_laptop() -> None:
     assert localstack["environment"]["S3_SKIP_SIGNATURE_VALIDATION"] == "0"
 
 
-def test_localstack_has_its_bucket_after_every_start(
+def test_localstack_hook_creates_the_bucket_at_every_start(
     s3: BaseClient, s3_url: str, tmp_path: Path
 ) -> None:
-    """Its own hook makes it, twice in a row without an error."""
     hook = (SETTINGS / "create_bucket.py").read_text().replace("http://127.0.0.1:4566", s3_url)
     name = f"hook-{uuid.uuid4().hex[:8]}"
     for _ in range(2):
@@ -187,7 +182,7 @@ def test_localstack_has_its_bucket_after_every_start(
     assert mounted.split(":")[1].startswith("/etc/localstack/init/ready.d/")
 
 
-def test_ports_are_on_this_machine_and_no_two_profiles_share_one() -> None:
+def test_ports_are_local_and_unique_across_profiles() -> None:
     ports = [
         port
         for services in SERVICES.values()
@@ -201,8 +196,8 @@ def test_ports_are_on_this_machine_and_no_two_profiles_share_one() -> None:
 
 
 @pytest.mark.parametrize("service", ALL)
-def test_every_service_says_how_it_is(service: str) -> None:
-    """What runs on has a health check with time to start; what runs once has none."""
+def test_long_running_service_has_a_health_check(service: str) -> None:
+    """A one-shot service has none."""
     checked = "healthcheck" in ALL[service]
     assert _one_shot(ALL[service]) != checked
     if checked:
@@ -210,14 +205,14 @@ def test_every_service_says_how_it_is(service: str) -> None:
         assert "jobs check" not in " ".join(ALL[service]["healthcheck"]["test"])
 
 
-def test_postgres_is_asked_over_tcp() -> None:
-    """The server that fills a new volume listens on a socket, and goes away again."""
+def test_postgres_health_check_uses_tcp() -> None:
+    """The temporary server that fills a new volume listens on a socket only."""
     assert "--host=127.0.0.1" in ALL["postgres"]["healthcheck"]["test"]
 
 
 @every_profile
-def test_dependencies_wait_for_what_can_be_waited_for(profile: str) -> None:
-    """A dependency runs in each profile of its dependant, and can come true."""
+def test_dependencies_have_conditions_that_can_be_met(profile: str) -> None:
+    """A dependency runs in each profile of its dependent, and its condition can be met."""
     services = SERVICES[profile]
     for service, settings in services.items():
         for name, dependency in settings.get("depends_on", {}).items():
@@ -231,8 +226,7 @@ def test_dependencies_wait_for_what_can_be_waited_for(profile: str) -> None:
 
 
 @every_profile
-def test_the_vin_service_keeps_its_cache_and_shares_the_lake(profile: str) -> None:
-    """Its cache lies on a volume that it may write; its address and its lake are the DAGs'."""
+def test_vin_service_has_a_cache_volume_and_the_lake_of_the_dags(profile: str) -> None:
     service = SERVICES[profile]["vin"]
     environment = service["environment"]
     folder = str(Path(environment["VIN_DB"]).parent)
@@ -250,8 +244,8 @@ def test_the_vin_service_keeps_its_cache_and_shares_the_lake(profile: str) -> No
     assert SERVICES[profile]["bucket"]["environment"].items() <= environment.items()
 
 
-def test_airflow_knows_every_option() -> None:
-    """Airflow ignores a misspelt AIRFLOW__SECTION__OPTION without a word; there is none."""
+def test_every_airflow_option_exists() -> None:
+    """Airflow silently ignores a misspelled AIRFLOW__SECTION__OPTION."""
     known = {
         f"AIRFLOW__{section}__{option}".upper()
         for section, described in conf.configuration_description.items()
@@ -263,8 +257,7 @@ def test_airflow_knows_every_option() -> None:
 
 
 @every_profile
-def test_each_connection_of_the_hooks_is_given_to_every_airflow(profile: str) -> None:
-    """The connections that hooks open by default are in the environment of all components."""
+def test_every_airflow_component_has_every_hook_connection(profile: str) -> None:
     named = {
         found
         for path in (ROOT / "plugins" / "hooks").glob("*_hook.py")
@@ -279,8 +272,7 @@ def test_each_connection_of_the_hooks_is_given_to_every_airflow(profile: str) ->
 
 
 @every_profile
-def test_names_inside_the_network_are_services(profile: str) -> None:
-    """Every host that a connection, a database or the api-server's address names runs there."""
+def test_host_names_in_the_network_are_services(profile: str) -> None:
     for name, service in SERVICES[profile].items():
         environment = dict(service.get("environment", {}))
         if profile != "celery":
@@ -291,8 +283,8 @@ def test_names_inside_the_network_are_services(profile: str) -> None:
             assert host in SERVICES[profile], f"{name} names {host}"
 
 
-def test_made_up_and_real_data_never_mix() -> None:
-    """Each profile has its project, so its volumes and network; and its bucket and sources."""
+def test_profiles_never_mix_made_up_and_real_data() -> None:
+    """Each profile has its own project (so volumes and network), bucket and sources."""
     assert COMPOSE_TEXT.count("\nname: headwaters-${PROFILE:-local}\n") == 1
     assert {settings_of(profile)["PROFILE"] for profile in PROFILES} == set(PROFILES)
     on_aws = {"LAKE_BUCKET": "mine", "LAKE_ENDPOINT_URL": "https://s3.amazonaws.com"}
@@ -308,8 +300,8 @@ def test_made_up_and_real_data_never_mix() -> None:
     assert SERVICES["live"]["vin"]["environment"]["VPIC_URL"].startswith("https://")
 
 
-def test_workers_can_be_many_and_end_warm() -> None:
-    """A worker has nothing that only one can have, sees the logs of all, and ends its tasks."""
+def test_workers_can_be_scaled_and_stop_gracefully() -> None:
+    """A worker has no unique name or port, shares the logs, and finishes its tasks."""
     worker, redis = ALL["worker"], ALL["redis"]
     assert not {"container_name", "ports", "hostname"} & worker.keys()
     assert worker["environment"]["DUMB_INIT_SETSID"] == "0"  # SIGTERM to its main process alone
@@ -323,9 +315,9 @@ def test_workers_can_be_many_and_end_warm() -> None:
     assert "ports" not in redis
 
 
-@pytest.mark.skipif(not shutil.which("redis-server"), reason="Redis is not on this machine")
-def test_redis_wants_the_password_and_passes_its_health_check(tmp_path: Path) -> None:
-    """The service's own command, run on loopback: nothing without the password, PONG with it."""
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server")
+def test_redis_requires_the_password_in_its_health_check(tmp_path: Path) -> None:
+    """Runs the service's own command on loopback."""
     service, port = ALL["redis"], str(free_port())
     command = service["command"][0].replace("$$", "$")
     command = command.replace("redis-server -", f"redis-server - --bind 127.0.0.1 --port {port}")
@@ -350,10 +342,10 @@ def test_redis_wants_the_password_and_passes_its_health_check(tmp_path: Path) ->
             assert not answers("")
         finally:
             redis.terminate()
-    assert list(tmp_path.glob("appendonlydir/*"))  # what waits outlives a restart
+    assert list(tmp_path.glob("appendonlydir/*"))  # queued tasks survive a restart
 
 
-def test_real_servers_are_not_asked_before_a_person_wants_it() -> None:
+def test_only_the_live_profile_starts_with_paused_dags() -> None:
     environment = {p: SERVICES[p]["scheduler"]["environment"] for p in PROFILES}
     paused = {p: e["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] for p, e in environment.items()}
     assert {p: str(value) for p, value in paused.items()} == {
@@ -363,8 +355,8 @@ def test_real_servers_are_not_asked_before_a_person_wants_it() -> None:
     }
 
 
-def test_no_secret_is_in_the_file() -> None:
-    """Passwords and keys come from .env, and compose refuses to start without the needed ones."""
+def test_compose_file_has_no_secret() -> None:
+    """Secrets come from .env; compose does not start without the required ones."""
     secret = re.compile(
         r"(PASSWORD|SECRET(_KEY)?|(?<!KRAKENFLEX_)API_KEY|FERNET_KEY|CONN|AUTH|URL)$"
     )
@@ -380,18 +372,18 @@ def test_no_secret_is_in_the_file() -> None:
         for found in VARIABLE.finditer(text)
         if found["kind"] == "?"
     }
-    assert needed == set(SECRETS) - {"VIN_API_KEY"} | {"VIN_API_KEY"}
+    assert needed == set(SECRETS) | {"VIN_API_KEY"}
     for profile in PROFILES:
         for connection in ("RECALLS_API", "LAKE"):
             given = _connection(profile, connection)
             assert {given.get("login", ""), given.get("password", "")} <= {"", "test"}
 
 
-def test_secrets_have_no_value_in_the_example() -> None:
-    """tests/test_docs.py looks for every other ${VARIABLE} of the compose file."""
+def test_example_has_no_secret_values() -> None:
+    """tests/test_docs.py checks every other ${VARIABLE} of the compose file."""
     example = (ROOT / ".env.example").read_text()
     given = dict(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=(.*)$", example, re.MULTILINE))
     assert set(SECRETS) <= {found["name"] for found in VARIABLE.finditer(COMPOSE_TEXT)}
     assert all(given[name].strip() == "" for name in SECRETS)
-    # Every $ is either a variable in the one form that is checked here, or doubled.
+    # No variable has a form that VARIABLE does not match.
     assert "$" not in VARIABLE.sub("", COMPOSE_TEXT).replace("$$", "")

@@ -1,4 +1,4 @@
-"""Rules for every DAG, read from the DAGs as Airflow loads them."""
+"""Every DAG that Airflow loads follows the project's rules."""
 
 import ast
 import subprocess
@@ -22,15 +22,15 @@ from include.vehicle_recalls.complete_read import SourceChanged
 from local.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent
-# Every file has one DAG of its own name; these have more.
-MORE = {"vehicle_recalls": {"vehicle_recalls_by_year"}}
+# Each file has one DAG with the name of the file; these files have more.
+MORE_DAGS = {"vehicle_recalls": {"vehicle_recalls_by_year"}}
 DAG_FILES = {
-    path.stem: {path.stem} | MORE.get(path.stem, set())
+    path.stem: {path.stem} | MORE_DAGS.get(path.stem, set())
     for path in sorted((ROOT / "dags").glob("**/*.py"))
 }
 DAG_IDS = sorted(set().union(*DAG_FILES.values()))
 RECALLS_DAGS = sorted(DAG_FILES["vehicle_recalls"])
-# Each task with the tasks that it waits for.
+# Each task, with its upstream tasks.
 RECALLS_TASKS = {
     "plan": set(),
     "batch.extract": {"plan"},
@@ -70,14 +70,14 @@ def test_every_dag_file_loads(dagbag: DagBag) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(DAG_FILES))
-def test_one_noun_everywhere(name: str) -> None:
+def test_dag_has_code_and_tests_of_the_same_name(name: str) -> None:
     folder, tests = ROOT / "include" / name, ROOT / "tests" / "pipelines" / name
     tests = tests if tests.is_dir() else ROOT / "tests" / name
     assert folder.is_dir() or folder.with_suffix(".py").is_file(), f"there is no include/{name}/"
     assert list(tests.glob("test_*.py")), f"tests/pipelines/{name}/ has no tests"
 
 
-def test_each_dag_says_what_it_is(dag: DAG) -> None:
+def test_dag_has_tags_description_and_doc_md(dag: DAG) -> None:
     assert dag.tags, "give the DAG tags=[...]"
     assert dag.doc_md, "give the DAG doc_md=__doc__"
     assert dag.description, "give the DAG the first line of its docstring as description"
@@ -86,14 +86,14 @@ def test_each_dag_says_what_it_is(dag: DAG) -> None:
         assert part in dag.doc_md, f"the docstring of the DAG file does not say: {part}"
 
 
-def test_no_dag_catches_up(dag: DAG) -> None:
-    """The sources only have today's state."""
+def test_dag_does_not_catch_up(dag: DAG) -> None:
+    """The sources serve only their current state."""
     assert dag.catchup is False
     assert dag.start_date is not None
     assert dag.start_date < datetime.now(UTC)
 
 
-def test_each_task_has_an_owner_and_retries(dag: DAG) -> None:
+def test_tasks_have_owner_and_retries(dag: DAG) -> None:
     assert dag.tasks
     for task in dag.tasks:
         assert task.owner == "headwaters", task.task_id
@@ -108,7 +108,7 @@ def test_each_task_has_an_owner_and_retries(dag: DAG) -> None:
     [PermanentError, ChecksFailed, SchemaMismatch, AuthError, WrongHost],
     ids=lambda error: error.__name__,
 )
-def test_permanent_error_fails_the_task_at_once(dag: DAG, error: type[Exception]) -> None:
+def test_permanent_error_is_not_retried(dag: DAG, error: type[Exception]) -> None:
     for task in dag.tasks:
         decision = task.retry_policy.evaluate(error("what, where, what to do"), 1, task.retries)
         assert decision.action == RetryAction.FAIL, task.task_id
@@ -122,31 +122,30 @@ def test_permanent_error_fails_the_task_at_once(dag: DAG, error: type[Exception]
     ],
     ids=lambda error: error.__name__,
 )
-def test_passing_error_is_left_to_retries(dag: DAG, error: type[Exception]) -> None:
+def test_transient_error_is_retried(dag: DAG, error: type[Exception]) -> None:
     for task in dag.tasks:
         decision = task.retry_policy.evaluate(error("what, where, what to do"), 1, task.retries)
         assert decision.action == RetryAction.DEFAULT, task.task_id
 
 
-def test_a_failed_run_alerts(dag: DAG) -> None:
+def test_failed_run_sends_an_alert(dag: DAG) -> None:
     assert getattr(dag.on_failure_callback, "__name__", "") in {"alert", "send_alert"}, (
         "give the DAG on_failure_callback=send_alert, of plugins/notifications.py"
     )
 
 
-def test_one_run_at_a_time(dagbag: DagBag) -> None:
-    """Only a backfill by year may have several."""
+def test_dags_run_one_run_at_a_time(dagbag: DagBag) -> None:
+    """Only the backfill by year may run several."""
     many = {dag_id for dag_id, loaded in dagbag.dags.items() if loaded.max_active_runs != 1}
     assert many == {"vehicle_recalls_by_year"}, "give the DAG max_active_runs=1"
 
 
-def test_one_task_comes_first(dag: DAG) -> None:
-    """It refuses bad conf before any other task starts."""
+def test_dag_has_one_first_task(dag: DAG) -> None:
+    """It refuses an invalid conf before any other task starts."""
     assert len(dag.roots) == 1
 
 
-def test_every_param_is_explained(dag: DAG) -> None:
-    """With a title, a description and a valid default."""
+def test_params_have_title_description_and_valid_default(dag: DAG) -> None:
     for name in dag.params:
         param = dag.params.get_param(name)
         assert param.schema["title"], name
@@ -154,7 +153,7 @@ def test_every_param_is_explained(dag: DAG) -> None:
         param.resolve()
 
 
-def test_recalls_dags_have_the_same_tasks_in_order(recalls_dag: DAG) -> None:
+def test_recalls_dags_have_the_same_tasks(recalls_dag: DAG) -> None:
     waits_for = {task.task_id: set(task.upstream_task_ids) for task in recalls_dag.tasks}
     assert waits_for == RECALLS_TASKS
 
@@ -168,11 +167,11 @@ def test_only_announce_updates_the_asset(recalls_dag: DAG) -> None:
     assert outlets == {"announce": ["vehicle_recalls"]}
 
 
-def test_trigger_form_starts_with_the_usual_run(recalls_dag: DAG) -> None:
-    usual = {"years": None, "dry_run": False, "waive": {}}
+def test_trigger_form_has_the_default_params(recalls_dag: DAG) -> None:
+    defaults = {"years": None, "dry_run": False, "waive": {}}
     if recalls_dag.dag_id == "vehicle_recalls":
-        usual["source"] = "api"
-    assert recalls_dag.params.dump() == usual
+        defaults["source"] = "api"
+    assert recalls_dag.params.dump() == defaults
 
 
 @pytest.mark.parametrize(
@@ -188,7 +187,7 @@ def test_trigger_form_starts_with_the_usual_run(recalls_dag: DAG) -> None:
     ],
     ids=str,
 )
-def test_valid_years(recalls_dag: DAG, years: Any) -> None:
+def test_valid_years_are_accepted(recalls_dag: DAG, years: Any) -> None:
     """None means all years."""
     assert recalls_dag.params.get_param("years").resolve(years) == years
 
@@ -207,7 +206,7 @@ def test_invalid_years_are_refused(recalls_dag: DAG, years: Any) -> None:
 
 
 @pytest.mark.parametrize("dry_run", ["yes", "false", 1], ids=str)
-def test_dry_run_is_a_boolean(dagbag: DagBag, dry_run: Any) -> None:
+def test_dry_run_must_be_boolean(dagbag: DagBag, dry_run: Any) -> None:
     for param in with_param(dagbag, "dry_run"):
         assert param.resolve(True) is True
         with pytest.raises(ParamValidationError):
@@ -215,8 +214,8 @@ def test_dry_run_is_a_boolean(dagbag: DagBag, dry_run: Any) -> None:
 
 
 @pytest.mark.parametrize("source", ["api", "raw:20261121T081259-0a1b2c3d"])
-def test_valid_sources(dagbag: DagBag, source: str) -> None:
-    """The API, or the landed pages of a read, by its read id."""
+def test_valid_sources_are_accepted(dagbag: DagBag, source: str) -> None:
+    """The API, or the landed pages of a read id."""
     assert dagbag.dags["vehicle_recalls"].params.get_param("source").resolve(source) == source
 
 
@@ -227,7 +226,7 @@ def test_invalid_sources_are_refused(dagbag: DagBag, source: Any) -> None:
 
 
 @pytest.mark.parametrize("waive", [[], ["rows per year"], {"rows per year": ""}, {"a": 1}], ids=str)
-def test_waive_needs_a_reason_for_each_name(dagbag: DagBag, waive: Any) -> None:
+def test_waive_needs_a_reason_for_each_check(dagbag: DagBag, waive: Any) -> None:
     for param in with_param(dagbag, "waive"):
         assert param.resolve({"rows per year": "they really went"})
         with pytest.raises(ParamValidationError):
@@ -235,18 +234,18 @@ def test_waive_needs_a_reason_for_each_name(dagbag: DagBag, waive: Any) -> None:
 
 
 def with_param(dagbag: DagBag, name: str) -> list[Param]:
-    """The param of this name, of every DAG that has it."""
+    """The params of this name, from every DAG that has one."""
     assert name in dagbag.dags["vehicle_recalls"].params
     return [dag.params.get_param(name) for dag in dagbag.dags.values() if name in dag.params]
 
 
-def test_by_year_starts_with_the_first_report_year(dagbag: DagBag) -> None:
+def test_backfill_starts_in_the_first_report_year(dagbag: DagBag) -> None:
     start = dagbag.dags["vehicle_recalls_by_year"].start_date
     assert start == datetime(contract.FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("pipeline", DAG_FILES)
-def test_each_pipeline_says_when_it_was_read(pipeline: str) -> None:
+def test_report_task_measures_when_the_source_was_read(pipeline: str) -> None:
     """The alert on stale data needs `measure`, called in the task `report`."""
     source = (ROOT / "dags" / f"{pipeline}.py").read_text(encoding="utf-8")
     (report,) = [
@@ -257,8 +256,8 @@ def test_each_pipeline_says_when_it_was_read(pipeline: str) -> None:
     assert f'measure("{pipeline}", ' in (ast.get_source_segment(source, report) or "")
 
 
-def test_loading_a_dag_file_is_light(tmp_path: Path) -> None:
-    """Every task loads its DAG file again."""
+def test_dag_files_import_no_heavy_library(tmp_path: Path) -> None:
+    """Every task loads its DAG file."""
     files = [str(ROOT / "dags" / f"{file}.py") for file in sorted(DAG_FILES)]
     script = f"""
 import runpy, sys
@@ -271,21 +270,21 @@ print(heavy)
     assert output_of(script, tmp_path) == "[]", "import these inside the tasks that use them"
 
 
-def test_the_plugin_loader_runs_the_plugin_alone(tmp_path: Path) -> None:
+def test_plugin_loader_imports_only_the_plugin(tmp_path: Path) -> None:
     """The loader imports files by their bare names, which must not shadow a module."""
-    ours = {path.stem for path in (ROOT / "plugins").rglob("*.py")} - {"recalls_plugin"}
-    assert ours
+    modules = {path.stem for path in (ROOT / "plugins").rglob("*.py")} - {"recalls_plugin"}
+    assert modules
     script = f"""
 import sys
 from airflow import plugins_manager
 plugins_manager.get_plugin_info()
-print(*sorted({ours!r} & sys.modules.keys()), *plugins_manager.get_import_errors())
+print(*sorted({modules!r} & sys.modules.keys()), *plugins_manager.get_import_errors())
 """
     assert output_of(script, tmp_path) == ""
 
 
 def output_of(script: str, home: Path) -> str:
-    """The last line of a script, run in a new interpreter with an Airflow home of its own."""
+    """Run a script in a new interpreter and Airflow home; return its last line."""
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=clean_environment()

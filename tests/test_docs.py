@@ -1,4 +1,4 @@
-"""The documents say what the code says: names in both directions, links, commands, messages."""
+"""Names, links, commands and messages in the documents exist in the code, and vice versa."""
 
 import ast
 import importlib.util
@@ -46,7 +46,7 @@ QUOTED = re.compile(r"``(.+?)``|`([^`\n]+)`")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 MAKE = re.compile(r"\bmake ([a-z]+(?:-[a-z]+)*)\b")
 VARIABLE = re.compile(r"\b(?:AIRFLOW_CONN|HEADWATERS|LAKE|RECALLS|VIN|VPIC)_[A-Z_]*[A-Z]\b")
-# The others build on api_hook, which opens no connection itself.
+# api_hook is the base of the others and opens no connection.
 HOOKS = sorted(
     set((ROOT / "plugins" / "hooks").glob("*_hook.py")) - {ROOT / "plugins/hooks/api_hook.py"}
 )
@@ -61,12 +61,12 @@ def prose_of(document: Path) -> str:
 
 
 def quoted_in(text: str) -> list[str]:
-    """What stands in backticks."""
+    """The texts in backticks."""
     return [double or single for double, single in QUOTED.findall(text)]
 
 
 def section(document: Path, heading: str) -> str:
-    """The text under a heading, up to the next one of any level."""
+    """The text under a heading, up to the next heading."""
     text = document.read_text(encoding="utf-8")
     found = re.search(
         rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL
@@ -76,7 +76,7 @@ def section(document: Path, heading: str) -> str:
 
 
 def rows_of(table: str) -> list[list[str]]:
-    """The cells of the tables in a text, without their heads."""
+    """The cells of the tables in a text, without header rows."""
     rows: list[list[str]] = []
     for line in table.splitlines():
         if line.startswith("| ---"):
@@ -95,7 +95,7 @@ def targets() -> set[str]:
 
 
 def source_texts() -> list[str]:
-    """The string constants of the code; a message with holes is several."""
+    """The string constants of the code; an f-string has several."""
     return [
         node.value
         for path in CODE
@@ -110,16 +110,14 @@ def dagbag() -> DagBag:
     return DagBag(str(ROOT / "dags"))
 
 
-def test_dictionary_is_what_the_contract_says() -> None:
-    """The committed data dictionary is what the contracts give today."""
+def test_data_dictionary_is_up_to_date() -> None:
     assert DICTIONARY.read_text(encoding="utf-8") == dictionary(), (
-        "write it again: .venv/bin/python -m include.data.dictionary > docs/data-dictionary.md"
+        "generate it: .venv/bin/python -m include.data.dictionary > docs/data-dictionary.md"
     )
 
 
 @pytest.mark.parametrize("name", sorted(datasets()))
-def test_dictionary_has_every_column(name: str) -> None:
-    """In order, each with its field at the source and a sentence."""
+def test_data_dictionary_describes_every_column(name: str) -> None:
     dataset = datasets()[name]
     rows = rows_of(section(DICTIONARY, name))[: len(dataset.columns)]
     assert [quoted_in(row[0])[0] for row in rows] == dataset.names
@@ -129,10 +127,7 @@ def test_dictionary_has_every_column(name: str) -> None:
 
 
 def test_every_name_in_backticks_exists() -> None:
-    """A word in backticks is a name in the code: columns, tasks, params, extras, functions.
-
-    Not so in decision records, which also tell of what was not done.
-    """
+    """Decision records are exempt: they also name rejected designs."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in CODE)
     words = set(re.findall(r"\w+", code))
     unknown = {
@@ -145,11 +140,10 @@ def test_every_name_in_backticks_exists() -> None:
         if word not in words
         if not any((at / quoted).exists() for at in (ROOT, document.parent))
     }
-    assert not unknown, "in backticks stand names that no code has: correct them"
+    assert not unknown, "correct these names: they are in backticks but not in the code"
 
 
 def test_every_file_in_backticks_exists() -> None:
-    """A path of the project in backticks leads to something."""
     made = {"s3_bucket", "s3_bucket_live", ".local"}
     tops = {path.name for path in ROOT.iterdir()} - made
     missing = {
@@ -159,11 +153,10 @@ def test_every_file_in_backticks_exists() -> None:
         if re.fullmatch(r"[\w.-]+(?:/[\w.-]*)+", quoted) and quoted.partition("/")[0] in tops
         if not (ROOT / quoted).exists()
     }
-    assert not missing, "in backticks stand paths that lead nowhere: correct them"
+    assert not missing, "correct these paths: they are in backticks but do not exist"
 
 
-def test_links_lead_somewhere() -> None:
-    """Each relative link, and the heading that it names, is there."""
+def test_relative_links_and_anchors_exist() -> None:
     broken = []
     for document in [*DOCUMENTS, ROOT / "CONTRIBUTING.md"]:
         for link in LINK.findall(prose_of(document)):
@@ -182,13 +175,12 @@ def anchors_of(document: Path) -> set[str]:
 
 
 def test_readme_names_every_make_target() -> None:
-    """The README's table has all targets of the Makefile and no other."""
     quoted = "\n".join(quoted_in(section(README, "Targets")))
     assert set(MAKE.findall(quoted)) == targets()
 
 
 def test_every_make_command_exists(dagbag: DagBag) -> None:
-    """Wherever a text says `make something`, the Makefile has it, with a DAG and CONF that work."""
+    """Also every DAG and CONF in such a command is valid."""
     pages = [(dag_id, dag.doc_md or "") for dag_id, dag in dagbag.dags.items()]
     texts = [
         (named(path), path.read_text(encoding="utf-8"))
@@ -207,15 +199,13 @@ def test_every_make_command_exists(dagbag: DagBag) -> None:
                     params.get_param(name).resolve(value)
 
 
-def test_every_module_that_is_run_exists() -> None:
-    """Each `python -m` in the documents names a module of ours."""
+def test_every_python_m_module_exists() -> None:
     for document in DOCUMENTS:
         for module in re.findall(r"python -m ([\w.]+)", document.read_text(encoding="utf-8")):
             assert importlib.util.find_spec(module), f"{named(document)}: {module}"
 
 
-def test_readme_shows_what_ci_runs() -> None:
-    """The README starts with two commands, and names those that CI runs, in its order."""
+def test_readme_has_two_first_commands_and_those_of_ci() -> None:
     ci = re.findall(r"^make .*$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
     readme = README.read_text(encoding="utf-8")
     (sentence,) = re.findall(r"^CI runs .*$", readme, re.MULTILINE)
@@ -224,8 +214,8 @@ def test_readme_shows_what_ci_runs() -> None:
     assert [line for line in shown if line.startswith("make ")] == ["make run", "make test"]
 
 
-def opened_by(hook: Path) -> tuple[str, str]:
-    """The connection that a hook opens, and its type."""
+def default_connection(hook: Path) -> tuple[str, str]:
+    """The default connection of a hook, and its type."""
     module = importlib.import_module(f"plugins.hooks.{hook.stem}")
     (opens,) = (
         member
@@ -236,16 +226,15 @@ def opened_by(hook: Path) -> tuple[str, str]:
     return opens.default_conn_name, opens.conn_type
 
 
-def test_connections_are_explained() -> None:
-    """README and .env.example have each connection that a hook opens, and no other."""
-    hooks = dict(opened_by(hook) for hook in HOOKS)
+def test_readme_and_example_have_every_connection() -> None:
+    hooks = dict(default_connection(hook) for hook in HOOKS)
     assert len(hooks) > 1
     table = rows_of(section(README, "Connections"))
     assert {quoted_in(row[0])[0]: row[1] for row in table} == hooks, (
         "README.md, Connections: a row for each hook of plugins/hooks/, with its conn_type"
     )
     example = connections_of_example()
-    hooks.pop("lake")  # the example names a lake by LAKE_BUCKET and AWS_*
+    hooks.pop("lake")  # the example configures the lake by LAKE_BUCKET and AWS_*
     assert example.keys() == {f"AIRFLOW_CONN_{name.upper()}" for name in hooks}, (
         ".env.example: a line `# AIRFLOW_CONN_...='{...}'` for each hook of plugins/hooks/"
     )
@@ -254,7 +243,7 @@ def test_connections_are_explained() -> None:
 
 
 def connection_variables() -> set[str]:
-    names = {opened_by(hook)[0] for hook in HOOKS} - {"lake"}
+    names = {default_connection(hook)[0] for hook in HOOKS} - {"lake"}
     return {f"AIRFLOW_CONN_{name.upper()}" for name in names}
 
 
@@ -265,9 +254,8 @@ def connections_of_example() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.stem)
-def test_every_extra_of_a_connection_is_explained(hook: Path) -> None:
-    """README and .env.example have each extra that a hook reads by name, and no other."""
-    name, conn_type = opened_by(hook)
+def test_readme_and_example_have_every_extra(hook: Path) -> None:
+    name, conn_type = default_connection(hook)
     if conn_type == "aws":
         return  # its extra is Amazon's
     source = hook.read_text(encoding="utf-8")
@@ -276,23 +264,21 @@ def test_every_extra_of_a_connection_is_explained(hook: Path) -> None:
     read |= set(extra.__struct_fields__ if extra else ())
     assert connections_of_example()[f"AIRFLOW_CONN_{name.upper()}"].get("extra", {}).keys() == read
     rows = [row for row in rows_of(section(README, "Connections")) if f"`{name}`" == row[0]]
-    assert rows, f"give {name} its row in the README, under Connections"
+    assert rows, f"README.md, Connections: add a row for {name}"
     (row,) = rows
     assert set(quoted_in(row[2])) - {"host", "login", "password"} == read
 
 
-def test_every_variable_is_explained() -> None:
-    """The documents name each variable of the environment that the code knows, and no other."""
+def test_documents_name_every_environment_variable() -> None:
     read = set(VARIABLE.findall("\n".join(source_texts())))
     read |= {name.upper() for name in Settings.model_fields} | connection_variables()
     texts = [path.read_text(encoding="utf-8") for path in [*DOCUMENTS, ROOT / ".env.example"]]
     assert set(VARIABLE.findall("\n".join(texts))) == read, (
-        "a variable of the code belongs into .env.example or a document, and no other does"
+        ".env.example and the documents must name exactly the variables of the code"
     )
 
 
-def test_example_settings_are_settings() -> None:
-    """.env.example has each variable of the compose file, and none that nobody reads."""
+def test_example_has_exactly_the_known_settings() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     shown = set(re.findall(r"^# ([A-Z][A-Z0-9_]*)=", example, re.MULTILINE))
     compose = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
@@ -308,8 +294,8 @@ def test_example_settings_are_settings() -> None:
     assert shown <= of_compose | of_code
 
 
-def test_every_param_and_dag_is_explained(dagbag: DagBag) -> None:
-    """One page names each DAG with all of its params: the runbook, or one of its own."""
+def test_one_page_names_each_dag_with_its_params(dagbag: DagBag) -> None:
+    """One page names the DAG and all of its params."""
     pages = [set(quoted_in(path.read_text(encoding="utf-8"))) for path in DOCUMENTS]
     for dag_id, dag in dagbag.dags.items():
         assert any({dag_id, *dag.params} <= quoted for quoted in pages), (
@@ -317,27 +303,24 @@ def test_every_param_and_dag_is_explained(dagbag: DagBag) -> None:
         )
 
 
-def test_every_pipeline_is_in_the_readme(dagbag: DagBag) -> None:
-    """The table of all pipelines has each DAG, and no other."""
+def test_readme_lists_every_dag(dagbag: DagBag) -> None:
     rows = rows_of(section(README, "All pipelines"))
-    named_there = {name for row in rows for name in quoted_in(row[0])}
-    assert named_there == set(dagbag.dags), "give each DAG its row under All pipelines"
+    listed = {name for row in rows for name in quoted_in(row[0])}
+    assert listed == set(dagbag.dags), "README.md, All pipelines: add a row for each DAG"
 
 
-def test_picture_and_page_have_every_task(dagbag: DagBag) -> None:
-    """The picture and the walk through it name each task of the flagship."""
+def test_architecture_page_names_every_task(dagbag: DagBag) -> None:
+    """The diagram and its description name each task of `vehicle_recalls`."""
     tasks = {task.task_id.rpartition(".")[2] for task in dagbag.dags["vehicle_recalls"].tasks}
-    picture = ET.parse(ROOT / "docs" / "architecture.svg")  # noqa: S314 - our own file
-    assert tasks <= {text.strip() for text in picture.getroot().itertext()}
-    walk = section(ROOT / "docs" / "architecture.md", "The life of one recall")
-    assert set(re.findall(r"\*\*(\w+)\*\*", walk)) == tasks
+    diagram = ET.parse(ROOT / "docs" / "architecture.svg")  # noqa: S314 - our own file
+    assert tasks <= {text.strip() for text in diagram.getroot().itertext()}
+    description = section(ROOT / "docs" / "architecture.md", "The life of one recall")
+    assert set(re.findall(r"\*\*(\w+)\*\*", description)) == tasks
 
 
-def test_every_symptom_is_a_message_of_the_code() -> None:
-    """Each line of the runbook's tables of symptoms is what the code really says."""
+def test_every_runbook_symptom_is_a_message_of_the_code() -> None:
     messages = source_texts()
-    # This one is Airflow's.
-    known = [*messages, "Invalid input for param years: "]
+    known = [*messages, "Invalid input for param years: "]  # the last is from Airflow
     for heading in ("The API", "Checks", "The lake", "Starting a run"):
         rows = rows_of(section(RUNBOOK, heading))
         assert rows
@@ -346,8 +329,7 @@ def test_every_symptom_is_a_message_of_the_code() -> None:
                 assert any(part.strip() in message for message in known), row[0]
 
 
-def test_receipt_is_explained(store: Store, recalls_url: str) -> None:
-    """Each part of a receipt, and each check in it, has its line in the runbook."""
+def test_runbook_explains_every_part_of_a_receipt(store: Store, recalls_url: str) -> None:
     receipt = run(lambda: RecallsApi(recalls_url), store)
     receipt = {n: v for n, v in receipt.items() if n not in {"version", "outcome"}}
     rows = rows_of(section(RUNBOOK, "Read a receipt"))
@@ -358,8 +340,7 @@ def test_receipt_is_explained(store: Store, recalls_url: str) -> None:
         assert any(name in check["name"] for name in explained), check
 
 
-def test_every_dependency_has_its_reason() -> None:
-    """docs/dependencies.md has each dependency of pyproject.toml with its reason, and no other."""
+def test_every_dependency_is_listed_with_a_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"]
     apart = [

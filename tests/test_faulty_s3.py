@@ -1,4 +1,4 @@
-"""The faulty proxy that other tests rely on: it changes nothing by itself, and fails as asked."""
+"""The faulty proxy forwards every call unless a test adds a fault."""
 
 import threading
 from contextlib import suppress
@@ -12,12 +12,12 @@ from tests.faulty_s3 import FaultyS3, faulty_s3
 
 
 @pytest.fixture
-def stored(store: Store) -> Store:
+def store_with_old(store: Store) -> Store:
     store.put("old", b"old")
     return store
 
 
-def test_calls_pass_unchanged_and_are_noted(
+def test_calls_pass_unchanged_and_are_recorded(
     proxy: FaultyS3, shaky_store: Store, store: Store
 ) -> None:
     shaky_store.put("a/year=2019 ä", b"hello")
@@ -38,7 +38,7 @@ def test_calls_pass_unchanged_and_are_noted(
 
 
 def test_fail_refuses_from_the_nth_change_until_cleared(
-    proxy: FaultyS3, shaky_store: Store, stored: Store
+    proxy: FaultyS3, shaky_store: Store, store_with_old: Store
 ) -> None:
     proxy.fail(nth=2, status=403)
     shaky_store.put("1", b"")
@@ -46,23 +46,23 @@ def test_fail_refuses_from_the_nth_change_until_cleared(
         with pytest.raises(StoreRefused):
             shaky_store.put(key, b"")
     assert shaky_store.get("old") == b"old"
-    assert set(stored.list("")) == {"1", "old"}
+    assert set(store_with_old.list("")) == {"1", "old"}
     proxy.clear()
     shaky_store.put("2", b"")
-    assert [str(call) for call in proxy.changes] == [f"PUT /{stored.bucket}/2"]
+    assert [str(call) for call in proxy.changes] == [f"PUT /{store_with_old.bucket}/2"]
 
 
-def test_fail_once_is_over_after_a_retry(proxy: FaultyS3, shaky_store: Store, store: Store) -> None:
+def test_fail_once_lets_a_retry_pass(proxy: FaultyS3, shaky_store: Store, store: Store) -> None:
     proxy.fail("/k", times=1, status=503)
     shaky_store.put("k", b"kept")
     assert store.get("k") == b"kept"
     assert len(proxy.changes) == 2
 
 
-def test_fail_without_status_closes_the_connection(proxy: FaultyS3, stored: Store) -> None:
+def test_fail_without_status_closes_the_connection(proxy: FaultyS3, store_with_old: Store) -> None:
     proxy.fail(lambda call: call.method == "GET", status=None)
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{proxy.url}/{stored.bucket}/old", timeout=10)
+        requests.get(f"{proxy.url}/{store_with_old.bucket}/old", timeout=10)
 
 
 def test_refuse_from_refuses_reads_too(proxy: FaultyS3, shaky_store: Store, store: Store) -> None:
@@ -95,7 +95,7 @@ def test_hooks_run_once_before_and_after_their_call(
     assert seen == [True, True]
 
 
-def test_parallel_calls_are_all_counted(proxy: FaultyS3, shaky_store: Store, store: Store) -> None:
+def test_parallel_calls_are_all_recorded(proxy: FaultyS3, shaky_store: Store, store: Store) -> None:
     proxy.fail(nth=3, times=1, status=403)
 
     def put(thread: int) -> None:
@@ -112,18 +112,18 @@ def test_parallel_calls_are_all_counted(proxy: FaultyS3, shaky_store: Store, sto
     assert len(store.list("")) == 39
 
 
-def test_error_in_a_hook_is_raised_at_the_end(s3_url: str, bucket: str) -> None:
-    def broken() -> None:
+def test_error_in_a_hook_is_raised_when_the_block_ends(s3_url: str, bucket: str) -> None:
+    def broken_hook() -> None:
         raise LookupError("the hook is broken")
 
-    def use_it() -> None:
+    def call_once() -> None:
         with faulty_s3(s3_url) as proxy:
-            proxy.before(broken)
+            proxy.before(broken_hook)
             with suppress(StoreError):
                 open_store(proxy.url, bucket).put("k", b"")
 
     with pytest.raises(LookupError, match="the hook is broken"):
-        use_it()
+        call_once()
 
 
 def test_closed_proxy_leaves_no_thread_and_no_port(s3_url: str, bucket: str) -> None:

@@ -1,4 +1,4 @@
-"""What others made and we bring: licences, hashes, images."""
+"""Licenses, hashes, SBOM and images of third-party software."""
 
 import json
 import re
@@ -19,15 +19,15 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-# The environments that make installs, and the locks that are in each.
+# The environments that `make` installs, with the locks of each.
 ENVIRONMENTS = {
     ".venv": ("requirements.txt", "requirements/dev.lock", "requirements/bootstrap.lock"),
     ".venv-localstack": ("requirements/localstack.lock",),
     ".venv-bench": ("requirements/bench.lock",),
     ".venv-audit": ("requirements/audit.lock",),
 }
-# What packages write that name no licence as SPDX does.
-SPELT = {
+# License names that are not SPDX identifiers.
+SPDX_OF = {
     "3-Clause BSD License": "BSD-3-Clause",
     "Apache Software License": "Apache-2.0",
     "Artistic License": "Artistic",
@@ -48,38 +48,36 @@ def section(heading: str) -> str:
 
 
 def tables(text: str) -> dict[str, list[str]]:
-    """The rows of the tables, by the package that they begin with."""
+    """The table rows by package, their first cell."""
     rows = re.findall(r"^\| `([\w-]+)` \| (.+) \|$", text, re.MULTILINE)
     return {name: rest.split(" | ") for name, rest in rows}
 
 
-def ids_in(licence: str) -> set[str]:
-    return set(re.findall(r"[\w.+-]+", licence)) - {"AND", "OR", "WITH"}
+def ids_in(expression: str) -> set[str]:
+    return set(re.findall(r"[\w.+-]+", expression)) - {"AND", "OR", "WITH"}
 
 
 PERMISSIVE = set(re.findall(r"`([^`]+)`", section("Licenses").partition("\n\n")[0]))
-OTHERS = tables(section("Licenses"))
+EXCEPTIONS = tables(section("Licenses"))
+
+FROM_LICENSE_FILE = {"axe-playwright-python": "MIT"}
 
 
-# Only their LICENSE file names it.
-UNSAID = {"axe-playwright-python": "MIT"}
-
-
-def licence_of(package: Distribution) -> str:
-    """As the package says it: an SPDX expression, or else its field, or else its classifiers."""
-    said = package.metadata
-    field = (said.get("License") or "").strip()
+def license_of(package: Distribution) -> str:
+    """The SPDX expression of a package, or else its license field, or else its classifiers."""
+    metadata = package.metadata
+    field = (metadata.get("License") or "").strip()
     classifiers = [
-        SPELT.get(name.rpartition(" :: ")[2], name)
-        for name in said.get_all("Classifier", [])
+        SPDX_OF.get(name.rpartition(" :: ")[2], name)
+        for name in metadata.get_all("Classifier", [])
         if name.startswith("License :: ") and name != "License :: OSI Approved"
     ]
-    if expression := said.get("License-Expression"):
+    if expression := metadata.get("License-Expression"):
         return str(expression)
     if ids_in(field) and ids_in(field) <= PERMISSIVE:
         return field
-    listed = " OR ".join(dict.fromkeys(classifiers)) or SPELT.get(field, field)
-    return listed or UNSAID.get(said["Name"], "")
+    listed = " OR ".join(dict.fromkeys(classifiers)) or SPDX_OF.get(field, field)
+    return listed or FROM_LICENSE_FILE.get(metadata["Name"], "")
 
 
 def installed(environment: str) -> dict[str, Distribution]:
@@ -90,25 +88,24 @@ def installed(environment: str) -> dict[str, Distribution]:
 @pytest.fixture(params=ENVIRONMENTS)
 def environment(request: pytest.FixtureRequest) -> str:
     if not (ROOT / request.param / "installed").exists():
-        pytest.skip(f"{request.param} is not installed; its make target does")
+        pytest.skip(f"{request.param} is not installed")
     return request.param
 
 
-def test_every_licence_is_one_that_we_chose(environment: str) -> None:
-    """A package under a licence that docs/dependencies.md does not allow, or not for it, fails."""
+def test_every_license_is_allowed(environment: str) -> None:
+    """docs/dependencies.md allows each license, in general or for the package."""
     packages = installed(environment)
     assert len(packages) > 20
     refused = {
-        name: licence_of(package)
+        name: license_of(package)
         for name, package in packages.items()
-        if not ids_in(licence_of(package)) <= PERMISSIVE or not licence_of(package)
-        if OTHERS.get(name, [""])[0] != licence_of(package)
+        if not ids_in(license_of(package)) <= PERMISSIVE or not license_of(package)
+        if EXCEPTIONS.get(name, [""])[0] != license_of(package)
     }
     assert refused == {}
 
 
-def test_the_table_of_dependencies_has_each_licence(environment: str) -> None:
-    """The column says what the package itself says, for each that we chose."""
+def test_dependency_table_has_the_right_licenses(environment: str) -> None:
     packages = installed(environment)
     chosen = {
         name: row[0]
@@ -117,20 +114,19 @@ def test_the_table_of_dependencies_has_each_licence(environment: str) -> None:
         if environment == ".venv" or f"`{ENVIRONMENTS[environment][0]}`" in " ".join(row)
     }
     assert chosen
-    assert chosen == {name: licence_of(packages[name]) for name in chosen}
+    assert chosen == {name: license_of(packages[name]) for name in chosen}
 
 
-def test_no_exception_outlives_its_package() -> None:
-    """Each package that is allowed by name is in a lock, with the reason."""
+def test_license_exceptions_are_still_needed() -> None:
+    """Each package that is allowed by name is in a lock and has a reason."""
     assert len(PERMISSIVE) > 5
     pinned = {name for lock in LOCKS for name, _ in PIN.findall((ROOT / lock).read_text())}
-    assert OTHERS.keys() <= pinned
-    assert all(why for *_, why in OTHERS.values())
+    assert EXCEPTIONS.keys() <= pinned
+    assert all(why for *_, why in EXCEPTIONS.values())
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_every_package_of_a_lock_has_a_version_and_hashes(lock: str) -> None:
-    """No line of a lock is left to what a registry has today."""
+def test_locked_packages_have_versions_and_hashes(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     entries = re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE)[1:]
     assert entries
@@ -140,7 +136,6 @@ def test_every_package_of_a_lock_has_a_version_and_hashes(lock: str) -> None:
 
 
 def test_every_lock_is_audited() -> None:
-    """What `make lock` writes is what `make audit` asks about."""
     assert set(re.findall(r"--output-file (\S+)", MAKEFILE)) == set(LOCKS)
     assert {lock for locks in ENVIRONMENTS.values() for lock in locks} == set(LOCKS)
 
@@ -158,20 +153,20 @@ def test_every_lock_is_audited() -> None:
         "lock = ",
     ],
 )
-def test_a_list_that_is_not_well_formed_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+def test_malformed_audit_list_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "audit.toml").write_text(f"[[accepted]]\n{text}\n")
     with pytest.raises(LocalError, match=r"^audit\.toml[^\n]*$"):
         read_accepted(tmp_path / "audit.toml")
 
 
-def test_our_own_list_is_well_formed() -> None:
+def test_project_audit_list_is_valid() -> None:
     for each in read_accepted(ROOT / "requirements" / "audit.toml"):
         assert len(each.reason.split()) >= 5, each
 
 
 @pytest.mark.slow
-def test_sbom_has_every_package_that_production_installs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its version and one of its hashes, under the name of this project."""
+def test_sbom_has_every_production_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also its version and a hash of it."""
     if not (ROOT / ".venv-audit" / "installed").exists():
         pytest.skip(".venv-audit is not installed; `make sbom` does")
     sbom = f".local/sbom-of-test-{uuid.uuid4().hex}.json"
@@ -192,7 +187,7 @@ def test_sbom_has_every_package_that_production_installs(monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-def test_sbom_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_sbom_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     if not (ROOT / ".venv-audit" / "installed").exists():
         pytest.skip(".venv-audit is not installed; `make sbom` does")
     monkeypatch.setattr(audit, "PRODUCTION", "requirements/none.txt")
@@ -202,16 +197,16 @@ def test_sbom_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch
     assert "\n" not in str(refused.value)
 
 
-def test_the_image_takes_wheels_only() -> None:
-    """To build from source would fetch tools that are in no lock."""
+def test_image_installs_only_wheels() -> None:
+    """A build from source would fetch tools that are in no lock."""
     (line,) = re.findall(
         r"^RUN uv pip install .*$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
     )
     assert {"--no-build", "--require-hashes"} <= set(line.split())
 
 
-def test_images_are_pinned_or_the_document_says_which_are_not() -> None:
-    """Each image of others has a digest or is named as one whose digest is not known."""
+def test_images_are_pinned_or_documented() -> None:
+    """docs/dependencies.md lists each image without a digest."""
     services: dict[str, dict[str, Any]] = yaml.safe_load(
         (ROOT / "docker-compose.yaml").read_text()
     )["services"]
@@ -219,23 +214,22 @@ def test_images_are_pinned_or_the_document_says_which_are_not() -> None:
     images |= set(
         re.findall(r"^ARG BASE_IMAGE=(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     )
-    theirs = {image for image in images if not image.startswith("headwaters")}
-    assert len(theirs) >= 3
-    for image in theirs:
+    third_party = {image for image in images if not image.startswith("headwaters")}
+    assert len(third_party) >= 3
+    for image in third_party:
         assert re.fullmatch(r"[\w/.-]+:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?", image), image
-    unpinned = {image for image in theirs if "@" not in image}
+    unpinned = {image for image in third_party if "@" not in image}
     assert set(re.findall(r"`([\w/-]+:[\w.-]+)`", section("Images"))) == unpinned
 
 
-def test_every_port_that_containers_publish_is_told() -> None:
-    """SECURITY.md lists what listens; the compose file has no port that it does not name."""
+def test_security_page_lists_every_published_port() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
     ports = [port for service in services.values() for port in service.get("ports", [])]
     published = {number for port in ports for number in re.findall(r":-(\d+)\}", port)}
     for settings in (ROOT / "deploy" / "compose").glob("*.env"):
         published |= set(re.findall(r"PORT:-(\d+)\}", settings.read_text()))
     assert len(published) >= 5
-    told = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    table = told.partition("\n## What listens\n")[2].partition("\n\nIn containers")[0]
+    document = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    table = document.partition("\n## What listens\n")[2].partition("\n\nIn containers")[0]
     listed = set(re.findall(r"\b\d{4}\b", table))
     assert listed == published

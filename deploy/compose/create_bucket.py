@@ -1,4 +1,4 @@
-"""LocalStack runs this at each start: it forgets its buckets when it stops."""
+"""LocalStack runs this at each start, because it loses its buckets when it stops."""
 
 import os
 

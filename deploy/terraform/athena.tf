@@ -1,6 +1,5 @@
-# The lake's Delta tables, for Athena: it takes rows and columns from the Delta log itself. The
-# columns here are for people and for tools that look at Glue alone; tables.json is made by
-# `python -m deploy.terraform.tables` from the code's own schemas.
+# Athena reads rows and columns of the lake's tables from the Delta log. The columns here are for
+# people and for tools that read only Glue; `python -m deploy.terraform.tables` generates tables.json.
 
 locals {
   tables   = jsondecode(file("${path.module}/tables.json"))
@@ -55,8 +54,8 @@ resource "aws_glue_catalog_table" "each" {
 
 resource "aws_athena_workgroup" "lake" {
   name          = var.name
-  description   = "Questions to the lake, with a limit on what one may read"
-  force_destroy = true # what it holds is the history of queries
+  description   = "Queries of the lake, with a scan limit"
+  force_destroy = true # it contains only the query history
 
   configuration {
     enforce_workgroup_configuration    = true
@@ -77,8 +76,8 @@ resource "aws_athena_workgroup" "lake" {
   }
 }
 
-# Athena's answers lie apart, so that whoever asks can write them and nothing of the lake. Anybody
-# can ask again, so the bucket goes with its content.
+# Query results have their own bucket, because readers may not write to the lake. Terraform may
+# destroy it with its content: a query can be repeated.
 resource "aws_s3_bucket" "answers" {
   bucket        = "${var.bucket}-athena"
   force_destroy = true

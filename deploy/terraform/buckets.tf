@@ -1,4 +1,4 @@
-# What holds for the lake's bucket and for the one of Athena's answers alike.
+# Settings of both buckets: the lake and Athena's results.
 
 locals {
   buckets = {

@@ -1,4 +1,4 @@
-# The bucket of the lake. It has no force_destroy: who wants it gone has to empty it first.
+# The lake's bucket. It has no force_destroy: empty it before you destroy it.
 
 resource "aws_s3_bucket" "lake" {
   bucket = var.bucket
@@ -12,7 +12,7 @@ resource "aws_s3_bucket_versioning" "lake" {
   }
 }
 
-# What S3 deletes by itself, and why nothing else: docs/decisions/0017-s3-lifecycle-rules.md.
+# docs/decisions/0017-s3-lifecycle-rules.md explains why S3 deletes only these objects.
 locals {
   expires = { for dataset in local.datasets : "${dataset}/staging/" => var.staging_days }
 }

@@ -1,5 +1,5 @@
-# The topic for the news and the alerts; who subscribes to it is up to you. CloudWatch's own alarms
-# need another one: they may not use the key `alias/aws/sns`.
+# The topic for news and alerts; add your own subscriptions. CloudWatch alarms need another topic,
+# because they cannot use the key `alias/aws/sns`.
 
 resource "aws_sns_topic" "news" {
   name              = "${var.name}-news"

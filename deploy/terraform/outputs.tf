@@ -1,5 +1,5 @@
 locals {
-  # Who runs as the role itself must not assume it again.
+  # A process that already runs as the role must not assume it again.
   assumed = length(try(var.trust["airflow"].roles, [])) > 0 ? { role_arn = aws_iam_role.each["airflow"].arn } : {}
   at      = var.endpoint_url != null ? { endpoint_url = var.endpoint_url } : {}
 
@@ -33,17 +33,17 @@ output "environment" {
 }
 
 output "headwaters_news_to" {
-  description = "HEADWATERS_NEWS_TO, so that the news goes to the topic."
+  description = "HEADWATERS_NEWS_TO, which sends news to the topic."
   value       = jsonencode([merge(local.by_sns, { message = "{{ news }}" })])
 }
 
 output "headwaters_alerts_to" {
-  description = "HEADWATERS_ALERTS_TO, so that the same topic tells of runs that failed."
+  description = "HEADWATERS_ALERTS_TO, which sends alerts on failed runs to the same topic."
   value       = jsonencode([merge(local.by_sns, { message = "{{ alert }}" })])
 }
 
 output "roles" {
-  description = "The two roles, to give to who runs Airflow and to who reads."
+  description = "The roles for Airflow and for readers."
   value       = { for who, role in aws_iam_role.each : who => role.arn }
 }
 
@@ -53,6 +53,6 @@ output "site_points_to" {
 }
 
 output "athena" {
-  description = "Where to ask."
+  description = "The Athena workgroup and Glue database."
   value       = { workgroup = aws_athena_workgroup.lake.name, database = aws_glue_catalog_database.lake.name }
 }

@@ -1,5 +1,5 @@
-# Two roles: `airflow` runs the pipelines and the commands, `reader` only looks. What each may do is
-# in policies/, in full, so that tests can hold it against what the code does.
+# The role `airflow` runs pipelines and commands; `reader` only reads. policies/ has the complete
+# policies, which tests compare with what the code does.
 
 locals {
   may = {

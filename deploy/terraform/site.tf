@@ -1,10 +1,9 @@
-# The public site, if it is wanted: CloudFront before the folder site/ of the lake's bucket. The
-# task that makes the site writes there anyway, so nothing is copied, and the bucket stays closed:
-# CloudFront signs what it reads, and its right (buckets.tf) ends at site/.
+# The optional public site: CloudFront serves the folder site/ of the lake's bucket. The bucket stays
+# private: CloudFront signs its requests and may read only site/ (buckets.tf).
 
 locals {
   site = toset(var.public_site ? ["site"] : [])
-  # A name with a hash never has other content; everything else changes with a version.
+  # A file with a hash in its name never changes; any other may change with each version.
   lasting = toset(["assets/*", "shards/*", "files/*"])
   ages = {
     lasting = { default = 31536000, header = "public, max-age=31536000, immutable" }
@@ -45,7 +44,7 @@ resource "aws_cloudfront_cache_policy" "site" {
   }
 }
 
-# Anybody's page may read the data; the site itself loads nothing from anywhere else.
+# Any web page may read the data; the site itself loads nothing from other origins.
 resource "aws_cloudfront_response_headers_policy" "site" {
   for_each = local.site
 
@@ -84,7 +83,7 @@ resource "aws_cloudfront_response_headers_policy" "site" {
   }
 }
 
-# CloudFront runs no function on the answer to an error, so no browser keeps an error for a year.
+# CloudFront runs no function on error responses, so no browser caches an error for a year.
 resource "aws_cloudfront_function" "age" {
   for_each = { for age, seconds in local.ages : age => seconds if var.public_site }
 

@@ -10,7 +10,7 @@ from include.data.diff import ledger_schema
 from include.lake.keys import Keys
 
 LEDGER = "One row is one field of one row that a version of the table changed."
-MAX_COMMENT = 255  # what Glue accepts
+MAX_COMMENT = 255  # Glue's limit
 GLUE = {
     pa.string(): "string",
     pa.int32(): "int",
@@ -53,7 +53,7 @@ def glue_type(of: pa.DataType) -> str:
 def _comment(field: pa.Field) -> str:
     comment = str((field.metadata or {}).get(b"comment", b"The partition of the row.").decode())
     if len(comment) > MAX_COMMENT:
-        raise ValueError(f"{field.name}: Glue takes no comment of {len(comment)} characters")
+        raise ValueError(f"{field.name}: the comment has more than {MAX_COMMENT} characters")
     return comment
 
 

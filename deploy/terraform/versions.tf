@@ -16,7 +16,7 @@ provider "aws" {
     tags = { project = var.name }
   }
 
-  # An emulator on one address knows no account of ours and no bucket as a host name.
+  # An emulator has no AWS account and does not serve buckets as host names.
   s3_use_path_style           = var.endpoint_url != null
   skip_credentials_validation = var.endpoint_url != null
   skip_metadata_api_check     = var.endpoint_url != null

@@ -1,4 +1,4 @@
-"""Which processes import the libraries ahead of the tasks, and what a fork makes of them."""
+"""Only processes that fork tasks import the libraries early, and forks can use them."""
 
 import importlib.util
 import logging
@@ -15,7 +15,7 @@ from local.processes import clean_environment
 from local.s3_engine import ROOT
 
 FILE = ROOT / "config" / "airflow_local_settings.py"
-# Airflow's process of this name, as far as it is the same for all: then two tasks at a time.
+# Imports Airflow under the given command; the scheduler then forks two tasks.
 PROGRAM = """
 import os, signal, sys
 sys.argv = ["-m", *sys.argv[1:]]
@@ -43,7 +43,7 @@ if "scheduler" in sys.argv:
 
 @pytest.fixture
 def settings() -> ModuleType:
-    """The file as any other program would load it, with nothing imported ahead."""
+    """The module, loaded without early imports."""
     spec = importlib.util.spec_from_file_location("settings_under_test", FILE)
     assert spec
     assert spec.loader
@@ -64,17 +64,17 @@ def output_of(command: str, home: Path, lake: dict[str, str]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_tasks_forked_from_a_scheduler_can_use_all_that_was_imported(
+def test_forked_tasks_can_use_the_imported_libraries(
     tmp_path: Path, settings: ModuleType, s3_url: str, bucket: str
 ):
-    """Two at once write Parquet to S3 and commit to Delta."""
+    """Two parallel tasks write Parquet to S3 and commit to Delta."""
     lines = output_of("scheduler", tmp_path, local_lake(bucket, s3_url))
     assert lines[0].split() == list(settings.LIBRARIES)
     assert {"1 0", "2 0"} <= set(lines)
     assert lines[-1] == "0 0"
 
 
-def test_a_server_imports_nothing_ahead(tmp_path: Path):
+def test_api_server_imports_nothing_early(tmp_path: Path):
     assert not {"boto3", "deltalake", "obstore"} & set(
         output_of("api-server", tmp_path, {})[-1].split()
     )
@@ -93,7 +93,7 @@ def test_a_server_imports_nothing_ahead(tmp_path: Path):
         ("", "LocalExecutor", False),
     ],
 )
-def test_only_processes_that_fork_tasks_import_ahead(
+def test_forks_tasks_is_true_only_for_processes_that_fork_tasks(
     settings: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     command: str,
@@ -105,7 +105,7 @@ def test_only_processes_that_fork_tasks_import_ahead(
     assert settings.forks_tasks() is forks
 
 
-def test_a_library_that_cannot_be_imported_is_a_warning(
+def test_missing_library_is_logged(
     settings: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(settings, "LIBRARIES", ("no_such_library", "colorsys"))

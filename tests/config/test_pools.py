@@ -1,4 +1,4 @@
-"""Each API has a pool, and each task that asks an API waits for a slot of one."""
+"""Each API has a pool, and each task that calls an API runs in one."""
 
 import ast
 import importlib
@@ -18,7 +18,7 @@ DEFAULT = "default_pool"
 
 
 def apis() -> dict[str, str]:
-    """The connection of each hook that leads to an API, by the hook's name."""
+    """The connection of each HTTP hook, by the name of the hook."""
     found = {}
     for path in (ROOT / "plugins" / "hooks").glob("*_hook.py"):
         for name, hook in vars(importlib.import_module(f"plugins.hooks.{path.stem}")).items():
@@ -27,8 +27,8 @@ def apis() -> dict[str, str]:
     return found
 
 
-def asked_by(task_id: str, file: Path) -> set[str]:
-    """The connections of the APIs that a task's function, and those it names, can reach."""
+def connections_of(task_id: str, file: Path) -> set[str]:
+    """The API connections that a task's function uses, directly or through others."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     reached: set[str] = set()
@@ -37,36 +37,36 @@ def asked_by(task_id: str, file: Path) -> set[str]:
         names = {node.id for node in ast.walk(waiting.pop()) if isinstance(node, ast.Name)}
         waiting += [functions[name] for name in names & functions.keys() - reached]
         reached |= names
-    of_hooks = apis()
-    return {of_hooks[hook] for hook in of_hooks.keys() & reached}
+    connections = apis()
+    return {connections[hook] for hook in connections.keys() & reached}
 
 
-def test_a_task_that_asks_an_api_with_a_pool_is_in_it_and_no_other_task_is():
+def test_tasks_run_in_the_pool_of_the_api_that_they_call():
     used = set()
     for dag in DagBag(str(ROOT / "dags")).dags.values():
         for task in dag.tasks:
-            asked = asked_by(task.task_id, Path(dag.fileloc)) & POOLS.keys() or {DEFAULT}
-            assert task.pool in asked, f"{dag.dag_id}.{task.task_id} asks {asked}"
+            called = connections_of(task.task_id, Path(dag.fileloc)) & POOLS.keys() or {DEFAULT}
+            assert task.pool in called, f"{dag.dag_id}.{task.task_id} calls {called}"
             used.add(task.pool)
     assert POOLS.keys() == used - {DEFAULT}
 
 
-def test_each_pool_has_a_limit_and_says_why():
+def test_pools_have_slots_and_a_description():
     for name, pool in POOLS.items():
         assert pool.keys() == {"slots", "description"}, name
         assert pool["slots"] >= 1, name
         assert pool["description"].endswith("."), name
 
 
-def test_containers_get_the_pools_with_the_database():
+def test_containers_import_the_pools_after_migration():
     compose = (ROOT / "docker-compose.yaml").read_text()
     folder = re.search(r"^WORKDIR (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert folder
     assert f"airflow db migrate && airflow pools import {folder[1]}/config/pools.json" in compose
 
 
-def test_make_ui_gets_the_pools_with_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Again when they changed; the database of `dags test`, which looks for none, has none."""
+def test_make_ui_imports_the_pools_after_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also after a change; `dags test` uses no pools."""
     pools = tmp_path / "config" / "pools.json"
     pools.parent.mkdir()
     pools.write_text("{}")

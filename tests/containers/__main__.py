@@ -1,7 +1,7 @@
-"""The whole stack in containers, started for real: `make test-containers`.
+"""Run the complete stack in containers: `make test-containers`.
 
-It starts the profile `celery` with two workers as a project of its own, on free ports, and deletes
-it again. Without a Docker engine it says so and ends with exit code 0.
+It starts the profile `celery` with two workers as a separate project on free ports, and deletes it
+at the end. Without a Docker engine it prints a message and exits with code 0.
 """
 
 import os
@@ -26,19 +26,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "headwaters-test"
 DAGS = ("vehicle_recalls", "vin_snapshots", "site_outages", "shoe_prices", "subject_books")
 SAMPLE_VIN = "5SGCB2CF2KH333333"
-PATIENCE_S = 1200
-Say = Callable[[str], None]
+TIMEOUT_S = 1200
+Log = Callable[[str], None]
 
 
 class Stack:
-    def __init__(self, say: Say) -> None:
-        self.say = say
+    def __init__(self, log: Log) -> None:
+        self.log = log
         ports = {name: str(free_port()) for name in ("UI_PORT", "VIN_PORT", "S3_PORT")}
         self.key = secrets.token_hex(16)
         self.environment = {
             **os.environ,
             **{name: secrets.token_hex(32) for name in SECRETS},
-            # 32 bytes as Fernet wants them; it opens nothing.
+            # 32 bytes in Base64, for Fernet.
             "FERNET_KEY": "dGVzdHMgb2YgdGhlIGNvbnRhaW5lcnMgb25seS4uLi4=",
             "VIN_API_KEY": self.key,
             "COMPOSE_PROJECT_NAME": PROJECT,
@@ -82,7 +82,7 @@ class Stack:
         return api
 
     def kill(self, service: str) -> None:
-        """SIGKILL its main process, as a crash would; `docker kill` would be a person's stop."""
+        """Kill the main process, like a crash; Docker does not restart after `docker kill`."""
         container = self.containers(service)[0]
         process = self.docker("inspect", "--format={{.State.Pid}}", container)
         try:
@@ -93,7 +93,7 @@ class Stack:
             lambda: (
                 self.docker("inspect", "--format={{.State.Pid}}", container) not in {process, "0"}
             ),
-            f"{service} is started again",
+            f"{service} is restarted",
         )
         if service != "worker":
             wait_until(lambda: self.is_healthy(service), f"{service} is healthy again")
@@ -106,113 +106,113 @@ class Stack:
 
 
 def wait_until(is_true: Callable[[], bool], what: str) -> None:
-    give_up = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not is_true():
-        if time.monotonic() > give_up:
-            raise LocalError(f"waited {PATIENCE_S} s in vain until {what}")
+        if time.monotonic() > deadline:
+            raise LocalError(f"timeout after {TIMEOUT_S} s: {what}")
         time.sleep(1)
 
 
-def must(holds: bool, what: str) -> None:
-    if not holds:
-        raise LocalError(f"not as it must be: {what}")
+def require(condition: bool, what: str) -> None:
+    if not condition:
+        raise LocalError(f"failed check: {what}")
 
 
 def has_succeeded(api: AirflowApi, path: str) -> bool:
     state = api.run(path)["state"]
-    must(state != "failed", f"{path} failed")
+    require(state != "failed", f"{path} failed")
     return bool(state == "success")
 
 
-def run_flagship(stack: Stack, disturb: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
-    """One run of vehicle_recalls, disturbed while a task of it is at work; returns its tasks."""
+def run_flagship(stack: Stack, disrupt: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+    """Run vehicle_recalls, disrupt it while a task runs, and return its tasks."""
     api = stack.airflow("vehicle_recalls")
     path = api.trigger()
-    wait_until(
-        lambda: any(task["state"] == "running" for task in api.tasks(path)), "a task is at work"
-    )
-    disturb()
+    wait_until(lambda: any(task["state"] == "running" for task in api.tasks(path)), "a task runs")
+    disrupt()
     wait_until(lambda: has_succeeded(stack.airflow("vehicle_recalls"), path), f"{path} ends")
     return stack.airflow("vehicle_recalls").tasks(path)
 
 
 def first_runs_succeed(stack: Stack) -> None:
-    """The runs that the scheduler starts by itself when it is up."""
+    """Wait for the runs that the scheduler starts by itself."""
     for dag in DAGS:
         api = stack.airflow(dag)
         runs = f"/api/v2/dags/{dag}/dagRuns"
 
         def is_done(api: AirflowApi = api, runs: str = runs) -> bool:
             found = api.run(f"{runs}?order_by=-run_after")["dag_runs"]
-            must(not found or found[0]["state"] != "failed", f"the first run of {runs} failed")
+            require(not found or found[0]["state"] != "failed", f"the first run of {runs} failed")
             return bool(found and found[0]["state"] == "success")
 
         wait_until(is_done, f"the first run of {dag} succeeds")
-        stack.say(f"{dag}: success")
+        stack.log(f"{dag}: success")
 
 
 def lake_is_valid(stack: Stack) -> None:
     for dataset in ("vehicle_recalls", "shoe_prices"):
-        said = stack.docker(
+        output = stack.docker(
             *("exec", stack.containers("vin")[0], "python", "-m", "include.cli"),
             *("verify", "--dataset", dataset),
         )
-        must("\nvalid: s3://headwaters-celery/" in said, f"verify of {dataset}: {said[-300:]}")
+        require(
+            "\nvalid: s3://headwaters-celery/" in output, f"verify of {dataset}: {output[-300:]}"
+        )
 
 
 def vin_service_answers(stack: Stack) -> None:
     answer = requests.get(
         f"{stack.vin_url}/lookup/{SAMPLE_VIN}", headers={"X-API-Key": stack.key}, timeout=60
     )
-    must(answer.status_code == requests.codes.ok, f"the VIN service: {answer.status_code}")
+    require(answer.status_code == requests.codes.ok, f"the VIN service: {answer.status_code}")
 
 
 def site_is_served(stack: Stack) -> None:
-    """By the page inside Airflow."""
+    """Check the page inside Airflow."""
     manifest = stack.airflow("vehicle_recalls").run("/recalls/site.json")
-    must(manifest["totals"]["recalls"] > 29_000, f"the site shows {manifest['totals']}")
+    require(manifest["totals"]["recalls"] > 29_000, f"the site shows {manifest['totals']}")
 
 
-def try_everything(stack: Stack) -> None:
-    say = stack.say
+def run_all_checks(stack: Stack) -> None:
+    log = stack.log
     stack.make("up", "WORKERS=2")
-    must(len(stack.containers("worker")) == 2, "two workers")
-    say("up from nothing, with two workers")
+    require(len(stack.containers("worker")) == 2, "two workers")
+    log("started with two workers")
     first_runs_succeed(stack)
     lake_is_valid(stack)
     vin_service_answers(stack)
     site_is_served(stack)
-    say("the lake is valid, the VIN service answers, and Airflow shows the site")
+    log("the lake is valid, the VIN service answers, and Airflow shows the site")
     before = stack.containers()
     stack.make("up", "WORKERS=2")
-    must(stack.containers() == before, "a second `make up` recreates nothing")
-    say("a second `make up` recreated nothing")
+    require(stack.containers() == before, "a second `make up` recreates nothing")
+    log("a second `make up` recreated nothing")
     stack.kill("postgres")
     run_flagship(stack)
-    say("PostgreSQL killed: it is started again, and a run succeeds")
+    log("PostgreSQL killed: it restarts, and a run succeeds")
     run_flagship(stack, lambda: stack.kill("worker"))
-    say("a worker killed in the middle of a run: the run succeeds")
+    log("a worker killed during a run: the run succeeds")
     stack.make("up", "WORKERS=4")
     run_flagship(stack)
-    must(len(stack.containers("worker")) == 4, "four workers")
-    say("four workers: a run succeeds")
+    require(len(stack.containers("worker")) == 4, "four workers")
+    log("four workers: a run succeeds")
     tasks = run_flagship(stack, lambda: stack.make("up", "WORKERS=1"))
-    must(all(task["try_number"] <= 1 for task in tasks), "a worker that drains ends its tasks")
-    say("a worker asked to stop in the middle of a run: it ended its tasks, none was tried again")
+    require(all(task["try_number"] <= 1 for task in tasks), "a stopping worker finishes its tasks")
+    log("a worker stopped during a run: it finished its tasks without a retry")
     runs = "/api/v2/dags/vehicle_recalls/dagRuns"
     known = stack.airflow("vehicle_recalls").run(runs)["total_entries"]
     stack.kill("localstack")
     run_flagship(stack)
-    say("LocalStack killed: its bucket is there again, and a run succeeds")
+    log("LocalStack killed: its bucket is recreated, and a run succeeds")
     stack.make("down")
     stack.make("up", "WORKERS=1")
     again = stack.airflow("vehicle_recalls").run(runs)["total_entries"]
-    must(again == known + 1, f"{again} runs are known after down and up, {known + 1} before")
-    say("down and up: Airflow knows its runs")
+    require(again == known + 1, f"{again} runs after down and up, expected {known + 1}")
+    log("down and up: Airflow still has its runs")
 
 
 @contextmanager
-def cleaned_up(stack: Stack) -> Iterator[None]:
+def cleanup(stack: Stack) -> Iterator[None]:
     try:
         yield
     finally:
@@ -220,8 +220,8 @@ def cleaned_up(stack: Stack) -> Iterator[None]:
         left = stack.docker(
             "volume", "ls", "--quiet", f"--filter=label=com.docker.compose.project={PROJECT}"
         )
-        must(not left and not stack.containers(), "`make down VOLUMES=1` leaves nothing")
-        stack.say("down with its data: nothing is left")
+        require(not left and not stack.containers(), "`make down VOLUMES=1` deletes everything")
+        stack.log("`make down VOLUMES=1` deleted everything")
 
 
 def main() -> int:
@@ -229,16 +229,16 @@ def main() -> int:
         ["docker", "info"], capture_output=True, check=False
     )
     if not engine or engine.returncode:
-        print("test-containers was not run: no Docker engine answers")
+        print("test-containers was skipped: no Docker engine answers")
         return 0
     stack = Stack(stopwatch())
     try:
-        with cleaned_up(stack):
-            try_everything(stack)
+        with cleanup(stack):
+            run_all_checks(stack)
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print("the containers are as they must be")
+    print("all container checks passed")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A small dataset of places by year, and reads of it, for the tests of the core."""
+"""A small dataset of places by year, with helpers that read and publish it."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ PLACES = Dataset(
         Column("id", pa.string(), "The key.", required=True),
         Column("year", pa.int64(), "The year.", required=True),
         Column("name", pa.string(), "The name."),
-        Column("seen", pa.string(), "Renewed by every read.", business=False),
+        Column("seen", pa.string(), "The read id.", business=False),
     ),
     sort_by=("year", "id"),
     limits=Limits(rows_in_total=Limit(Fraction(1, 2), "Rows lost.", rows=100)),
@@ -56,7 +56,7 @@ def moment(hour: float, *, took_h: float = 0.5, modified: float | None = None) -
 
 @dataclass
 class Reading:
-    """A read that was staged and waits to be published."""
+    """A staged read, ready to publish."""
 
     store: Store
     read: Read
@@ -74,7 +74,7 @@ def stage_read(
     bad_keys: Iterable[str | None] = (),
     candidates: bool = True,
 ) -> Reading:
-    """Stage a read; without `years` it is of everything."""
+    """Stage a read of these years, or a full read."""
     read, current = start_read(
         store,
         PLACES,
@@ -125,7 +125,7 @@ def publish_rows(store: Store, *batches: Rows, at: Moment, **options: Any) -> di
 
 
 def current_rows(store: Store, number: int | None = None) -> dict[str, tuple[int, str]]:
-    """What a version has, read through its receipt; each row in the partition of its year."""
+    """The rows of a version; checks that keys are unique and years match partitions."""
     version = load_version(store, Keys(PLACES.name).table, number)
     found: dict[str, tuple[int, str]] = {}
     for name, part in version.parts.items():

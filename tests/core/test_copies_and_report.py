@@ -1,4 +1,4 @@
-"""Plain files of partitions without rows, and the title of a screen."""
+"""Plain files of empty partitions, and the title of a report."""
 
 from include.data.tables import from_parquet
 from include.lake.plain_files import PlainFile, copy_of, empty_file, refresh_copies
@@ -13,7 +13,7 @@ def files(version: Version) -> list[PlainFile]:
     return [copy_of("2020.parquet", part) if part else empty_file("2020.parquet", PLACES)]
 
 
-def test_partition_that_loses_its_rows_keeps_a_file_without_rows(store: Store):
+def test_partition_without_rows_keeps_an_empty_plain_file(store: Store):
     publish_rows(store, {"a": (2019, "A"), "b": (2020, "B")}, at=moment(0))
     refresh_copies(store, PLACES, files)
     assert from_parquet(store.get("places/2020.parquet")).num_rows == 1
@@ -25,8 +25,8 @@ def test_partition_that_loses_its_rows_keeps_a_file_without_rows(store: Store):
     assert refresh_copies(store, PLACES, files) == []
 
 
-def test_screen_has_the_version_as_its_title_unless_another_is_given(store: Store):
+def test_report_title_is_the_version_or_the_given_title(store: Store):
     receipt = publish_rows(store, {"a": (2019, "A")}, at=moment(0))
     assert render(store, PLACES, receipt, noun="place").startswith("# Places: version 1, 1 place\n")
-    screen = render(store, PLACES, receipt, noun="place", title="Places: posted 1 place")
-    assert screen.startswith("# Places: posted 1 place\n")
+    report = render(store, PLACES, receipt, noun="place", title="Places: posted 1 place")
+    assert report.startswith("# Places: posted 1 place\n")

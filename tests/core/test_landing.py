@@ -1,4 +1,4 @@
-"""The answers of a read: landed byte for byte, with one publisher and one moment."""
+"""A read lands its answers byte for byte and refuses mixed sources and wrong clocks."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -25,7 +25,7 @@ def land(store: Store, *answers: Response, **options: Any) -> RawPages:
     return land_answers(store, PLACES, "places", "run 1", answers, covers={}, **options)
 
 
-def test_land_answers_are_the_bytes_that_came_and_their_moment(store: Store) -> None:
+def test_land_answers_keeps_bytes_times_source_and_facts(store: Store) -> None:
     raw = land(store, answer(b"[1]", late_s=9), answer(b"[2]"), facts={"asked": 2})
     assert [read_page(store, page) for page in raw["pages"]] == [b"[1]", b"[2]"]
     began, answered = (
@@ -39,13 +39,13 @@ def test_land_answers_are_the_bytes_that_came_and_their_moment(store: Store) -> 
         read_page(store, raw["pages"][0])
 
 
-def test_land_answers_of_two_publishers_are_refused(store: Store) -> None:
+def test_land_answers_refuses_two_publishers(store: Store) -> None:
     with pytest.raises(SourceMismatch, match="are made-up:7 and official; nothing was published"):
         land(store, answer(), answer(**{"X-Made-Up": "seed=7"}))
     assert store.list("") == {}
 
 
-def test_land_answers_years_from_our_clock_are_refused(store: Store) -> None:
+def test_land_answers_refuses_a_date_years_ahead(store: Store) -> None:
     with pytest.raises(UnexpectedBody, match="2031-01-01"):
         land(store, answer(), answer(Date="Wed, 01 Jan 2031 00:00:00 GMT"))
     assert store.list("") == {}

@@ -1,4 +1,4 @@
-"""What the next version is, and that it is there in one commit or not at all."""
+"""Publishing commits the right next version, in one commit or not at all."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ def ledger_rows(store: Store) -> list[tuple[object, ...]]:
     return sorted(tuple(row[name] for name in names) for row in rows)
 
 
-def test_first_read_becomes_version_1_and_the_baseline(store: Store):
+def test_first_read_becomes_version_1(store: Store):
     receipt = publish_rows(store, FIRST, at=moment(0))
     assert (receipt["version"], receipt["outcome"]) == (1, "published")
     assert receipt["counts"]["published"] == 3
@@ -49,7 +49,7 @@ def test_unchanged_read_commits_nothing(store: Store):
     assert load_version(store, KEYS.table).number == 1
 
 
-def test_edit_retraction_and_new_row_are_one_version_and_its_events(store: Store):
+def test_changes_of_one_read_are_one_version_with_its_events(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     now = {"a": (2019, "A2"), "c": (2020, "C"), "d": (2021, "D")}
     receipt = publish_rows(store, now, at=moment(1))
@@ -75,7 +75,7 @@ def test_row_that_returns_is_republished(store: Store):
     assert events == {(2, "b", RETRACTED), (3, "b", REPUBLISHED)}
 
 
-def test_quarantined_row_keeps_its_published_state(store: Store):
+def test_quarantined_row_is_carried_over(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     receipt = publish_rows(store, {"a": (2019, "A2")}, at=moment(1), bad_keys=["b"])
     assert receipt["counts"] == receipt["counts"] | {"carried_over": 1, "quarantined": 1}
@@ -88,7 +88,7 @@ def test_quarantined_row_without_key_retracts_nothing(store: Store):
     assert current_rows(store) == FIRST | {"a": (2019, "A2")}
 
 
-def test_partial_read_never_retracts_and_takes_what_moved_in(store: Store):
+def test_partial_read_never_retracts_and_moves_keys(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     publish_rows(store, {"c": (2019, "C")}, at=moment(1), years=[2019])
     assert current_rows(store) == FIRST | {"c": (2019, "C")}
@@ -119,7 +119,7 @@ def test_read_that_overlaps_a_later_one_is_outdated(store: Store):
     assert current_rows(store)["a"] == (2019, "new")
 
 
-def test_read_that_began_after_a_future_change_still_wins(store: Store):
+def test_later_read_is_published_after_a_last_modified_in_the_future(store: Store):
     publish_rows(store, FIRST, at=moment(0, modified=50_000))
     later = publish_rows(
         store, FIRST | {"a": (2019, "new")}, at=moment(1), waive={"source went back": "a clock"}
@@ -135,7 +135,7 @@ def test_source_that_went_back_is_refused_until_waived(store: Store):
     assert current_rows(store) == FIRST
 
 
-def test_losing_a_race_plans_again_on_top_of_the_winner(store: Store):
+def test_publish_that_loses_a_race_plans_again(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     mine = stage_read(store, {"c": (2020, "C2")}, at=moment(1), years=[2020])
     publish_rows(store, {"a": (2019, "A2")}, at=moment(1), years=[2019])
@@ -143,10 +143,10 @@ def test_losing_a_race_plans_again_on_top_of_the_winner(store: Store):
     assert current_rows(store) == FIRST | {"a": (2019, "A2"), "c": (2020, "C2")}
 
 
-def test_partition_unchanged_at_staging_but_edited_since_is_written_again(store: Store):
+def test_partition_that_changed_after_staging_is_rewritten(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     mine = stage_read(store, FIRST, at=moment(2, took_h=1))
-    publish_rows(store, FIRST | {"a": (2019, "slip")}, at=moment(1))
+    publish_rows(store, FIRST | {"a": (2019, "typo")}, at=moment(1))
     assert mine.publish()["version"] == 3
     assert current_rows(store) == FIRST
 
@@ -156,11 +156,11 @@ def test_too_many_lost_rows_are_refused(store: Store):
     publish_rows(store, many, at=moment(0))
     with pytest.raises(ChecksFailed, match="rows in total"):
         publish_rows(store, {"0": (2019, "x")}, at=moment(1))
-    waive = {"rows in total": "meant"}
+    waive = {"rows in total": "intended"}
     assert publish_rows(store, {"0": (2019, "x")}, at=moment(1), waive=waive)["version"] == 2
 
 
-def test_partial_read_under_a_new_contract_needs_a_reason_and_is_a_new_baseline(store: Store):
+def test_partial_read_with_a_new_contract_needs_a_waiver_and_is_a_baseline(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     raised = replace(PLACES, version="2")
     reading = stage_read(store, {"c": (2020, "C2")}, at=moment(1), years=[2020])
@@ -172,7 +172,7 @@ def test_partial_read_under_a_new_contract_needs_a_reason_and_is_a_new_baseline(
     assert current_rows(store) == FIRST | {"c": (2020, "C2")}
 
 
-def test_table_that_is_always_read_in_parts_takes_a_new_contract_part_by_part(store: Store):
+def test_table_of_partial_reads_adopts_a_new_contract_by_part(store: Store):
     publish_rows(store, {"a": (2019, "A")}, at=moment(0), years=[2019])
     publish_rows(store, {"c": (2020, "C")}, at=moment(1), years=[2020])
     raised = replace(PLACES, version="2")
@@ -181,7 +181,7 @@ def test_table_that_is_always_read_in_parts_takes_a_new_contract_part_by_part(st
     assert current_rows(store) == {"a": (2019, "A"), "c": (2020, "C2")}
 
 
-def test_verify_passes_over_the_ledger_of_two_contracts(store: Store):
+def test_verify_passes_with_a_ledger_of_two_contracts(store: Store):
     raised = replace(PLACES, version="2")
     publish_rows(store, FIRST, at=moment(0))
     publish_rows(store, FIRST | {"a": (2019, "A2")}, at=moment(1))
@@ -199,7 +199,7 @@ def test_publishing_twice_commits_once(store: Store):
     assert load_version(store, KEYS.table).number == 1
 
 
-def test_dry_run_says_what_would_change_and_commits_nothing(store: Store):
+def test_dry_run_counts_changes_and_commits_nothing(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     receipt = publish_rows(store, FIRST | {"d": (2021, "D")}, at=moment(1), dry_run=True)
     assert (receipt["outcome"], receipt["version"]) == ("dry run", None)
@@ -207,7 +207,7 @@ def test_dry_run_says_what_would_change_and_commits_nothing(store: Store):
     assert current_rows(store) == FIRST
 
 
-def test_ledger_replayed_onto_the_baseline_is_the_current_version(store: Store):
+def test_ledger_replayed_on_the_baseline_gives_the_current_version(store: Store):
     steps = [
         FIRST,
         FIRST | {"a": (2020, "A"), "d": (2018, "D")},
@@ -224,7 +224,7 @@ def test_ledger_replayed_onto_the_baseline_is_the_current_version(store: Store):
     assert rows.sort_by("id").equals(expected.sort_by("id"))
 
 
-def test_event_that_does_not_fit_the_row_before_it_breaks_the_ledger(store: Store):
+def test_event_with_a_wrong_old_value_breaks_the_ledger(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     receipt = publish_rows(store, FIRST | {"a": (2019, "A2")}, at=moment(1))
     events = read_events(store, PLACES, receipt).drop("old")
@@ -234,7 +234,7 @@ def test_event_that_does_not_fit_the_row_before_it_breaks_the_ledger(store: Stor
         apply_events(PLACES, rows, events)
 
 
-def test_ledger_that_another_writer_makes_first_has_each_version_once(
+def test_ledger_created_by_another_writer_has_each_version_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ):
     publish_rows(store, FIRST, at=moment(0))

@@ -1,4 +1,4 @@
-"""Which of two reads is the later one."""
+"""`is_later` orders two reads."""
 
 import pytest
 
@@ -12,10 +12,10 @@ from tests.core.places import moment
         (moment(1), moment(0), True),
         (moment(0), moment(1), False),
         (moment(1, modified=-9), moment(0), True),  # the source went back
-        (moment(0, modified=9), moment(1), False),  # a last change from the future
-        (moment(0, took_h=3, modified=2), moment(1, modified=1), True),  # they overlapped
+        (moment(0, modified=9), moment(1), False),  # last modified in the future
+        (moment(0, took_h=3, modified=2), moment(1, modified=1), True),  # overlapping reads
         (moment(0, took_h=3, modified=1), moment(1, modified=2), False),
-        (moment(0, took_h=3, modified=1), moment(1, modified=1), True),  # the last answer
+        (moment(0, took_h=3, modified=1), moment(1, modified=1), True),  # the later answer decides
         (moment(0), moment(0), False),
         (NEVER, moment(0), False),
     ],

@@ -1,7 +1,7 @@
-"""The flagship on CeleryExecutor without containers: one worker, two, and one of two killed.
+"""Run `vehicle_recalls` on CeleryExecutor: one worker, two workers, and one of two killed.
 
-`make test-distributed`, or for a try `make test-distributed ARGS='--rows 150000'`. Each run has a
-bucket of its own. Whatever is not as it must be ends it with one line and exit code 1.
+`make test-distributed` runs it; `ARGS='--rows 150000'` makes it shorter. Each run has its own
+bucket. The first failed check ends the program with one line and exit code 1.
 """
 
 import argparse
@@ -15,148 +15,155 @@ from typing import Any, NamedTuple
 from benchmarks.headwaters import open_store
 from benchmarks.servers import fresh_bucket
 from local.processes import LocalError, stopwatch
+from tests.distributed.checks import (
+    Outcome,
+    check_lake,
+    check_retried,
+    check_same_bytes,
+    name_of,
+    verify,
+)
 from tests.distributed.cluster import SLOTS, Cluster, running_cluster
-from tests.distributed.proof import Outcome, name_of, prove, prove_same, retried, verify
 
 WORKERS = ("worker-1", "worker-2")
-LOOK_EVERY_S = 1.0
+POLL_S = 1.0
 BATCH = "batch."
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-class Killed(NamedTuple):
+class Kill(NamedTuple):
     at: datetime
-    done: str  # how much of the run
-    tasks: list[dict[str, Any]]  # at work on the worker
+    progress: str
+    tasks: list[dict[str, Any]]  # running on the worker
 
 
-class Ran(NamedTuple):
-    how: str
+class Measurement(NamedTuple):
+    label: str
     outcome: Outcome
     wall_s: float
     workers_cpu_s: float
     others_cpu_s: float
-    tried_again: int  # tasks
-    told: str = ""  # of a worker that was killed
+    retried_tasks: int
+    kill_report: str = ""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.distributed", description=__doc__)
-    parser.add_argument("--rows", type=int, default=3_000_000, help="of the source")
+    parser.add_argument("--rows", type=int, default=3_000_000, help="rows of the source")
     rows = parser.parse_args().rows
-    say = stopwatch()
+    log = stopwatch()
     try:
-        with running_cluster(rows, say) as cluster:
-            print(table(rows, compare(cluster, say)))
+        with running_cluster(rows, log) as cluster:
+            print(table(rows, compare(cluster, log)))
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        say("interrupted; all that was started has ended")
+        log("interrupted; every process has ended")
         return 130
     return 0
 
 
-def compare(cluster: Cluster, say: Say) -> list[Ran]:
+def compare(cluster: Cluster, log: Log) -> list[Measurement]:
     cluster.start_worker(WORKERS[0])
-    one = run(cluster, "one worker", say)
+    one = run(cluster, "one worker", log)
     cluster.start_worker(WORKERS[1])
-    two = run(cluster, "two workers", say)
-    prove_same(two.outcome, one.outcome)
-    killed = run(cluster, "two workers, one killed", say, kill=WORKERS[1])
-    prove_same(killed.outcome, one.outcome)
+    two = run(cluster, "two workers", log)
+    check_same_bytes(two.outcome, one.outcome)
+    killed = run(cluster, "two workers, one killed", log, kill=WORKERS[1])
+    check_same_bytes(killed.outcome, one.outcome)
     return [one, two, killed]
 
 
-def run(cluster: Cluster, how: str, say: Say, kill: str = "") -> Ran:
-    """One whole run into a bucket of its own, and what it left there looked at."""
+def run(cluster: Cluster, label: str, log: Log, kill: str = "") -> Measurement:
+    """Run the DAG into a new bucket and check the result."""
     with fresh_bucket(cluster.s3_url) as bucket:
         variables = cluster.use_lake(bucket)
-        before = spent_s(cluster)
+        before = cpu_s(cluster)
         path = cluster.airflow.trigger()
-        killed = kill_half_way(cluster, path, kill, say) if kill else None
+        kill_event = kill_half_way(cluster, path, kill, log) if kill else None
         while (found := cluster.airflow.run(path))["state"] in {"queued", "running"}:
-            cluster.parts.complain_of_the_dead()
-            time.sleep(LOOK_EVERY_S)
-        workers_s, others_s = (now - was for now, was in zip(spent_s(cluster), before, strict=True))
+            cluster.parts.raise_if_any_died()
+            time.sleep(POLL_S)
+        workers_s, others_s = (now - was for now, was in zip(cpu_s(cluster), before, strict=True))
         if found["state"] != "success":
-            raise LocalError(f"{how}: the run ended {found['state']}")
+            raise LocalError(f"{label}: the run ended as {found['state']}")
         wall_s = (moment(found["end_date"]) - moment(found["start_date"])).total_seconds()
-        say(f"{how}: {wall_s:.0f} s")
-        outcome = prove(open_store(cluster.s3_url, bucket), cluster.recalls_url)
-        told = ""
-        if killed:
-            told = after(cluster, path, killed)
+        log(f"{label}: {wall_s:.0f} s")
+        outcome = check_lake(open_store(cluster.s3_url, bucket), cluster.recalls_url)
+        report = ""
+        if kill_event:
+            report = check_recovery(cluster, path, kill_event)
             verify(variables)
-            say("verify finds the lake sound")
-        again = sum(task["try_number"] > 1 for task in cluster.airflow.tasks(path))
-        return Ran(how, outcome, wall_s, workers_s, others_s, again, told)
+            log("`verify` passes")
+        retries = sum(task["try_number"] > 1 for task in cluster.airflow.tasks(path))
+        return Measurement(label, outcome, wall_s, workers_s, others_s, retries, report)
 
 
-def kill_half_way(cluster: Cluster, path: str, worker: str, say: Say) -> Killed:
-    """SIGKILL to a worker that is at work on a batch, when half of the batches' tasks are done."""
+def kill_half_way(cluster: Cluster, path: str, worker: str, log: Log) -> Kill:
+    """Send SIGKILL to a worker that runs a batch task, once half of these tasks are done."""
     while True:
-        cluster.parts.complain_of_the_dead()
+        cluster.parts.raise_if_any_died()
         tasks = cluster.airflow.tasks(path)
         batches = [t for t in tasks if t["task_id"].startswith(BATCH) and t["map_index"] >= 0]
         done = [task for task in batches if task["state"] == "success"]
-        if 0 < len(batches) <= 2 * len(done) and (here := frozen_at_work(cluster, path, worker)):
+        if 0 < len(batches) <= 2 * len(done) and (running := pause_at_batch(cluster, path, worker)):
             cluster.parts.kill(worker)
-            killed = Killed(datetime.now(UTC), f"{len(done)} of {len(batches)} tasks", here)
-            say(f"{worker} killed after {killed.done}, with {names_of(here)} at work")
+            killed = Kill(datetime.now(UTC), f"{len(done)} of {len(batches)} tasks", running)
+            log(f"{worker} killed after {killed.progress}, while it ran {names_of(running)}")
             return killed
         if len(done) == len(batches) > 0 or cluster.airflow.run(path)["state"] == "failed":
-            raise LocalError(f"{worker} was never seen at work on a batch; take more rows")
-        time.sleep(LOOK_EVERY_S)
+            raise LocalError(f"{worker} was never seen running a batch task; use more rows")
+        time.sleep(POLL_S)
 
 
-def frozen_at_work(cluster: Cluster, path: str, worker: str) -> list[dict[str, Any]]:
-    """What the worker is at work on, held still, so that nothing of it is done before the kill."""
+def pause_at_batch(cluster: Cluster, path: str, worker: str) -> list[dict[str, Any]]:
+    """Pause the worker if it runs a batch task; return its running tasks."""
     cluster.parts.signal(worker, signal.SIGSTOP)
-    time.sleep(LOOK_EVERY_S)  # for what it has said already to be written
+    time.sleep(POLL_S)  # Airflow still stores the states that the worker sent
     tasks = cluster.airflow.tasks(path)
-    here = [t for t in tasks if t["state"] == "running" and cluster.runs_on(worker, t["pid"])]
-    if not any(task["task_id"].startswith(BATCH) for task in here):
+    running = [t for t in tasks if t["state"] == "running" and cluster.owns(worker, t["pid"])]
+    if not any(task["task_id"].startswith(BATCH) for task in running):
         cluster.parts.signal(worker, signal.SIGCONT)
         return []
-    return here
+    return running
 
 
-def after(cluster: Cluster, path: str, killed: Killed) -> str:
-    """What became of the tasks that the killed worker had, in a sentence."""
-    tries = [cluster.airflow.tries(path, task) for task in killed.tasks]
-    for task, of_task in zip(killed.tasks, tries, strict=True):
-        retried(task, of_task)
-    again = max(moment(of_task[-1]["start_date"]) for of_task in tries)
+def check_recovery(cluster: Cluster, path: str, kill: Kill) -> str:
+    """Check that the tasks of the killed worker were retried; report the delay."""
+    tries = [cluster.airflow.tries(path, task) for task in kill.tasks]
+    for task, of_task in zip(kill.tasks, tries, strict=True):
+        check_retried(task, of_task)
+    restarted = max(moment(of_task[-1]["start_date"]) for of_task in tries)
     return (
-        f"A worker got SIGKILL after {killed.done}, with {names_of(killed.tasks)} at work; all "
-        f"that it had was at work again {(again - killed.at).total_seconds():.0f} s later."
+        f"A worker was killed after {kill.progress}, while it ran {names_of(kill.tasks)}; all of "
+        f"its tasks had restarted {(restarted - kill.at).total_seconds():.0f} s later."
     )
 
 
-def spent_s(cluster: Cluster) -> tuple[float, float]:
-    """CPU seconds so far of the workers, and of all other parts but PostgreSQL."""
+def cpu_s(cluster: Cluster) -> tuple[float, float]:
+    """CPU seconds so far of the workers and of the other parts, without PostgreSQL."""
     spent = cluster.parts.cpu_s()
     workers = sum(spent.get(name, 0.0) for name in WORKERS)
     return workers, sum(spent.values()) - workers
 
 
-def table(rows: int, runs: list[Ran]) -> str:
+def table(rows: int, runs: list[Measurement]) -> str:
     head = (
-        f"\n| {rows:,} rows, {SLOTS} tasks at once a worker | wall s | rows/s | CPU s of the "
-        "workers | CPU s of the other parts | tasks tried again |\n|---|---:|---:|---:|---:|---:|\n"
+        f"\n| {rows:,} rows, {SLOTS} parallel tasks per worker | wall s | rows/s | CPU s of the "
+        "workers | CPU s of the other parts | retried tasks |\n|---|---:|---:|---:|---:|---:|\n"
     )
     lines = (
-        f"| {ran.how} | {ran.wall_s:.0f} | {ran.outcome.rows / ran.wall_s:,.0f} "
-        f"| {ran.workers_cpu_s:.0f} | {ran.others_cpu_s:.0f} | {ran.tried_again} |\n"
-        for ran in runs
+        f"| {each.label} | {each.wall_s:.0f} | {each.outcome.rows / each.wall_s:,.0f} "
+        f"| {each.workers_cpu_s:.0f} | {each.others_cpu_s:.0f} | {each.retried_tasks} |\n"
+        for each in runs
     )
     one, two, killed = runs
     return (
-        f"{head}{''.join(lines)}\n{killed.told}\n"
+        f"{head}{''.join(lines)}\n{killed.kill_report}\n"
         f"Two workers took {two.wall_s / one.wall_s:.2f} times as long as one; the kill cost "
         f"{killed.wall_s - two.wall_s:.0f} s and {killed.workers_cpu_s - two.workers_cpu_s:.0f} "
-        "CPU s of the workers. All three runs made the same bytes, year by year, in one commit."
+        "CPU s of the workers. All three runs wrote identical year files in one commit."
     )
 
 

@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as a run is started and watched through it."""
+"""A client of Airflow's REST API that starts and watches runs."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-PAGE = 100  # the most that Airflow gives at once
+PAGE = 100  # Airflow's maximum
 TIMEOUT_S = 60
 
 
@@ -15,10 +15,10 @@ class AirflowApi:
         self.url = url
         self.dag = f"/api/v2/dags/{dag}"
         self.session = requests.Session()
-        self.session.trust_env = False  # no proxy leads to 127.0.0.1
+        self.session.trust_env = False  # use no proxy for 127.0.0.1
 
     def answers(self) -> bool:
-        """Whether it is up; from then on we have a token, which all may have here."""
+        """Whether the API is up; also signs in, which needs no password here."""
         try:
             answer = self.session.get(f"{self.url}/auth/token", timeout=TIMEOUT_S)
         except requests.ConnectionError:
@@ -27,7 +27,7 @@ class AirflowApi:
             self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return answer.ok
 
-    def knows_the_dag(self) -> bool:
+    def has_dag(self) -> bool:
         answer = self.session.get(f"{self.url}{self.dag}", timeout=TIMEOUT_S)
         return bool(answer.status_code == requests.codes.ok)
 
@@ -35,14 +35,14 @@ class AirflowApi:
         self._ask("PATCH", self.dag, {"is_paused": False})
 
     def connect(self, name: str, connection: str) -> None:
-        """Make the connection, or make it anew."""
+        """Create or replace the connection."""
         parts: dict[str, Any] = json.loads(connection)
         body = {"connection_id": name} | parts | {"extra": json.dumps(parts["extra"])}
         self.session.delete(f"{self.url}/api/v2/connections/{name}", timeout=TIMEOUT_S)
         self._ask("POST", "/api/v2/connections", body)
 
     def trigger(self) -> str:
-        """Start a run; its path in the API."""
+        """Start a run; return its path in the API."""
         run = self._ask("POST", f"{self.dag}/dagRuns", {"logical_date": None})
         return f"{self.dag}/dagRuns/{run['dag_run_id']}"
 

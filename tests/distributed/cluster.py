@@ -1,7 +1,7 @@
-"""Airflow on CeleryExecutor without containers: all of it on 127.0.0.1, in a folder that goes away.
+"""Airflow on CeleryExecutor without containers, on 127.0.0.1 and in a temporary folder.
 
-Each part has a home of its own, and workers share nothing with the rest but PostgreSQL, Redis, the
-API server and S3, as on machines of their own.
+Each part has its own home folder. As on separate machines, workers share only PostgreSQL, Redis,
+the API server and S3 with the rest.
 """
 
 import base64
@@ -29,15 +29,15 @@ from tests.pipelines.subject_books import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG = "vehicle_recalls"
-SLOTS = 2  # tasks at once of a worker
-# What decides how long a dead worker or a slow API server is waited for; it says there why.
-AS_IN_CONTAINERS = (
+SLOTS = 2  # parallel tasks per worker
+# The timeouts for a dead worker and a slow API server; docker-compose.yaml explains them.
+FROM_COMPOSE = (
     "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT",
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT",
 )
 READY = " ready."
-NOT_HERE = (
+NOT_INSTALLED = (
     "this needs PostgreSQL and Redis on this machine; on Debian: "
     "apt-get install postgresql redis-server"
 )
@@ -74,26 +74,26 @@ class Cluster:
         log = self.parts.log(name)
         self.parts.wait_until(lambda: READY in log.read_text(errors="replace"), name)
 
-    def runs_on(self, name: str, pid: int | None) -> bool:
-        """Whether a task's process is one of this worker's."""
+    def owns(self, name: str, pid: int | None) -> bool:
+        """Whether this worker runs the process of a task."""
         try:
             return pid is not None and os.getsid(pid) == self.parts.processes[name].pid
         except ProcessLookupError:
             return False
 
     def use_lake(self, bucket: str) -> dict[str, str]:
-        """Point the connection `lake` at a bucket; the commands' variables for the same."""
+        """Point the connection `lake` at a bucket; return the variables for the commands."""
         lake = local_lake(bucket, self.s3_url)
         self.airflow.connect("lake", lake_connection(lake))
         return lake
 
 
 @contextmanager
-def running_cluster(rows: int, say: Callable[[str], None]) -> Iterator[Cluster]:
-    """All but the workers, ready to run the DAG when it is triggered and at no other time."""
+def running_cluster(rows: int, log: Callable[[str], None]) -> Iterator[Cluster]:
+    """Start everything but the workers; the DAG runs only when triggered."""
     binaries, redis = postgres.programs(), shutil.which("redis-server")
     if not binaries or not redis:
-        raise LocalError(NOT_HERE)
+        raise LocalError(NOT_INSTALLED)
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="headwaters-cluster-"))
@@ -102,7 +102,7 @@ def running_cluster(rows: int, say: Callable[[str], None]) -> Iterator[Cluster]:
         parts = stack.enter_context(Parts(folder))
         redis_url = _start_redis(parts, redis)
         s3, s3_url = start_s3(parts.home("s3"), chosen_engine(), ends_with_us=True)
-        parts.adopt("s3", s3)
+        parts.add("s3", s3)
         recalls_url = _start_local_apis(parts, rows)
         parts.wait_until(lambda: s3_runs(s3_url), S3)
         port = free_port()
@@ -117,26 +117,26 @@ def running_cluster(rows: int, say: Callable[[str], None]) -> Iterator[Cluster]:
             "AIRFLOW__CELERY__BROKER_URL": redis_url,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.render_as_string(hide_password=False),
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
-            **_of_the_containers(),
+            **_compose_settings(),
         }
         airflow = AirflowApi(f"http://127.0.0.1:{port}", DAG)
         cluster = Cluster(parts, settings, port, s3_url, recalls_url, airflow)
-        say(f"PostgreSQL, Redis, LocalStack and the local APIs with {rows:,} rows are up")
+        log(f"PostgreSQL, Redis, LocalStack and the local APIs with {rows:,} rows are up")
         _airflow(cluster, "db", "migrate")
         _airflow(cluster, "pools", "import", ROOT / "config" / "pools.json")
         cluster.start("api-server", "api-server")
         parts.wait_until(airflow.answers, "Airflow's api-server")
         cluster.start("dag-processor", "dag-processor")
         cluster.start("scheduler", "scheduler", "--skip-serve-logs")
-        parts.wait_until(airflow.knows_the_dag, f"the DAG {DAG}")
+        parts.wait_until(airflow.has_dag, f"the DAG {DAG}")
         airflow.unpause()
-        say("Airflow is up")
+        log("Airflow is up")
         yield cluster
 
 
-def _of_the_containers() -> dict[str, str]:
+def _compose_settings() -> dict[str, str]:
     services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
-    return {name: services["worker"]["environment"][name] for name in AS_IN_CONTAINERS}
+    return {name: services["worker"]["environment"][name] for name in FROM_COMPOSE}
 
 
 def _start_redis(parts: Parts, program: str) -> str:

@@ -1,7 +1,6 @@
-"""The parts of a cluster as processes: each leads a session, and is ended or killed with all of it.
+"""The parts of a cluster as processes; each leads a session and is killed with all of it.
 
-A worker's task processes have process groups of their own, so that the session is what tells whose
-they are.
+The session identifies a worker's task processes, which have their own process groups.
 """
 
 import contextlib
@@ -20,31 +19,30 @@ TICKS_A_S = os.sysconf("SC_CLK_TCK")
 
 
 class Parts:
-    """What was started, by name; leaving the block ends all of it, however it is left."""
+    """Processes by name; leaving the block kills them all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.spent_s: dict[str, float] = {}  # CPU seconds of those that were killed
+        self.cpu_spent_s: dict[str, float] = {}  # CPU seconds of killed parts
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # All that they hold is in the folder, which goes too: none needs time to end nicely.
         for name in [*self.processes]:
             self.kill(name)
 
     def start(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]
     ) -> None:
-        self.adopt(name, start_group(command, environment, self.log(name), folder=self.home(name)))
+        self.add(name, start_group(command, environment, self.log(name), folder=self.home(name)))
 
-    def adopt(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def add(self, name: str, process: subprocess.Popen[bytes]) -> None:
         self.processes[name] = process
 
     def home(self, name: str) -> Path:
-        """A folder for each part alone, as on a machine of its own."""
+        """Create the part's own folder."""
         home = self.folder / name
         home.mkdir(exist_ok=True)
         return home
@@ -53,22 +51,22 @@ class Parts:
         return self.folder / f"{name}.log"
 
     def wait_until(self, ready: Callable[[], bool], what: str) -> None:
-        """Wait, and complain of the first part that dies meanwhile."""
+        """Wait; raise an error if a part dies meanwhile."""
         give_up = time.monotonic() + READY_WITHIN_S
         while not ready():
-            self.complain_of_the_dead()
+            self.raise_if_any_died()
             if time.monotonic() > give_up:
                 raise LocalError(f"{what} was not ready within {READY_WITHIN_S:.0f} s")
             time.sleep(POLL_S * 4)
 
-    def complain_of_the_dead(self) -> None:
+    def raise_if_any_died(self) -> None:
         for name, process in self.processes.items():
             if (code := process.poll()) is not None:
                 raise LocalError(f"{name} ended with code {code}:\n{tail(self.log(name))}")
 
     def kill(self, name: str) -> None:
-        """SIGKILL to the part and to all that it has started, as when a machine loses its power."""
-        self.spent_s[name] = self.cpu_s()[name]
+        """Send SIGKILL to the part and its descendants, as when a machine loses power."""
+        self.cpu_spent_s[name] = self.cpu_s()[name]
         process = self.processes.pop(name)
         while _signal(process.pid, signal.SIGKILL):
             process.poll()
@@ -77,20 +75,20 @@ class Parts:
             process.stdin.close()
 
     def signal(self, name: str, number: int) -> None:
-        """To the part and to all that it has started."""
-        for _ in range(2):  # also to what was started while the first round was under way
+        """Send a signal to the part and its descendants."""
+        for _ in range(2):  # the second round reaches processes that started during the first
             _signal(self.processes[name].pid, number)
 
     def cpu_s(self) -> dict[str, float]:
-        """CPU seconds of each part so far, its ended processes included."""
-        return self.spent_s | {
-            name: sum(spent_s for _, spent_s in members_of(process.pid))
+        """CPU seconds of each part so far, including its ended processes."""
+        return self.cpu_spent_s | {
+            name: sum(cpu_spent_s for _, cpu_spent_s in members_of(process.pid))
             for name, process in self.processes.items()
         }
 
 
 def members_of(leader: int) -> Iterator[tuple[int, float]]:
-    """The living processes of a session, with the CPU seconds of each and its ended children."""
+    """Live processes of a session, each with its CPU seconds, ended children included."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
@@ -102,7 +100,7 @@ def members_of(leader: int) -> Iterator[tuple[int, float]]:
 
 
 def _signal(leader: int, number: int) -> bool:
-    """Whether there was anyone to be signalled."""
+    """Signal every process of a session; return whether there was one."""
     members = [pid for pid, _ in members_of(leader)]
     for pid in members:
         with contextlib.suppress(ProcessLookupError):

@@ -6,14 +6,14 @@ from typing import Any
 from tests.end_to_end import house
 from tests.end_to_end.bucket import Bucket
 from tests.end_to_end.invariants import Facts, plain_facts, table_facts
-from tests.recalls_source import DATE, Row, a_row, business_row
+from tests.recalls_source import DATE, Row, business_row, recall_row
 
 WAIVE = dict.fromkeys(("quarantine", "rows per year", "rows in total"), "a small source")
 YEARS = (2018, 2019, 2020, 2021)
 
 
 def first_day() -> list[Row]:
-    return [a_row(number, year) for year in YEARS for number in (1, 2, 3)]
+    return [recall_row(number, year) for year in YEARS for number in (1, 2, 3)]
 
 
 def second_day() -> list[Row]:
@@ -23,7 +23,7 @@ def second_day() -> list[Row]:
     rows["19V000002"] |= {DATE: "2020-07-01T00:00:00.000"}
     del rows["20V000001"]
     rows["20V000002"] |= {"potentially_affected": "-5"}
-    return [*rows.values(), a_row(9, 2021)]
+    return [*rows.values(), recall_row(9, 2021)]
 
 
 def facts_of_rows(rows: list[Row]) -> Facts:

@@ -20,7 +20,7 @@ from tests.end_to_end.days import (
     second_day,
 )
 from tests.end_to_end.invariants import holds, plain_facts
-from tests.recalls_source import RawRow, RecallsSource, Row, a_row, recalls_source
+from tests.recalls_source import RawRow, RecallsSource, Row, recall_row, recalls_source
 
 MAX_LINE = 700  # fifteen columns that are missing are named
 DEEP = "[" * 2_000 + "]" * 2_000
@@ -259,7 +259,7 @@ def current_file(bucket: Bucket, year: int) -> str:
 
 def rot(bucket: Bucket, key: str) -> None:
     """A whole file of other rows in the place of a year's."""
-    rows = facts_of_rows([a_row(n, 2019, completion_rate="1") for n in (1, 2, 3)])
+    rows = facts_of_rows([recall_row(n, 2019, completion_rate="1") for n in (1, 2, 3)])
     table = house.read_years(bucket)[2019]
     rates = [rows[name][1]["completion_rate"] for name in table["nhtsa_id"].to_pylist()]
     at = table.schema.get_field_index("completion_rate")

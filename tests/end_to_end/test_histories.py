@@ -18,7 +18,7 @@ from tests.end_to_end.conftest import NewBucket
 from tests.end_to_end.days import WAIVE
 from tests.end_to_end.invariants import Facts, holds, plain_facts, table_facts
 from tests.faulty_s3 import FaultyS3
-from tests.recalls_source import DATE, Row, a_row, business_row, recalls_source
+from tests.recalls_source import DATE, Row, business_row, recall_row, recalls_source
 
 YEARS = range(2018, 2022)
 WILD = WAIVE | dict.fromkeys(
@@ -63,7 +63,7 @@ class Source:
 
     def row(self, number: int, year: int) -> Row:
         """The key says nothing of the year, for rows move."""
-        return a_row(number, year, nhtsa_id=f"19V{number:06}")
+        return recall_row(number, year, nhtsa_id=f"19V{number:06}")
 
     def after(self, changes: list[tuple[str, int, Any]]) -> list[Row]:
         """The rows of the next day; copies and rows without a key are there for a day."""

@@ -13,7 +13,7 @@ from tests.end_to_end.days import WAIVE, YEARS, facts_of_rows
 from tests.end_to_end.invariants import Facts, holds, table_facts
 from tests.end_to_end.racer import CAME_TOO_LATE, Racer
 from tests.faulty_s3 import faulty_s3
-from tests.recalls_source import RecallsSource, Row, a_row, recalls_source
+from tests.recalls_source import RecallsSource, Row, recall_row, recalls_source
 
 DAYS = range(1, 6)
 DIRTY_DAYS = (3, 5)  # one row of each year is broken, and keeps the state it had
@@ -21,7 +21,7 @@ DIRTY_DAYS = (3, 5)  # one row of each year is broken, and keeps the state it ha
 
 def rows_of(day: int) -> list[Row]:
     """Each day edits every year, so that a read of it has something to say of each."""
-    rows = [a_row(n, year, potentially_affected=str(day)) for year in YEARS for n in (1, 2, 3)]
+    rows = [recall_row(n, year, potentially_affected=str(day)) for year in YEARS for n in (1, 2, 3)]
     if day in DIRTY_DAYS:
         for row in rows[::3]:
             row["completion_rate"] = "130"

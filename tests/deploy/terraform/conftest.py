@@ -1,4 +1,4 @@
-"""The module as the tests run it."""
+"""The Terraform module, initialized."""
 
 import shutil
 
@@ -9,11 +9,11 @@ from tests.deploy.terraform.terraform_cli import FOLDER, Terraform
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
-    """The whole folder, with its provider."""
+    """A copy of the folder, with its provider installed."""
     copy = tmp_path_factory.mktemp("terraform")
-    made = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*", "__pycache__")
-    shutil.copytree(FOLDER, copy, dirs_exist_ok=True, ignore=made)
+    generated = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*", "__pycache__")
+    shutil.copytree(FOLDER, copy, dirs_exist_ok=True, ignore=generated)
     terraform = Terraform(copy)
     if (done := terraform("init", timeout_s=60)).returncode:
-        pytest.skip(f"the provider cannot be had here: {' '.join(done.stdout.split())[-300:]}")
+        pytest.skip(f"the provider cannot be installed: {' '.join(done.stdout.split())[-300:]}")
     return terraform

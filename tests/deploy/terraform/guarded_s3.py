@@ -1,4 +1,4 @@
-"""S3 behind an IAM policy: a proxy that answers 403 where the policy allows no action."""
+"""A proxy that enforces an IAM policy in front of S3."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.faulty_s3 import _address, _call, _Connection, _refusal, _Server, _se
 class Guard:
     url: str
     policy: Policy
-    needed: set[Need] = field(default_factory=set)  # every action so far
-    refused: list[Need] = field(default_factory=list)  # those that the policy does not allow
+    needed: set[Need] = field(default_factory=set)  # every action requested so far
+    refused: list[Need] = field(default_factory=list)  # actions that the policy denies
 
 
 class _Guarded(_Connection):
@@ -24,11 +24,11 @@ class _Guarded(_Connection):
 
     def _answer(self, head: bytes, headers: dict[str, str], body: bytes) -> bool:
         guard, call = self.server.guard, _call(head, headers)
-        wanted = needs(call, headers, body)
-        lacking = [need for need in wanted if not guard.policy.allows(need)]
-        guard.needed.update(wanted)
-        guard.refused.extend(lacking)
-        if lacking:
+        requested = needs(call, headers, body)
+        denied = [need for need in requested if not guard.policy.allows(need)]
+        guard.needed.update(requested)
+        guard.refused.extend(denied)
+        if denied:
             self.wfile.write(_refusal(HTTPStatus.FORBIDDEN, call))
             return True
         return super()._answer(head, headers, body)

@@ -1,7 +1,4 @@
-"""What an IAM policy allows, and which actions an S3 request needs, as AWS documents both.
-
-Conditions are not supported; the policies of `deploy/terraform/` have none.
-"""
+"""The actions that an IAM policy allows and an S3 request needs; without conditions."""
 
 from __future__ import annotations
 
@@ -27,8 +24,8 @@ NAMES = {
     "glue": "arn:aws:glue:eu-central-1:123456789012",
     "database": "headwaters",
 }
-# Headers that need an action of their own.
-MORE = {"x-amz-acl": "s3:PutObjectAcl", "x-amz-tagging": "s3:PutObjectTagging"}
+# Headers that need a separate action.
+EXTRAS = {"x-amz-acl": "s3:PutObjectAcl", "x-amz-tagging": "s3:PutObjectTagging"}
 
 
 class Need(NamedTuple):
@@ -54,7 +51,7 @@ class Policy:
 
     @classmethod
     def of(cls, role: str) -> Policy:
-        """The policy file, with made-up names filled in."""
+        """The policy of a role, with example names."""
         document = json.loads(Template((POLICIES / f"{role}.json").read_text()).substitute(NAMES))
         grants = []
         for statement in document["Statement"]:
@@ -69,7 +66,7 @@ class Policy:
 
 
 def needs(call: Call, headers: dict[str, str], body: bytes) -> list[Need]:
-    """What S3 would require. An unknown request needs an action that no policy grants."""
+    """The actions that S3 requires; for an unknown request, one that no policy grants."""
     _, bucket, key = [*call.path.split("/", 2), ""][:3]
     query = set(parse_qs(call.query, keep_blank_values=True))
     if not bucket or not key:
@@ -77,7 +74,7 @@ def needs(call: Call, headers: dict[str, str], body: bytes) -> list[Need]:
     source = unquote(headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")[2]
     found = [Need(_of_object(call.method, query), f"{LAKE}/{key}")]
     found += [Need("s3:GetObject", f"{LAKE}/{source}")] if source else []
-    return found + [Need(MORE[name], f"{LAKE}/{key}") for name in MORE.keys() & headers.keys()]
+    return found + [Need(EXTRAS[name], f"{LAKE}/{key}") for name in EXTRAS.keys() & headers.keys()]
 
 
 def _of_bucket(method: str, query: set[str], body: bytes) -> Iterator[Need]:
@@ -86,7 +83,7 @@ def _of_bucket(method: str, query: set[str], body: bytes) -> Iterator[Need]:
     if method == "GET" and "list-type" in query and query <= listing:
         yield Need("s3:ListBucket", LAKE)
     elif method == "POST" and query == {"delete"}:
-        for element in ET.fromstring(body).iter():  # noqa: S314 - our own clients sent it
+        for element in ET.fromstring(body).iter():  # noqa: S314 - from our own clients
             if element.tag.endswith("VersionId"):
                 yield Need("s3:DeleteObjectVersion", LAKE)
             if element.tag.endswith("Key"):
@@ -113,7 +110,7 @@ def _of_object(method: str, query: set[str]) -> str:
 
 
 def _like(pattern: str, text: str) -> bool:
-    """IAM's `*` matches any characters, `/` included, and its `?` any single one."""
+    """In IAM, `*` matches any characters, including `/`, and `?` matches one character."""
     parts = (
         ".*" if p == "*" else "." if p == "?" else re.escape(p)
         for p in re.split(r"([*?])", pattern)

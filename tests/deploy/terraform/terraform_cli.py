@@ -1,4 +1,4 @@
-"""Runs Terraform in a copy of the folder, without the settings of the user's shell."""
+"""Runs Terraform without the settings of the user's shell."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from local.processes import clean_environment
 
 FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "terraform"
 TIMEOUT_S = 300
-# This machine's mirror and cache of providers.
-OF_THIS_MACHINE = ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "HOME")
-ALWAYS = {
+# The mirror and cache of providers.
+FROM_SHELL = ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "HOME")
+FIXED_SETTINGS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -33,19 +33,17 @@ ALWAYS = {
 
 @dataclass(frozen=True)
 class Terraform:
-    """Runs Terraform in one folder."""
-
     folder: Path
 
     def __call__(
         self, command: str, *arguments: str, timeout_s: float = TIMEOUT_S
     ) -> subprocess.CompletedProcess[str]:
-        """In a process group of its own, which is killed after the timeout."""
-        mine = {name: os.environ[name] for name in OF_THIS_MACHINE if name in os.environ}
+        """Run a command in its own process group, which is killed after the timeout."""
+        shell = {name: os.environ[name] for name in FROM_SHELL if name in os.environ}
         process = subprocess.Popen(
             ["terraform", command, "-no-color", *arguments],
             cwd=self.folder,
-            env=clean_environment() | mine | ALWAYS,
+            env=clean_environment() | shell | FIXED_SETTINGS,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -56,18 +54,18 @@ class Terraform:
             output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            output = process.communicate()[0] + f"ended by the test after {timeout_s} s"
+            output = process.communicate()[0] + f"killed after {timeout_s} s"
         return subprocess.CompletedProcess([command], process.returncode, output)
 
     def set(self, **variables: Any) -> None:
         (self.folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
 
 
-NEEDED = pytest.mark.skipif(not shutil.which("terraform"), reason="terraform is not installed")
+NEEDS_TERRAFORM = pytest.mark.skipif(not shutil.which("terraform"), reason="needs terraform")
 
 
 def settings(**changes: Any) -> Mapping[str, Any]:
-    """Valid variables, with these changes."""
+    """Valid variables with changes."""
     trust = {
         "airflow": {"roles": ["arn:aws:iam::123456789012:role/mwaa"]},
         "reader": {"roles": ["arn:aws:iam::123456789012:role/people/analysts"]},

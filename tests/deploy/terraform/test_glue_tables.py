@@ -1,4 +1,4 @@
-"""Athena's tables have the columns of the contracts and ledgers."""
+"""Glue tables have the columns of the contracts and ledgers."""
 
 import json
 import re
@@ -17,14 +17,14 @@ FILE = ROOT / "deploy" / "terraform" / "tables.json"
 
 def test_tables_file_is_up_to_date() -> None:
     assert json.loads(FILE.read_text(encoding="utf-8")) == tables(), (
-        "write it again: .venv/bin/python -m deploy.terraform.tables > deploy/terraform/tables.json"
+        "generate it: .venv/bin/python -m deploy.terraform.tables > deploy/terraform/tables.json"
     )
 
 
 def test_every_dataset_has_a_lifecycle_rule() -> None:
     athena = (ROOT / "deploy" / "terraform" / "athena.tf").read_text(encoding="utf-8")
     (listed,) = re.findall(r"datasets = \[(.*)\]", athena)
-    assert set(re.findall(r'"(\w+)"', listed)) == datasets().keys(), "name it in athena.tf"
+    assert set(re.findall(r'"(\w+)"', listed)) == datasets().keys(), "add it to athena.tf"
 
 
 def test_names_and_comments_fit_glue() -> None:
@@ -42,7 +42,7 @@ def test_reader_policy_names_each_table() -> None:
         for grant in Policy.of("reader").grants
         if grant.pattern.startswith(prefix)
     }
-    assert named == tables().keys(), "name the table in terraform/policies/reader.json"
+    assert named == tables().keys(), "add the table to terraform/policies/reader.json"
 
 
 def test_unknown_type_is_refused() -> None:

@@ -1,7 +1,6 @@
-"""The code runs behind the policies of both roles, which allow what it does and nothing else.
+"""The policies of both roles allow exactly what the code does, as a proxy enforces them.
 
-S3 is the emulator behind a proxy that answers 403 where the policy allows no action. AWS itself
-was not tried.
+They were not tested on AWS.
 """
 
 import json
@@ -23,18 +22,18 @@ from include.vehicle_recalls.pipeline import refresh
 from tests.conftest import new_store, open_store
 from tests.deploy.terraform.guarded_s3 import Guard, guarded_s3
 from tests.deploy.terraform.iam import LAKE, NAMES, POLICIES, Grant, Need, Policy
-from tests.deploy.terraform.whole_lake import live_long, read_all, run_every_pipeline
+from tests.deploy.terraform.lake_activity import publish_and_prune, run_every_pipeline, run_readers
 
 pytestmark = pytest.mark.slow
 AIRFLOW, READER = Policy.of("airflow"), Policy.of("reader")
 LOG = f"{LAKE}/vehicle_recalls/table/_delta_log/00000000000000000001.json"
 TABLES = json.loads((POLICIES.parent / "tables.json").read_text(encoding="utf-8"))
-CHANGES = ("s3:Put", "s3:Delete", "s3:Abort")
+CHANGE_ACTIONS = ("s3:Put", "s3:Delete", "s3:Abort")
 
 
 @dataclass(frozen=True)
-class Lived:
-    """What Airflow's role needed, and the buckets that it filled."""
+class Activity:
+    """The actions that the role `airflow` needed, and the filled buckets."""
 
     airflow: Guard
     buckets: list[str]
@@ -42,96 +41,96 @@ class Lived:
 
 
 @pytest.fixture(scope="module")
-def lived(
+def activity(
     s3: BaseClient,
     s3_url: str,
     _local_apis: tuple[str, Control],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Lived]:
+) -> Iterator[Activity]:
     url, control = _local_apis
     path = tmp_path_factory.mktemp("books") / "books.db"
     database = BooksDatabase(URL.create("sqlite", database=str(path)))
     buckets = [new_store(s3, s3_url).bucket for _ in range(2)]
     with guarded_s3(s3_url, AIRFLOW) as guard:
-        young, old = (open_store(guard.url, bucket) for bucket in buckets)
+        new, old = (open_store(guard.url, bucket) for bucket in buckets)
         control.reset()
         try:
-            run_every_pipeline(young, url, control, database)
+            run_every_pipeline(new, url, control, database)
         finally:
             control.reset()
-        live_long(old)
-        yield Lived(guard, buckets, {key for bucket in (young, old) for key in bucket.list("")})
+        publish_and_prune(old)
+        yield Activity(guard, buckets, {key for bucket in (new, old) for key in bucket.list("")})
 
 
 @pytest.fixture(scope="module")
-def reading(lived: Lived, s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> Guard:
+def reader(activity: Activity, s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> Guard:
     out = tmp_path_factory.mktemp("as-of")
     with guarded_s3(s3_url, READER) as guard:
-        store = open_store(guard.url, lived.buckets[1])
-        printed = read_all(store, guard.url, "19V000002", out / "year-files")
+        store = open_store(guard.url, activity.buckets[1])
+        printed = run_readers(store, guard.url, "19V000002", out / "year-files")
         assert "valid: " in printed
     return guard
 
 
-def test_airflow_role_allows_every_run(lived: Lived) -> None:
-    """Two days of every pipeline, a replay and a prune."""
-    assert not lived.airflow.refused
-    assert len(lived.airflow.needed) > 100
+def test_airflow_role_allows_every_run(activity: Activity) -> None:
+    """The activity is two days of every pipeline, a replay and a prune."""
+    assert not activity.airflow.refused
+    assert len(activity.airflow.needed) > 100
 
 
-def test_airflow_role_grants_nothing_unused(lived: Lived) -> None:
+def test_airflow_role_grants_nothing_unused(activity: Activity) -> None:
     unused = [
         grant
         for grant in AIRFLOW.grants
         if not grant.pattern.startswith(NAMES["news"])
-        and not any(grant.covers(need) for need in lived.airflow.needed)
+        and not any(grant.covers(need) for need in activity.airflow.needed)
     ]
     assert not unused
 
 
-def test_reader_role_allows_commands_and_vin_service(reading: Guard) -> None:
-    assert not reading.refused
-    assert {need.action for need in reading.needed} == {"s3:GetObject", "s3:ListBucket"}
+def test_reader_role_allows_commands_and_vin_service(reader: Guard) -> None:
+    assert not reader.refused
+    assert {need.action for need in reader.needed} == {"s3:GetObject", "s3:ListBucket"}
 
 
-def test_reader_role_reads_what_is_published(lived: Lived) -> None:
-    """Everything but staging, the counts of the aggregations and the records of deliveries."""
+def test_reader_role_reads_only_published_files(activity: Activity) -> None:
+    """It cannot read staging, aggregate counts and delivery records."""
     hidden = {
         "/".join(key.split("/")[:2])
-        for key in lived.keys
+        for key in activity.keys
         if not READER.allows(Need("s3:GetObject", f"{LAKE}/{key}"))
     }
-    datasets = {key.split("/")[0] for key in lived.keys} - {"site"}
+    datasets = {key.split("/")[0] for key in activity.keys} - {"site"}
     staging = {f"{name}/staging" for name in datasets}
     assert hidden == staging | {"site_outages/deliveries", "vehicle_recalls/aggregates"}
 
 
-def test_glue_tables_match_the_tables_of_the_runs(lived: Lived, s3_url: str) -> None:
-    store, first = open_store(s3_url, lived.buckets[0]), "_delta_log/00000000000000000000.json"
+def test_glue_tables_match_the_created_tables(activity: Activity, s3_url: str) -> None:
+    store, first = open_store(s3_url, activity.buckets[0]), "_delta_log/00000000000000000000.json"
     folders = [key.removesuffix(f"/{first}") for key in store.list("") if key.endswith(first)]
-    made = {}
+    created = {}
     for folder in folders:
         handle = load_version(store, folder).handle
         schema = pa.schema(handle.schema().to_arrow())
-        made[folder] = [(field.name.lower(), glue_type(field.type)) for field in schema]
+        created[folder] = [(field.name.lower(), glue_type(field.type)) for field in schema]
     declared = {
         table["folder"]: [(column["name"], column["type"]) for column in table["columns"]]
         for table in TABLES.values()
     }
-    assert made.items() <= declared.items()
-    assert {folder for folder in declared if folder.endswith("/table")} <= made.keys()
+    assert created.items() <= declared.items()
+    assert {folder for folder in declared if folder.endswith("/table")} <= created.keys()
 
 
-def test_reader_role_denies_every_change(lived: Lived) -> None:
-    changes = [need for need in lived.airflow.needed if need.action.startswith(CHANGES)]
+def test_reader_role_denies_every_change(activity: Activity) -> None:
+    changes = [need for need in activity.airflow.needed if need.action.startswith(CHANGE_ACTIONS)]
     assert len(changes) > 50
     assert not [need for need in changes if READER.allows(need)]
 
 
-def test_refused_write_says_what_to_do(lived: Lived, s3_url: str) -> None:
+def test_refused_write_names_the_fix(activity: Activity, s3_url: str) -> None:
     with guarded_s3(s3_url, READER) as guard:
-        store = open_store(guard.url, lived.buckets[1])
-        refresh(store)  # everything is up to date: there is nothing to write
+        store = open_store(guard.url, activity.buckets[1])
+        refresh(store)  # writes nothing: everything is up to date
         with pytest.raises(StoreRefused, match="grant the connection `lake` access to it"):
             store.put(Keys("vehicle_recalls").raw_page("read", "batch", 0), b"")
     assert guard.refused
@@ -170,8 +169,8 @@ def test_refused_write_says_what_to_do(lived: Lived, s3_url: str) -> None:
     ],
     ids=lambda need: f"{need.action}-{need.resource[-40:]}",
 )
-def test_both_roles_deny(policy: Policy, need: Need) -> None:
-    """No role deletes a commit, a receipt or a version, or changes the bucket's settings."""
+def test_both_roles_deny_dangerous_actions(policy: Policy, need: Need) -> None:
+    """Neither role deletes a commit, receipt or version, or changes bucket settings."""
     assert not policy.allows(need)
 
 

@@ -1,7 +1,4 @@
-"""The public site, off by default, as Terraform plans it.
-
-It is not applied, because moto has no cache policies and no response headers policies.
-"""
+"""Terraform plans the public site correctly; moto lacks the policies to apply it."""
 
 import json
 from collections.abc import Iterator
@@ -9,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.terraform.one_life import running_moto
-from tests.deploy.terraform.terraform_cli import NEEDED, Terraform, settings
+from tests.deploy.terraform.deployment import running_moto
+from tests.deploy.terraform.terraform_cli import NEEDS_TERRAFORM, Terraform, settings
 
-pytestmark = NEEDED
+pytestmark = NEEDS_TERRAFORM
 
 DOMAIN = {
     "name": "recalls.example.org",
@@ -76,8 +73,8 @@ def test_hashed_files_are_cached_for_a_year_and_others_for_a_minute(site: dict[s
         assert f"max-age={seconds}" in cloudfront(site)[f'function.age["{age}"]']["code"]
 
 
-def test_errors_have_no_age(site: dict[str, Any]) -> None:
-    """A policy of headers holds for errors too; a function is not run on them."""
+def test_errors_are_not_cached(site: dict[str, Any]) -> None:
+    """A headers policy also applies to errors; a function does not."""
     headers = cloudfront(site)['response_headers_policy.site["site"]']
     assert headers["custom_headers_config"] == []
     (cors,) = headers["cors_config"]
@@ -88,7 +85,7 @@ def test_errors_have_no_age(site: dict[str, Any]) -> None:
         assert [f["event_type"] for f in each["function_association"]] == ["viewer-response"]
 
 
-def test_bucket_stays_closed(site: dict[str, Any]) -> None:
+def test_bucket_is_readable_only_by_cloudfront(site: dict[str, Any]) -> None:
     resources = site["planned_values"]["root_module"]["resources"]
     blocks = [r["values"] for r in resources if r["type"] == "aws_s3_bucket_public_access_block"]
     rules = ("block_public_acls", "block_public_policy", "restrict_public_buckets")
@@ -106,6 +103,6 @@ def test_bucket_stays_closed(site: dict[str, Any]) -> None:
             assert allowed["condition"][0]["variable"] == "AWS:SourceArn"
 
 
-def test_links_lead_to_the_site(site: dict[str, Any]) -> None:
+def test_links_use_the_site_domain(site: dict[str, Any]) -> None:
     environment = site["planned_values"]["outputs"]["environment"]["value"]
     assert environment["SITE_URL"] == f"https://{DOMAIN['name']}/"

@@ -1,4 +1,4 @@
-"""terraform/README.md names what the module has, and nothing else."""
+"""deploy/terraform/README.md names the variables, outputs and files of the module."""
 
 import re
 from pathlib import Path
@@ -13,8 +13,7 @@ def named(kind: str) -> set[str]:
     return {name for text in texts for name in re.findall(rf'^{kind} "(\w+)"', text, re.MULTILINE)}
 
 
-def test_every_variable_and_output_is_there() -> None:
-    """Each is named, most in backticks; those that everybody sets are shown in a file."""
+def test_readme_names_every_variable_and_output() -> None:
     words = set(re.findall(r"\w+", README))
     variables, outputs = named("variable"), named("output")
     assert variables
@@ -22,8 +21,7 @@ def test_every_variable_and_output_is_there() -> None:
     assert variables | outputs <= words
 
 
-def test_every_file_is_there() -> None:
-    """Links lead somewhere, and each file in backticks is in the folder."""
+def test_readme_names_only_existing_files() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     files = [quoted for quoted in QUOTED if re.fullmatch(r"[\w/]+\.(tf|json)|\w+/", quoted)]
     assert links

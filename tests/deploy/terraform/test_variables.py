@@ -1,4 +1,4 @@
-"""Terraform refuses invalid variables with one clear line each, before it calls AWS."""
+"""Terraform refuses each invalid variable with one line, before it calls AWS."""
 
 import shutil
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.terraform.terraform_cli import FOLDER, NEEDED, Terraform, settings
+from tests.deploy.terraform.terraform_cli import FOLDER, NEEDS_TERRAFORM, Terraform, settings
 
-pytestmark = NEEDED
+pytestmark = NEEDS_TERRAFORM
 
 ROLE = "arn:aws:iam::123456789012:role/mwaa"
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-central-1.amazonaws.com/id/ABC1"
@@ -20,19 +20,19 @@ BAD_SUBJECTS = "an `oidc` with missing or invalid subjects"
 
 
 @pytest.fixture
-def only_variables(tmp_path: Path) -> Terraform:
-    """A folder with the variables alone, which needs no provider."""
+def terraform(tmp_path: Path) -> Terraform:
+    """A folder with only variables.tf, which needs no provider."""
     shutil.copy(FOLDER / "variables.tf", tmp_path)
     return Terraform(tmp_path)
 
 
 def refusals(terraform: Terraform, **changes: Any) -> list[str]:
-    """The messages, each unwrapped to one line."""
+    """The error messages of a plan, one line each."""
     terraform.set(**settings(**changes))
     done = terraform("plan")
     assert (done.returncode == 0) == ("Error:" not in done.stdout), done.stdout
-    said = [part.split("This was checked by")[0] for part in done.stdout.split("Error: ")[1:]]
-    return [" ".join(part.split("\n\n")[-2].split()) for part in said]
+    errors = [part.split("This was checked by")[0] for part in done.stdout.split("Error: ")[1:]]
+    return [" ".join(part.split("\n\n")[-2].split()) for part in errors]
 
 
 @pytest.mark.parametrize(
@@ -44,19 +44,19 @@ def refusals(terraform: Terraform, **changes: Any) -> list[str]:
     ],
     ids=["roles", "ecs", "oidc"],
 )
-def test_valid_variables(only_variables: Terraform, trust: dict[str, Any]) -> None:
+def test_valid_variables_are_accepted(terraform: Terraform, trust: dict[str, Any]) -> None:
     for bucket in ("abc", "a" * 56):
         more = {"bucket": bucket, "name": "a", "endpoint_url": "http://127.0.0.1:5000"}
-        assert not refusals(only_variables, trust={"airflow": trust, "reader": READER}, **more)
+        assert not refusals(terraform, trust={"airflow": trust, "reader": READER}, **more)
 
 
 @pytest.mark.parametrize(
     "bucket",
     ["", "ab", "a" * 57, "My-lake", "my_lake", "my.lake", "-lake", "lake-", "a--b", "xn--lake"],
 )
-def test_bad_buckets(only_variables: Terraform, bucket: str) -> None:
-    (said,) = refusals(only_variables, bucket=bucket)
-    assert f'The bucket "{bucket}" is not a valid name' in said
+def test_bad_bucket_is_refused(terraform: Terraform, bucket: str) -> None:
+    (line,) = refusals(terraform, bucket=bucket)
+    assert f'The bucket "{bucket}" is not a valid name' in line
 
 
 @pytest.mark.parametrize(
@@ -80,19 +80,19 @@ def test_bad_buckets(only_variables: Terraform, bucket: str) -> None:
         ),
     ],
 )
-def test_bad_trust(only_variables: Terraform, trust: dict[str, Any], message: str) -> None:
-    (said,) = refusals(only_variables, trust={"airflow": trust, "reader": READER})
-    assert message in said
+def test_bad_trust_is_refused(terraform: Terraform, trust: dict[str, Any], message: str) -> None:
+    (line,) = refusals(terraform, trust={"airflow": trust, "reader": READER})
+    assert message in line
 
 
-def test_trust_needs_both_roles(only_variables: Terraform) -> None:
-    (said,) = refusals(only_variables, trust={"airflow": READER, "writer": READER})
+def test_trust_needs_both_roles(terraform: Terraform) -> None:
+    (line,) = refusals(terraform, trust={"airflow": READER, "writer": READER})
     assert (
         'trust must have `airflow` and `reader`, and nothing else; it has ["airflow","writer"]'
-        in said
+        in line
     )
-    (said,) = refusals(only_variables, trust={"airflow": None, "reader": READER})
-    assert 'it has ["reader"]' in said
+    (line,) = refusals(terraform, trust={"airflow": None, "reader": READER})
+    assert 'it has ["reader"]' in line
 
 
 @pytest.mark.parametrize(
@@ -123,17 +123,17 @@ def test_trust_needs_both_roles(only_variables: Terraform) -> None:
         ("endpoint_url", "http://127.0.0.1:5000/s3", "The endpoint_url"),
     ],
 )
-def test_bad_values(only_variables: Terraform, name: str, value: Any, message: str) -> None:
-    (said,) = refusals(only_variables, **{name: value})
-    assert said.startswith(message)
+def test_bad_value_is_refused(terraform: Terraform, name: str, value: Any, message: str) -> None:
+    (line,) = refusals(terraform, **{name: value})
+    assert line.startswith(message)
 
 
-def test_all_errors_are_reported_at_once(only_variables: Terraform) -> None:
+def test_all_errors_are_reported_together(terraform: Terraform) -> None:
     wrong = {"bucket": "My lake", "region": "here", "trust": {}, "staging_days": 0}
-    assert len(refusals(only_variables, **wrong)) == len(wrong)
+    assert len(refusals(terraform, **wrong)) == len(wrong)
 
 
 @pytest.mark.parametrize("name", ["bucket", "region", "name", "staging_days", "trust"])
-def test_null_is_refused_without_a_default(only_variables: Terraform, name: str) -> None:
-    said = refusals(only_variables, **{name: None})
-    assert len(said) == (0 if name in {"name", "staging_days"} else 1)
+def test_null_is_refused_without_a_default(terraform: Terraform, name: str) -> None:
+    lines = refusals(terraform, **{name: None})
+    assert len(lines) == (0 if name in {"name", "staging_days"} else 1)

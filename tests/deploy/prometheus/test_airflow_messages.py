@@ -1,4 +1,4 @@
-"""The lines of Airflow that the runbook quotes are those of the Airflow in the lock."""
+"""The Airflow messages that the runbook quotes exist in the locked Airflow."""
 
 import ast
 from importlib.util import find_spec
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.test_docs import RUNBOOK, quoted_in, rows_of, section
 
-SAID_BY = (
+SOURCES = (
     "airflow.api.common.trigger_dag",
     "airflow.api_fastapi.execution_api.security",
     "airflow.executors.base_executor",
@@ -15,18 +15,18 @@ SAID_BY = (
     "airflow.utils.db",
     "tenacity.before",
 )
-OF_SQLITE = "database is locked"
+SQLITE_MESSAGE = "database is locked"
 
 
-def test_the_runbook_quotes_what_airflow_says() -> None:
-    """Each quoted line is a string of one of these modules; a word alone is a state."""
-    said = {OF_SQLITE}
-    for module in SAID_BY:
+def test_runbook_quotes_real_airflow_messages() -> None:
+    """A quoted single word is a state, not a message."""
+    messages = {SQLITE_MESSAGE}
+    for module in SOURCES:
         spec = find_spec(module)
         assert spec
         assert spec.origin
         tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-        said |= {
+        messages |= {
             node.value
             for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -38,4 +38,4 @@ def test_the_runbook_quotes_what_airflow_says() -> None:
         if " " in line.strip()
     }
     assert len(quoted) >= 4
-    assert {line for line in quoted if not any(line in text for text in said)} == set()
+    assert {line for line in quoted if not any(line in text for text in messages)} == set()

@@ -1,4 +1,4 @@
-"""Everything that Airflow, an operator and a reader do to a lake, once."""
+"""Does everything to a lake that Airflow, an operator and a reader do."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def run_every_pipeline(store: Store, url: str, control: Control, database: BooksDatabase) -> None:
-    """Two days of each, so that rows are published, edited, unchanged and quarantined."""
+    """Run two days of each, with published, edited, unchanged and quarantined rows."""
     tokens = Memory()
     with Stub() as vehicles:
         for day in (1, 2):
@@ -53,8 +53,8 @@ def run_every_pipeline(store: Store, url: str, control: Control, database: Books
     run_recalls(lambda: RecallsApi(url), store, source=f"{RAW}{receipt['read_id']}", waive=waive)
 
 
-def live_long(store: Store) -> None:
-    """Versions of 800 to 300 days ago, a year that disappears, and a prune."""
+def publish_and_prune(store: Store) -> None:
+    """Publish versions 800 to 300 days ago, one without a year, and prune."""
     for number, days in enumerate([800, 700, 600, 300], 1):
         rows = [recalls.recall(1), recalls.recall(2, subject=f"Edit {number}")]
         rows.append(recalls.recall(3, nhtsa_id=None))
@@ -65,8 +65,8 @@ def live_long(store: Store) -> None:
     assert any(prune(store, RECALLS, 400, dry_run=False).values())
 
 
-def read_all(store: Store, url: str, key: str, out: Path) -> str:
-    """The commands that only read, and the VIN service's look; returns what they printed."""
+def run_readers(store: Store, url: str, key: str, out: Path) -> str:
+    """Run the read-only commands and the VIN service's read; return the output."""
     environment = os.environ | {
         "LAKE_BUCKET": store.bucket,
         "LAKE_ENDPOINT_URL": url,

@@ -1,4 +1,4 @@
-"""What a run must have left behind, looked up in the lake itself."""
+"""Checks that a finished run left a complete lake."""
 
 import subprocess
 import sys
@@ -25,11 +25,11 @@ KEYS = Keys(RECALLS.name)
 
 class Outcome(NamedTuple):
     rows: int
-    sha256: Mapping[str, str]  # of each year's file
+    sha256: Mapping[str, str]  # of each year file
 
 
-def prove(store: Store, recalls_url: str) -> Outcome:
-    """The run brought every row once, in one commit, and everything counted agrees with it."""
+def check_lake(store: Store, recalls_url: str) -> Outcome:
+    """Check that the run published every row once, in one commit, with matching counts."""
     current = load_version(store, KEYS.table)
     counts = current.receipt["counts"]
     source = RecallsApi(recalls_url).year_counts()
@@ -48,21 +48,21 @@ def prove(store: Store, recalls_url: str) -> Outcome:
             sum(source.rows_by_year.values()) + source.undated,
         ),
         "rows in the year files": (len(keys), counts["rows"]),
-        "different keys in them": (pc.count_distinct(keys).as_py(), counts["rows"]),
+        "distinct keys": (pc.count_distinct(keys).as_py(), counts["rows"]),
         **{f"the sum of {name}": (_sum_of(store, name), counts["rows"]) for name in AGGREGATIONS},
     }
-    _require(found)
+    _require_equal(found)
     hashes = {year: sha256_of(part["path"]) for year, part in current.parts.items()}
     return Outcome(counts["rows"], hashes)
 
 
-def prove_same(outcome: Outcome, undisturbed: Outcome) -> None:
-    """The same bytes, year by year, as a run that nobody disturbed."""
-    _require({"the years' bytes": (outcome.sha256, undisturbed.sha256)})
+def check_same_bytes(outcome: Outcome, undisturbed: Outcome) -> None:
+    """Check that the year files equal those of an undisturbed run."""
+    _require_equal({"the hashes of the year files": (outcome.sha256, undisturbed.sha256)})
 
 
 def verify(variables: Mapping[str, str]) -> None:
-    """The lake's own command finds it sound; it makes every year again from the raw pages."""
+    """Run the command `verify`, which rebuilds every year from the raw pages."""
     done = subprocess.run(
         [sys.executable, "-m", "include.cli", "verify"],
         env=clean_environment() | dict(variables) | {"PYTHONPATH": str(ROOT)},
@@ -74,11 +74,11 @@ def verify(variables: Mapping[str, str]) -> None:
         raise LocalError(f"verify ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
-def retried(task: Mapping[str, Any], tries: Sequence[Mapping[str, Any]]) -> None:
-    """What the killed worker had at work failed there, and succeeded as another try."""
+def check_retried(task: Mapping[str, Any], tries: Sequence[Mapping[str, Any]]) -> None:
+    """Check that a task of the killed worker failed there and succeeded on a retry."""
     states = [one["state"] for one in tries]
     if len(states) < 2 or states[-1] != "success":
-        raise LocalError(f"{name_of(task)} was at work on the killed worker, and then: {states}")
+        raise LocalError(f"{name_of(task)} ran on the killed worker, but its tries are: {states}")
 
 
 def name_of(task: Mapping[str, Any]) -> str:
@@ -95,9 +95,11 @@ def _sum_of(store: Store, aggregation: str) -> int:
     return total
 
 
-def _require(found: Mapping[str, tuple[Any, Any]]) -> None:
+def _require_equal(pairs: Mapping[str, tuple[Any, Any]]) -> None:
     wrong = [
-        f"{what}: {is_} instead of {ought}" for what, (is_, ought) in found.items() if is_ != ought
+        f"{name}: {actual} instead of {expected}"
+        for name, (actual, expected) in pairs.items()
+        if actual != expected
     ]
     if wrong:
-        raise LocalError("the run ended wrong: " + "; ".join(wrong))
+        raise LocalError("the run left a wrong result: " + "; ".join(wrong))

@@ -1,4 +1,4 @@
-"""The rules of the house, held over the source itself."""
+"""The source code follows the project's rules."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# What each folder may import of the project and of Airflow.
+# Which of the project's folders, and whether Airflow, each folder may import.
 MAY_IMPORT = {
     "include": {"include"},
     "plugins": {"include", "plugins", "airflow"},
@@ -20,42 +20,21 @@ MAY_IMPORT = {
     "local": {"include", "plugins", "local", "fakes"},  # plugins: `make doctor` opens connections
     "examples": {"include", "plugins", "airflow"},
 }
-OURS = {
-    "airflow",
-    "benchmarks",
-    "dags",
-    "deploy",
-    "examples",
-    "fakes",
-    "include",
-    "local",
-    "plugins",
-    "tests",
-}
-# Airflow's stable interface; everything else of it changes from release to release.
+FOLDERS = {*MAY_IMPORT, "airflow", "benchmarks", "deploy", "tests"}
+# Airflow's stable interface; the rest changes from release to release.
 AIRFLOW = ("airflow.sdk", "airflow.providers.")
-# A page in Airflow is declared by the one, and guarded by the other.
-FOR_PLUGINS = ("airflow.plugins_manager", "airflow.api_fastapi.core_api.security")
+# A page in Airflow needs the first to exist and the second for access control.
+FOR_UI_PLUGINS = ("airflow.plugins_manager", "airflow.api_fastapi.core_api.security")
 WRITES_TO_DELTA = {"create_write_transaction", "write_deltalake", "optimize", "restore", "repair"}
 USES_DELTA = {Path("include/lake/table.py"), Path("include/cli/prune.py")}
 PIPELINE_FILES = {"contract.py", "pipeline.py", "transform.py"}
 MAX_LINES = 220
-MACHINE = re.compile(r"(?<![\w.])/(?:home|Users|root|work|mnt|workspace)/\w|\b[A-Z]:\\\w")
+LOCAL_PATH = re.compile(r"(?<![\w.])/(?:home|Users|root|work|mnt|workspace)/\w|\b[A-Z]:\\\w")
 TEXT_FILES = {
-    "",
-    ".example",
-    ".j2",
-    ".lock",
-    ".md",
-    ".py",
-    ".svg",
-    ".toml",
-    ".txt",
-    ".yaml",
-    ".yml",
+    *("", ".example", ".j2", ".lock", ".md", ".py", ".svg", ".toml", ".txt", ".yaml", ".yml"),
 }
-MADE = {"__pycache__", "s3_bucket", "s3_bucket_live"}
-DRAWERS = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
+GENERATED = {"__pycache__", "s3_bucket", "s3_bucket_live"}
+VAGUE = {"base", "common", "helper", "helpers", "misc", "util", "utils"}
 OLD_WORDS = re.compile(r"\b(Hopeless|overtaken|handshake|let_others_pass|at_once|OtherSource)\b")
 
 
@@ -99,38 +78,38 @@ def test_every_folder_with_rules_has_modules() -> None:
 
 
 def test_imports_point_one_way() -> None:
-    """From dags to plugins to include, never back; nothing of these knows the fakes."""
+    """From dags to plugins to include, and never to the fakes."""
     for module in ALL:
         for imported in imports_of(module):
             top = imported.partition(".")[0]
             assert top, f"{module} has the relative import {imported}"
-            assert top not in OURS - MAY_IMPORT[module.parts[0]], f"{module} imports {imported}"
+            assert top not in FOLDERS - MAY_IMPORT[module.parts[0]], f"{module} imports {imported}"
 
 
-def test_airflow_is_imported_by_its_stable_interface() -> None:
+def test_product_uses_only_the_stable_airflow_interface() -> None:
     for module in PRODUCT:
         for imported in imports_of(module):
             if imported.partition(".")[0] == "airflow":
-                stable = AIRFLOW + (FOR_PLUGINS if module.parts[:2] == ("plugins", "ui") else ())
+                stable = AIRFLOW + (FOR_UI_PLUGINS if module.parts[:2] == ("plugins", "ui") else ())
                 assert imported.startswith(stable), f"{module} imports {imported}"
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
-    """Imports within functions count too."""
+def test_imports_have_no_cycle() -> None:
+    """Includes imports inside functions."""
     names = {".".join(module.with_suffix("").parts): module for module in modules("include")}
     graph = {name: names.keys() & set(imports_of(module)) for name, module in names.items()}
     order = TopologicalSorter(graph)
-    order.prepare()  # CycleError names the circle
+    order.prepare()  # CycleError names the cycle
 
 
-def test_the_core_knows_no_pipeline() -> None:
+def test_core_imports_no_pipeline() -> None:
     pipelines = {path.parent.name for path in (ROOT / "include").glob("*/contract.py") if path}
     for module in modules("include/lake", "include/http"):
         known = {name.split(".")[1] for name in imports_of(module) if name.startswith("include.")}
         assert not known & (pipelines - {"data"}), module
 
 
-def test_one_function_commits() -> None:
+def test_only_one_function_commits() -> None:
     committing = [
         (module, function.name)
         for module in PRODUCT
@@ -150,8 +129,8 @@ def test_only_the_table_and_prune_use_delta() -> None:
         assert not delta or module in USES_DELTA, f"{module}: use include/lake/table.py"
 
 
-def test_no_commit_is_retried_by_the_library() -> None:
-    """Two writers would both believe that they were first."""
+def test_library_never_retries_a_commit() -> None:
+    """After a retry, two writers would both consider themselves first."""
     for module in USES_DELTA:
         retries = [
             ast.unparse(keyword.value)
@@ -174,8 +153,8 @@ def test_pipeline_has_its_files_and_tests(pipeline: str) -> None:
     assert list((ROOT / "tests" / "pipelines" / pipeline).glob("test_*.py"))
 
 
-def test_libraries_are_finished_and_quiet() -> None:
-    """No assert guards data, only commands print, and nothing is left to be done."""
+def test_product_code_has_no_assert_todo_or_print() -> None:
+    """Only commands print."""
     for module in modules("include", "plugins"):
         source = (ROOT / module).read_text(encoding="utf-8")
         assert not [n for n in ast.walk(tree_of(module)) if isinstance(n, ast.Assert)], module
@@ -184,17 +163,17 @@ def test_libraries_are_finished_and_quiet() -> None:
             assert "print" not in names_in(module), module
 
 
-def test_modules_are_small_and_say_what_they_are() -> None:
+def test_modules_are_short_and_have_a_docstring() -> None:
     for module in ALL:
-        assert ast.get_docstring(tree_of(module)), f"{module} does not say what it is"
+        assert ast.get_docstring(tree_of(module)), f"{module} has no docstring"
         lines = (ROOT / module).read_text(encoding="utf-8").count("\n")
         assert lines <= MAX_LINES, f"{module} has {lines} lines"
 
 
-def test_no_module_is_a_drawer() -> None:
+def test_modules_have_specific_names() -> None:
     for module in ALL:
-        assert module.stem not in DRAWERS, f"{module}: name it for what it holds"
-        # Airflow's plugin loader would put such a hook in the library's place.
+        assert module.stem not in VAGUE, f"{module}: name it after its content"
+        # Airflow's plugin loader would import such a module instead of the library.
         assert module.parts[0] != "plugins" or module.stem not in sys.stdlib_module_names, module
 
 
@@ -204,12 +183,12 @@ def test_product_uses_the_conventional_words() -> None:
         assert not found, f"{module}: {found}"
 
 
-def test_no_file_names_a_place_of_one_machine() -> None:
+def test_no_file_has_an_absolute_local_path() -> None:
     found = [
         f"{path}:{number}: {line.strip()[:80]}"
         for path in project_files()
         for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1)
-        if MACHINE.search(line)
+        if LOCAL_PATH.search(line)
     ]
     assert not found
 
@@ -223,17 +202,19 @@ def test_locks_name_no_registry() -> None:
         assert "index-url" not in text, lock.name
 
 
-def test_no_two_test_files_have_one_name() -> None:
-    """Folders of tests are no packages, so pytest would refuse the second one."""
+def test_test_files_have_unique_names() -> None:
+    """Test folders are not packages, so pytest would refuse the second file."""
     names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name, number in names.items() if number > 1] == []
 
 
 def project_files() -> list[Path]:
-    """Every text file of the project; hidden folders belong to tools."""
+    """Every text file of the project; hidden folders belong to tools, except .ci."""
     found = [p for p in ROOT.iterdir() if p.is_file() and p.name not in {".env", ".git"}]
     for folder in ROOT.iterdir():
         if folder.is_dir() and (folder.name == ".ci" or folder.name[0] != "."):
             found += [path for path in folder.rglob("*") if path.is_file()]
     relative = (path.relative_to(ROOT) for path in sorted(found))
-    return [path for path in relative if path.suffix in TEXT_FILES and not MADE & set(path.parts)]
+    return [
+        path for path in relative if path.suffix in TEXT_FILES and not GENERATED & set(path.parts)
+    ]

@@ -1,4 +1,4 @@
-"""The module's life against moto: applied, inspected, used, planned again, destroyed."""
+"""Applies the module to moto, inspects and uses the stack, plans again, and destroys it."""
 
 import json
 import os
@@ -25,14 +25,14 @@ SUBJECT, BODY = "2 recalls became do-not-drive", b"what was landed"
 
 
 @dataclass(frozen=True)
-class Life:
-    """What existed between apply and destroy, and what is left after it."""
+class Stack:
+    """The resources between apply and destroy, and those that remain afterward."""
 
     outputs: dict[str, Any]
-    planned: tuple[int, str]
+    second_plan: tuple[int, str]
     destroyed: tuple[int, str]
-    seen: dict[str, Any]
-    left: dict[str, list[str]]
+    state: dict[str, Any]
+    remaining: dict[str, list[str]]
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def running_moto(folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def lived(module: Terraform, moto_url: str) -> Life:
+def run_module(module: Terraform, moto_url: str) -> Stack:
     module.set(**settings(endpoint_url=moto_url))
     applied = module("apply", "-auto-approve")
     assert applied.returncode == 0, applied.stdout
@@ -64,15 +64,15 @@ def lived(module: Terraform, moto_url: str) -> Life:
         name: output["value"]
         for name, output in json.loads(module("output", "-json").stdout).items()
     }
-    planned = module("plan", "-detailed-exitcode")
-    seen = _look(moto_url) | _use(outputs, moto_url)
+    second_plan = module("plan", "-detailed-exitcode")
+    state = _inspect(moto_url) | _use(outputs, moto_url)
     destroyed = module("destroy", "-auto-approve")
-    return Life(
+    return Stack(
         outputs,
-        (planned.returncode, planned.stdout),
+        (second_plan.returncode, second_plan.stdout),
         (destroyed.returncode, destroyed.stdout),
-        seen,
-        _left(moto_url),
+        state,
+        _remaining(moto_url),
     )
 
 
@@ -81,7 +81,7 @@ def _client(service: Any, url: str) -> Any:
     return boto3.client(service, endpoint_url=url, region_name=REGION, **keys)
 
 
-def _look(url: str) -> dict[str, Any]:
+def _inspect(url: str) -> dict[str, Any]:
     s3, iam, glue = (_client(service, url) for service in ("s3", "iam", "glue"))
     buckets = {}
     for bucket in (BUCKET, f"{BUCKET}-athena"):
@@ -116,7 +116,7 @@ def _look(url: str) -> dict[str, Any]:
 
 
 def _use(outputs: dict[str, Any], url: str) -> dict[str, Any]:
-    """Use the outputs as a task does: write to the lake, send the news."""
+    """Write to the lake and send news with the outputs, as a task does."""
     s3, sns, sqs = (_client(service, url) for service in ("s3", "sns", "sqs"))
     queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
     (to,) = json.loads(outputs["headwaters_news_to"])
@@ -128,10 +128,10 @@ def _use(outputs: dict[str, Any], url: str) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_ENDPOINT_URL_STS", url)  # no output has it
+        patch.setenv("AWS_ENDPOINT_URL_STS", url)  # not an output
         patch.setenv("AIRFLOW_CONN_LAKE", outputs["airflow_conn_lake"])
         patch.setenv(NEWS_TO, outputs["headwaters_news_to"])
-        # moto treats a condition that it does not know, such as TLS, as not met.
+        # moto treats a condition that it does not know, such as TLS, as false.
         s3.delete_bucket_policy(Bucket=BUCKET)
         store = StoreHook().get_conn()
         store.put(Keys("vehicle_recalls").staging("read", "landed"), BODY)
@@ -155,7 +155,7 @@ def _empty(s3: Any) -> None:
         s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
 
 
-def _left(url: str) -> dict[str, list[str]]:
+def _remaining(url: str) -> dict[str, list[str]]:
     def names(service: str, asked: str, of: str, name: str) -> list[str]:
         return [found[name] for found in getattr(_client(service, url), asked)()[of]]
 

@@ -1,4 +1,4 @@
-"""What of the distributed run costs nothing to try: killing whole, and saying what lacks."""
+"""The cheap parts of the distributed test: killing processes and clear errors."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ from tests.distributed import __main__ as distributed
 from tests.distributed.parts import Parts, members_of
 
 
-def test_a_killed_part_takes_its_tasks_with_it(tmp_path: Path) -> None:
-    """A process that moved into a group of its own, as a worker's task does, is killed too."""
+def test_kill_ends_every_process_of_the_part(tmp_path: Path) -> None:
+    """Also a process in its own group, as a worker's task is."""
     with Parts(tmp_path) as parts:
         job = "set -m; sleep 600 & echo started; wait"  # -m: a group for each job
         parts.start("worker", ["bash", "-c", job], clean_environment())
@@ -25,18 +25,16 @@ def test_a_killed_part_takes_its_tasks_with_it(tmp_path: Path) -> None:
         assert not list(members_of(leader))
 
 
-def test_a_part_that_dies_ends_the_wait_with_its_log(tmp_path: Path) -> None:
-    """Nobody waits minutes for what has said why it is gone."""
+def test_wait_for_a_dead_part_raises_its_log(tmp_path: Path) -> None:
     with Parts(tmp_path) as parts:
         parts.start("Redis", ["bash", "-c", "echo no such port; exit 3"], clean_environment())
         with pytest.raises(LocalError, match="code 3:\nno such port"):
             parts.wait_until(lambda: False, "Redis")
 
 
-def test_what_lacks_is_one_line_that_says_how_to_install_it(
+def test_missing_program_is_one_line_with_the_install_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without Redis nothing is started, and the exit code is 1."""
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr("sys.argv", ["tests.distributed"])
     assert distributed.main() == 1
