@@ -23,7 +23,7 @@ MAY_IMPORT = {
 FOLDERS = {*MAY_IMPORT, "airflow", "benchmarks", "deploy", "tests"}
 # Airflow's stable interface; the rest changes from release to release.
 AIRFLOW = ("airflow.sdk", "airflow.providers.")
-# A page in Airflow needs the first to exist and the second for access control.
+# A UI page is registered with the first and protected by the second.
 FOR_UI_PLUGINS = ("airflow.plugins_manager", "airflow.api_fastapi.core_api.security")
 WRITES_TO_DELTA = {"create_write_transaction", "write_deltalake", "optimize", "restore", "repair"}
 USES_DELTA = {Path("include/lake/table.py"), Path("include/cli/prune.py")}
@@ -146,7 +146,7 @@ def test_library_never_retries_a_commit() -> None:
 @pytest.mark.parametrize(
     "pipeline", sorted(p.parent.name for p in (ROOT / "include").glob("*/pipeline.py"))
 )
-def test_pipeline_has_its_files_and_tests(pipeline: str) -> None:
+def test_pipeline_has_required_files_and_tests(pipeline: str) -> None:
     files = {path.name for path in (ROOT / "include" / pipeline).glob("*.py")}
     assert files >= PIPELINE_FILES
     assert (ROOT / "dags" / f"{pipeline}.py").is_file()

@@ -161,7 +161,7 @@ def test_container_has_minimal_privileges(service: str) -> None:
 
 
 def test_localstack_has_the_locked_version() -> None:
-    """Also with only S3, and with signatures checked."""
+    """It runs only S3 and checks signatures."""
     localstack = ALL["localstack"]
     version = _locked("requirements/localstack.lock", "localstack-core")
     assert localstack["image"] == f"localstack/localstack:{version}"
@@ -267,8 +267,8 @@ def test_every_airflow_component_has_every_hook_connection(profile: str) -> None
     worker = ["worker"] if profile == "celery" else []
     for component in ("api-server", "scheduler", "dag-processor", "triggerer", *worker):
         environment = SERVICES[profile][component]["environment"]
-        given = {name for name in environment if name.startswith("AIRFLOW_CONN_")}
-        assert given == {f"AIRFLOW_CONN_{name.upper()}" for name in named}
+        actual = {name for name in environment if name.startswith("AIRFLOW_CONN_")}
+        assert actual == {f"AIRFLOW_CONN_{name.upper()}" for name in named}
 
 
 @every_profile
@@ -316,18 +316,18 @@ def test_workers_can_be_scaled_and_stop_gracefully() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server")
-def test_redis_requires_the_password_in_its_health_check(tmp_path: Path) -> None:
+def test_redis_requires_its_password(tmp_path: Path) -> None:
     """Runs the service's own command on loopback."""
     service, port = ALL["redis"], str(free_port())
     command = service["command"][0].replace("$$", "$")
     command = command.replace("redis-server -", f"redis-server - --bind 127.0.0.1 --port {port}")
     environment = os.environ | {"REDISCLI_AUTH": "open-sesame"}
-    ask = service["healthcheck"]["test"][-1].replace("redis-cli", f"redis-cli -p {port}")
+    check = service["healthcheck"]["test"][-1].replace("redis-cli", f"redis-cli -p {port}")
 
     def answers(password: str) -> bool:
         env = environment | {"REDISCLI_AUTH": password}
-        asked = subprocess.run(["sh", "-c", ask], env=env, capture_output=True, check=False)
-        return asked.returncode == 0
+        result = subprocess.run(["sh", "-c", check], env=env, capture_output=True, check=False)
+        return result.returncode == 0
 
     started = [*service["entrypoint"], command]
     with subprocess.Popen(
@@ -375,15 +375,15 @@ def test_compose_file_has_no_secret() -> None:
     assert needed == set(SECRETS) | {"VIN_API_KEY"}
     for profile in PROFILES:
         for connection in ("RECALLS_API", "LAKE"):
-            given = _connection(profile, connection)
-            assert {given.get("login", ""), given.get("password", "")} <= {"", "test"}
+            actual = _connection(profile, connection)
+            assert {actual.get("login", ""), actual.get("password", "")} <= {"", "test"}
 
 
 def test_example_has_no_secret_values() -> None:
     """tests/test_docs.py checks every other ${VARIABLE} of the compose file."""
     example = (ROOT / ".env.example").read_text()
-    given = dict(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=(.*)$", example, re.MULTILINE))
+    actual = dict(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=(.*)$", example, re.MULTILINE))
     assert set(SECRETS) <= {found["name"] for found in VARIABLE.finditer(COMPOSE_TEXT)}
-    assert all(given[name].strip() == "" for name in SECRETS)
+    assert all(actual[name].strip() == "" for name in SECRETS)
     # No variable has a form that VARIABLE does not match.
     assert "$" not in VARIABLE.sub("", COMPOSE_TEXT).replace("$$", "")

@@ -83,7 +83,7 @@ def test_dag_has_tags_description_and_doc_md(dag: DAG) -> None:
     assert dag.description, "give the DAG the first line of its docstring as description"
     assert dag.doc_md.startswith(dag.description)
     for part in ("Makes ", "**Backfill**", "**When it is red**"):
-        assert part in dag.doc_md, f"the docstring of the DAG file does not say: {part}"
+        assert part in dag.doc_md, f"add to the docstring of the DAG file: {part}"
 
 
 def test_dag_does_not_catch_up(dag: DAG) -> None:

@@ -144,8 +144,8 @@ def test_every_name_in_backticks_exists() -> None:
 
 
 def test_every_file_in_backticks_exists() -> None:
-    made = {"s3_bucket", "s3_bucket_live", ".local"}
-    tops = {path.name for path in ROOT.iterdir()} - made
+    generated = {"s3_bucket", "s3_bucket_live", ".local"}
+    tops = {path.name for path in ROOT.iterdir()} - generated
     missing = {
         f"{named(document)}: {quoted}"
         for document in DOCUMENTS
@@ -187,9 +187,9 @@ def test_every_make_command_exists(dagbag: DagBag) -> None:
         for path in [*DOCUMENTS, ROOT / ".env.example"]
     ]
     for where, text in [*texts, *pages]:
-        said = [quoted for quoted in quoted_in(FENCE.sub("", text)) if quoted.startswith("make ")]
-        said += [line for fence in FENCE.findall(text) for line in fence.splitlines()]
-        for command in said:
+        shown = [quoted for quoted in quoted_in(FENCE.sub("", text)) if quoted.startswith("make ")]
+        shown += [line for fence in FENCE.findall(text) for line in fence.splitlines()]
+        for command in shown:
             if not command.startswith("make "):
                 continue
             assert set(command.split()[1:2]) <= targets(), f"{where}: {command}"
@@ -205,7 +205,7 @@ def test_every_python_m_module_exists() -> None:
             assert importlib.util.find_spec(module), f"{named(document)}: {module}"
 
 
-def test_readme_has_two_first_commands_and_those_of_ci() -> None:
+def test_readme_shows_the_commands_of_ci() -> None:
     ci = re.findall(r"^make .*$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
     readme = README.read_text(encoding="utf-8")
     (sentence,) = re.findall(r"^CI runs .*$", readme, re.MULTILINE)
@@ -257,7 +257,7 @@ def connections_of_example() -> dict[str, dict[str, Any]]:
 def test_readme_and_example_have_every_extra(hook: Path) -> None:
     name, conn_type = default_connection(hook)
     if conn_type == "aws":
-        return  # its extra is Amazon's
+        return  # the AWS provider defines its extra
     source = hook.read_text(encoding="utf-8")
     read = set(re.findall(r'extra\.get\("(\w+)"', source))
     extra = getattr(importlib.import_module(f"plugins.hooks.{hook.stem}"), "Extra", None)
@@ -295,7 +295,6 @@ def test_example_has_exactly_the_known_settings() -> None:
 
 
 def test_one_page_names_each_dag_with_its_params(dagbag: DagBag) -> None:
-    """One page names the DAG and all of its params."""
     pages = [set(quoted_in(path.read_text(encoding="utf-8"))) for path in DOCUMENTS]
     for dag_id, dag in dagbag.dags.items():
         assert any({dag_id, *dag.params} <= quoted for quoted in pages), (
@@ -309,8 +308,7 @@ def test_readme_lists_every_dag(dagbag: DagBag) -> None:
     assert listed == set(dagbag.dags), "README.md, All pipelines: add a row for each DAG"
 
 
-def test_architecture_page_names_every_task(dagbag: DagBag) -> None:
-    """The diagram and its description name each task of `vehicle_recalls`."""
+def test_diagram_and_architecture_page_name_every_task(dagbag: DagBag) -> None:
     tasks = {task.task_id.rpartition(".")[2] for task in dagbag.dags["vehicle_recalls"].tasks}
     diagram = ET.parse(ROOT / "docs" / "architecture.svg")  # noqa: S314 - our own file
     assert tasks <= {text.strip() for text in diagram.getroot().itertext()}
@@ -343,16 +341,16 @@ def test_runbook_explains_every_part_of_a_receipt(store: Store, recalls_url: str
 def test_every_dependency_is_listed_with_a_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"]
-    apart = [
+    separate = [
         name for group in ("bootstrap", "localstack", "bench", "audit") for name in groups[group]
     ]
     document = ROOT / "docs" / "dependencies.md"
-    for heading, wanted in (
+    for heading, expected in (
         ("The project (`requirements.txt`)", project["project"]["dependencies"]),
         ("Work on the project (`requirements/dev.lock`)", groups["dev"]),
-        ("Installed apart, each from a lock of its own", apart),
+        ("Installed apart, each from a lock of its own", separate),
     ):
         rows = rows_of(section(document, heading))
         names = sorted(name for row in rows for name in quoted_in(row[0]))
-        assert names == sorted(re.split(r"[\[=<>~]", name)[0] for name in wanted)
+        assert names == sorted(re.split(r"[\[=<>~]", name)[0] for name in expected)
         assert all(row[-1] for row in rows)

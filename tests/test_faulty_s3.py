@@ -130,8 +130,8 @@ def test_closed_proxy_leaves_no_thread_and_no_port(s3_url: str, bucket: str) -> 
     before = set(threading.enumerate())
     with faulty_s3(s3_url) as proxy, requests.Session() as session:
         session.get(f"{proxy.url}/{bucket}", timeout=10)
-        ours = {t for t in set(threading.enumerate()) - before if "tokio" not in t.name}
-        assert ours
-    assert not any(thread.is_alive() for thread in ours)
+        started = {t for t in set(threading.enumerate()) - before if "tokio" not in t.name}
+        assert started
+    assert not any(thread.is_alive() for thread in started)
     with pytest.raises(requests.ConnectionError):
         requests.get(proxy.url, timeout=10)

@@ -166,7 +166,7 @@ def test_project_audit_list_is_valid() -> None:
 
 @pytest.mark.slow
 def test_sbom_has_every_production_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also its version and a hash of it."""
+    """With its version and one of its hashes."""
     if not (ROOT / ".venv-audit" / "installed").exists():
         pytest.skip(".venv-audit is not installed; `make sbom` does")
     sbom = f".local/sbom-of-test-{uuid.uuid4().hex}.json"

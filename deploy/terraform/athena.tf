@@ -1,5 +1,5 @@
-# Athena reads rows and columns of the lake's tables from the Delta log. The columns here are for
-# people and for tools that read only Glue; `python -m deploy.terraform.tables` generates tables.json.
+# Athena takes rows and columns of the tables from the Delta log. The columns here are for people
+# and tools that read only Glue. `python -m deploy.terraform.tables` generates tables.json.
 
 locals {
   tables   = jsondecode(file("${path.module}/tables.json"))

@@ -1,5 +1,5 @@
-# The optional public site: CloudFront serves the folder site/ of the lake's bucket. The bucket stays
-# private: CloudFront signs its requests and may read only site/ (buckets.tf).
+# The optional public site: CloudFront serves the folder site/ of the lake's bucket, which stays
+# private. CloudFront signs its requests and may read only site/ (buckets.tf).
 
 locals {
   site = toset(var.public_site ? ["site"] : [])

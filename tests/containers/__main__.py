@@ -124,7 +124,7 @@ def has_succeeded(api: AirflowApi, path: str) -> bool:
     return bool(state == "success")
 
 
-def run_flagship(stack: Stack, disrupt: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+def run_recalls(stack: Stack, disrupt: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
     """Run vehicle_recalls, disrupt it while a task runs, and return its tasks."""
     api = stack.airflow("vehicle_recalls")
     path = api.trigger()
@@ -134,7 +134,7 @@ def run_flagship(stack: Stack, disrupt: Callable[[], None] = lambda: None) -> li
     return stack.airflow("vehicle_recalls").tasks(path)
 
 
-def first_runs_succeed(stack: Stack) -> None:
+def wait_for_first_runs(stack: Stack) -> None:
     """Wait for the runs that the scheduler starts by itself."""
     for dag in DAGS:
         api = stack.airflow(dag)
@@ -149,7 +149,7 @@ def first_runs_succeed(stack: Stack) -> None:
         stack.log(f"{dag}: success")
 
 
-def lake_is_valid(stack: Stack) -> None:
+def check_lake(stack: Stack) -> None:
     for dataset in ("vehicle_recalls", "shoe_prices"):
         output = stack.docker(
             *("exec", stack.containers("vin")[0], "python", "-m", "include.cli"),
@@ -160,15 +160,14 @@ def lake_is_valid(stack: Stack) -> None:
         )
 
 
-def vin_service_answers(stack: Stack) -> None:
+def check_vin_service(stack: Stack) -> None:
     answer = requests.get(
         f"{stack.vin_url}/lookup/{SAMPLE_VIN}", headers={"X-API-Key": stack.key}, timeout=60
     )
     require(answer.status_code == requests.codes.ok, f"the VIN service: {answer.status_code}")
 
 
-def site_is_served(stack: Stack) -> None:
-    """Check the page inside Airflow."""
+def check_site_in_airflow(stack: Stack) -> None:
     manifest = stack.airflow("vehicle_recalls").run("/recalls/site.json")
     require(manifest["totals"]["recalls"] > 29_000, f"the site shows {manifest['totals']}")
 
@@ -178,31 +177,31 @@ def run_all_checks(stack: Stack) -> None:
     stack.make("up", "WORKERS=2")
     require(len(stack.containers("worker")) == 2, "two workers")
     log("started with two workers")
-    first_runs_succeed(stack)
-    lake_is_valid(stack)
-    vin_service_answers(stack)
-    site_is_served(stack)
+    wait_for_first_runs(stack)
+    check_lake(stack)
+    check_vin_service(stack)
+    check_site_in_airflow(stack)
     log("the lake is valid, the VIN service answers, and Airflow shows the site")
     before = stack.containers()
     stack.make("up", "WORKERS=2")
     require(stack.containers() == before, "a second `make up` recreates nothing")
     log("a second `make up` recreated nothing")
     stack.kill("postgres")
-    run_flagship(stack)
+    run_recalls(stack)
     log("PostgreSQL killed: it restarts, and a run succeeds")
-    run_flagship(stack, lambda: stack.kill("worker"))
+    run_recalls(stack, lambda: stack.kill("worker"))
     log("a worker killed during a run: the run succeeds")
     stack.make("up", "WORKERS=4")
-    run_flagship(stack)
+    run_recalls(stack)
     require(len(stack.containers("worker")) == 4, "four workers")
     log("four workers: a run succeeds")
-    tasks = run_flagship(stack, lambda: stack.make("up", "WORKERS=1"))
+    tasks = run_recalls(stack, lambda: stack.make("up", "WORKERS=1"))
     require(all(task["try_number"] <= 1 for task in tasks), "a stopping worker finishes its tasks")
     log("a worker stopped during a run: it finished its tasks without a retry")
     runs = "/api/v2/dags/vehicle_recalls/dagRuns"
     known = stack.airflow("vehicle_recalls").run(runs)["total_entries"]
     stack.kill("localstack")
-    run_flagship(stack)
+    run_recalls(stack)
     log("LocalStack killed: its bucket is recreated, and a run succeeds")
     stack.make("down")
     stack.make("up", "WORKERS=1")

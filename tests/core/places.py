@@ -55,7 +55,7 @@ def moment(hour: float, *, took_h: float = 0.5, modified: float | None = None) -
 
 
 @dataclass
-class Reading:
+class StagedRead:
     """A staged read, ready to publish."""
 
     store: Store
@@ -73,7 +73,7 @@ def stage_read(
     years: Iterable[int] | None = None,
     bad_keys: Iterable[str | None] = (),
     candidates: bool = True,
-) -> Reading:
+) -> StagedRead:
     """Stage a read of these years, or a full read."""
     read, current = start_read(
         store,
@@ -99,7 +99,7 @@ def stage_read(
         if candidates:
             batch = write_candidates(store, PLACES, read["read_id"], batch)
         staged.append(batch)
-    return Reading(store, read, staged)
+    return StagedRead(store, read, staged)
 
 
 def land(

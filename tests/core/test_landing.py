@@ -26,14 +26,14 @@ def land(store: Store, *answers: Response, **options: Any) -> RawPages:
 
 
 def test_land_answers_keeps_bytes_times_source_and_facts(store: Store) -> None:
-    raw = land(store, answer(b"[1]", late_s=9), answer(b"[2]"), facts={"asked": 2})
+    raw = land(store, answer(b"[1]", late_s=9), answer(b"[2]"), facts={"pages": 2})
     assert [read_page(store, page) for page in raw["pages"]] == [b"[1]", b"[2]"]
     began, answered = (
         datetime.fromisoformat(raw["moment"][n]) for n in ("began_at", "answered_at")
     )
     assert (began, answered) == (NOW, NOW + timedelta(seconds=9))
     assert raw["read"]["source"] == {"dataset": "places", "publisher": "official"}
-    assert raw["facts"] == {"asked": 2}
+    assert raw["facts"] == {"pages": 2}
     store.replace(raw["pages"][0]["key"], b"\x1f\x8b")
     with pytest.raises(Damaged, match="is damaged"):
         read_page(store, raw["pages"][0])

@@ -163,11 +163,11 @@ def test_too_many_lost_rows_are_refused(store: Store):
 def test_partial_read_with_a_new_contract_needs_a_waiver_and_is_a_baseline(store: Store):
     publish_rows(store, FIRST, at=moment(0))
     raised = replace(PLACES, version="2")
-    reading = stage_read(store, {"c": (2020, "C2")}, at=moment(1), years=[2020])
+    staged = stage_read(store, {"c": (2020, "C2")}, at=moment(1), years=[2020])
     with pytest.raises(ChecksFailed, match="one contract: version 2, the table has version 1"):
-        publish_read(store, raised, reading.read, reading.batches)
+        publish_read(store, raised, staged.read, staged.batches)
     waive = {"one contract": "2019 follows"}
-    receipt = publish_read(store, raised, reading.read, reading.batches, waive=waive)
+    receipt = publish_read(store, raised, staged.read, staged.batches, waive=waive)
     assert (receipt["version"], receipt["baseline"]) == (2, 2)
     assert current_rows(store) == FIRST | {"c": (2020, "C2")}
 
@@ -176,8 +176,8 @@ def test_table_of_partial_reads_adopts_a_new_contract_by_part(store: Store):
     publish_rows(store, {"a": (2019, "A")}, at=moment(0), years=[2019])
     publish_rows(store, {"c": (2020, "C")}, at=moment(1), years=[2020])
     raised = replace(PLACES, version="2")
-    reading = stage_read(store, {"c": (2020, "C2")}, at=moment(2), years=[2020])
-    assert publish_read(store, raised, reading.read, reading.batches)["version"] == 3
+    staged = stage_read(store, {"c": (2020, "C2")}, at=moment(2), years=[2020])
+    assert publish_read(store, raised, staged.read, staged.batches)["version"] == 3
     assert current_rows(store) == {"a": (2019, "A"), "c": (2020, "C2")}
 
 
@@ -185,8 +185,8 @@ def test_verify_passes_with_a_ledger_of_two_contracts(store: Store):
     raised = replace(PLACES, version="2")
     publish_rows(store, FIRST, at=moment(0))
     publish_rows(store, FIRST | {"a": (2019, "A2")}, at=moment(1))
-    reading = stage_read(store, FIRST, at=moment(2))
-    assert publish_read(store, raised, reading.read, reading.batches)["baseline"] == 3
+    staged = stage_read(store, FIRST, at=moment(2))
+    assert publish_read(store, raised, staged.read, staged.batches)["baseline"] == 3
     update_ledger(store, raised)
     current = load_version(store, KEYS.table)
     checks = ledger_checks(store, raised, current, versions_of(store, current))
@@ -194,8 +194,8 @@ def test_verify_passes_with_a_ledger_of_two_contracts(store: Store):
 
 
 def test_publishing_twice_commits_once(store: Store):
-    reading = stage_read(store, FIRST, at=moment(0))
-    assert reading.publish()["version"] == reading.publish()["version"] == 1
+    staged = stage_read(store, FIRST, at=moment(0))
+    assert staged.publish()["version"] == staged.publish()["version"] == 1
     assert load_version(store, KEYS.table).number == 1
 
 

@@ -54,8 +54,8 @@ class Cluster:
 
     def environment(self, name: str) -> dict[str, str]:
         home = self.parts.home(name)
-        ours = airflow_environment(ROOT, "", self.settings, self.port)
-        return ours | {
+        shared = airflow_environment(ROOT, "", self.settings, self.port)
+        return shared | {
             "HOME": str(home),
             "TMPDIR": str(home),
             "AIRFLOW_HOME": str(home),

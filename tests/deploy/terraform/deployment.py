@@ -156,8 +156,8 @@ def _empty(s3: Any) -> None:
 
 
 def _remaining(url: str) -> dict[str, list[str]]:
-    def names(service: str, asked: str, of: str, name: str) -> list[str]:
-        return [found[name] for found in getattr(_client(service, url), asked)()[of]]
+    def names(service: str, method: str, of: str, name: str) -> list[str]:
+        return [found[name] for found in getattr(_client(service, url), method)()[of]]
 
     return {
         "buckets": names("s3", "list_buckets", "Buckets", "Name"),

@@ -105,8 +105,8 @@ def _of_object(method: str, query: set[str]) -> str:
         ("PUT", ("partNumber", "uploadId")): "s3:PutObject",
         ("POST", ("uploadId",)): "s3:PutObject",
     }
-    asked = tuple(sorted(query - {"x-id"}))
-    return known.get((method, asked), f"s3:{method} ?{asked} of an object")
+    parameters = tuple(sorted(query - {"x-id"}))
+    return known.get((method, parameters), f"s3:{method} ?{parameters} of an object")
 
 
 def _like(pattern: str, text: str) -> bool:

@@ -91,13 +91,13 @@ def test_bucket_is_readable_only_by_cloudfront(site: dict[str, Any]) -> None:
     rules = ("block_public_acls", "block_public_policy", "restrict_public_buckets")
     assert {block[rule] for block in blocks for rule in rules} == {True}
     assert not [r for r in resources if r["type"] in {"aws_s3_bucket_acl", "aws_s3_object"}]
-    for bucket, wanted in {"lake": ["s3:GetObject"], "answers": None}.items():
+    for bucket, expected in {"lake": ["s3:GetObject"], "answers": None}.items():
         address = f'data.aws_iam_policy_document.bucket["{bucket}"]'
         (change,) = (c["change"] for c in site["resource_changes"] if c["address"] == address)
         statements = {each["sid"]: each for each in change["after"]["statement"]}
         assert statements["TlsOnly"]["effect"] == "Deny"
         allowed = statements.get("CloudFrontReadsTheSite")
-        assert (allowed and allowed["actions"]) == wanted
+        assert (allowed and allowed["actions"]) == expected
         if allowed:
             assert allowed["principals"][0]["identifiers"] == ["cloudfront.amazonaws.com"]
             assert allowed["condition"][0]["variable"] == "AWS:SourceArn"

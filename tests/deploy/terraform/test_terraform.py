@@ -85,8 +85,8 @@ def test_roles_have_the_tested_policies(stack: Stack, role: str) -> None:
     template = (POLICIES / f"{role}.json").read_text()
     for name, value in NAMES.items():
         template = template.replace(f"${{{name}}}", value)
-    wanted = json.loads(template.replace(NAMES["lake"], f"arn:aws:s3:::{BUCKET}"))
-    assert state["policy"]["PolicyDocument"] == wanted
+    expected = json.loads(template.replace(NAMES["lake"], f"arn:aws:s3:::{BUCKET}"))
+    assert state["policy"]["PolicyDocument"] == expected
     (statement,) = state["trust"]["Statement"]
     trusted = settings()["trust"][role]["roles"][0]
     assert statement["Principal"] == {"AWS": trusted}
@@ -97,15 +97,15 @@ def test_glue_has_each_table(stack: Stack) -> None:
     tables = json.loads((POLICIES.parent / "tables.json").read_text())
     assert {table["Name"] for table in stack.state["tables"]} == tables.keys()
     for table in stack.state["tables"]:
-        wanted, storage = tables[table["Name"]], table["StorageDescriptor"]
-        location = f"s3://{BUCKET}/{wanted['folder']}"
+        expected, storage = tables[table["Name"]], table["StorageDescriptor"]
+        location = f"s3://{BUCKET}/{expected['folder']}"
         assert storage["Location"] == storage["SerdeInfo"]["Parameters"]["path"] == location
         assert table["Parameters"]["spark.sql.sources.provider"] == "delta"
         columns = [
             {"name": c["Name"], "type": c["Type"], "comment": c["Comment"]}
             for c in storage["Columns"]
         ]
-        assert columns == wanted["columns"]
+        assert columns == expected["columns"]
 
 
 def test_athena_workgroup_has_a_scan_limit(stack: Stack) -> None:
