@@ -1,4 +1,4 @@
-"""A bucket as any reader sees it: plain S3 and plain Delta Lake, nothing of the product."""
+"""A bucket as readers see it, through S3 and Delta Lake without the product's code."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from deltalake import DeltaTable
 
 from tests.conftest import s3_client
 
-REQUESTS_AT_ONCE = 8
+MAX_PARALLEL = 8
 
-
-_parsed: dict[str, pa.Table] = {}  # by ETag
+_cache: dict[str, pa.Table] = {}  # by ETag
 
 
 @dataclass(frozen=True)
@@ -52,25 +51,25 @@ class Bucket:
             self.s3.delete_object(Bucket=self.name, Key=key)
 
     def copy_from(self, other: Bucket, prefix: str = "") -> None:
-        """Every object of another bucket, with its metadata."""
+        """Copy every object of another bucket, with its metadata."""
 
         def copy(key: str) -> None:
             source = {"Bucket": other.name, "Key": key}
             self.s3.copy_object(Bucket=self.name, Key=key, CopySource=source)
 
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(MAX_PARALLEL) as pool:
             list(pool.map(copy, other.etags(prefix)))
 
     def parquet(self, etags: dict[str, str]) -> dict[str, pa.Table]:
-        """Parquet files by key; one that was read before under the same ETag is not read again."""
+        """Parquet files by key, cached by ETag."""
 
         def read(item: tuple[str, str]) -> pa.Table:
             key, etag = item
-            if etag not in _parsed:
-                _parsed[etag] = pq.read_table(BytesIO(self.get(key)))
-            return _parsed[etag]
+            if etag not in _cache:
+                _cache[etag] = pq.read_table(BytesIO(self.get(key)))
+            return _cache[etag]
 
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(MAX_PARALLEL) as pool:
             return dict(zip(etags, pool.map(read, etags.items()), strict=True))
 
     def delta(self, table: str, version: int | None = None) -> pa.Table:
@@ -85,10 +84,10 @@ class Bucket:
         return DeltaTable(uri, version, storage_options=options).to_pyarrow_table()
 
     def commits(self, table: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Each version of a Delta table and what its commit says of itself."""
+        """Each version of a Delta table, with its commit metadata."""
         log = f"{table}/_delta_log/"
         for key in sorted(self.etags(log)):
             if key.endswith(".json"):
                 actions = [json.loads(line) for line in self.get(key).splitlines()]
-                said = [a["commitInfo"] for a in actions if "commitInfo" in a]
-                yield int(key.removeprefix(log).removesuffix(".json")), said[0] if said else {}
+                infos = [a["commitInfo"] for a in actions if "commitInfo" in a]
+                yield int(key.removeprefix(log).removesuffix(".json")), infos[0] if infos else {}

@@ -1,4 +1,4 @@
-"""Buckets and sources of a test's own, on the LocalStack that all tests share."""
+"""New buckets and sources for each test, on the shared LocalStack."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,12 +13,10 @@ NewBucket = Callable[[], Bucket]
 
 @pytest.fixture(scope="session")
 def new_bucket(s3_url: str) -> NewBucket:
-    """Makes empty buckets."""
-
     def make() -> Bucket:
-        made = Bucket.open(s3_url, f"judge-{uuid.uuid4().hex[:12]}")
-        made.s3.create_bucket(Bucket=made.name)
-        return made
+        bucket = Bucket.open(s3_url, f"test-{uuid.uuid4().hex[:12]}")
+        bucket.s3.create_bucket(Bucket=bucket.name)
+        return bucket
 
     return make
 
@@ -30,5 +28,5 @@ def bucket(new_bucket: NewBucket) -> Bucket:
 
 @pytest.fixture
 def source() -> Iterator[RecallsSource]:
-    with recalls_source() as made:
-        yield made
+    with recalls_source() as api:
+        yield api

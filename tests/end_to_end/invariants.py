@@ -1,4 +1,4 @@
-"""What holds in every bucket at rest, recomputed by plain Python from what readers see."""
+"""Checks of a bucket between runs, in plain Python on what readers see."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tests.end_to_end import house
+from tests.end_to_end import product
 from tests.end_to_end.bucket import Bucket
 
 Row = dict[str, Any]
@@ -29,76 +29,76 @@ FROM_TEXT = {
 
 
 def facts_of(years: dict[int, pa.Table]) -> Facts:
-    """The year files as facts; a key is there once, and in the year of its date."""
+    """The facts of year files; checks that keys are unique and years match dates."""
     rows = [
         (year, row)
         for year, table in years.items()
-        for row in table.select(house.BUSINESS_COLUMNS).to_pylist()
+        for row in table.select(product.BUSINESS_COLUMNS).to_pylist()
     ]
     facts = {row["nhtsa_id"]: (year, row) for year, row in rows}
-    assert len(facts) == len(rows), "a key is there twice"
+    assert len(facts) == len(rows), "duplicate key"
     assert all(row["report_received_date"].year == year for year, row in rows)
     return facts
 
 
 def plain_facts(bucket: Bucket) -> Facts:
-    return facts_of(house.read_years(bucket))
+    return facts_of(product.year_files(bucket))
 
 
 def table_facts(bucket: Bucket, version: int | None = None) -> Facts:
-    """The committed table as facts."""
-    rows = house.table_rows(bucket, version)
+    """The facts of a version; checks that keys are unique."""
+    rows = product.table_rows(bucket, version)
     years = rows["year"].to_pylist()
-    found = rows.select(house.BUSINESS_COLUMNS).to_pylist()
+    found = rows.select(product.BUSINESS_COLUMNS).to_pylist()
     facts = {row["nhtsa_id"]: (year, row) for year, row in zip(years, found, strict=True)}
-    assert len(facts) == len(found), "a key is there twice"
+    assert len(facts) == len(found), "duplicate key"
     return facts
 
 
-def holds(bucket: Bucket) -> None:
-    """Plain files are the current version's, and the ledger leads from the baseline to it."""
+def check_bucket(bucket: Bucket) -> None:
+    """Check that plain files, reports and the ledger agree with the current version."""
     current = table_facts(bucket)
     assert plain_facts(bucket) == current
-    counted = house.aggregations(bucket)
-    assert counted.keys() == AGGREGATIONS.keys()
+    aggregations = product.aggregations(bucket)
+    assert aggregations.keys() == AGGREGATIONS.keys()
     for name, columns in AGGREGATIONS.items():
         recount = Counter(
             tuple(({"year": year} | row)[c] for c in columns) for year, row in current.values()
         )
-        rows = [tuple(row.values()) for row in counted[name].to_pylist()]
+        rows = [tuple(row.values()) for row in aggregations[name].to_pylist()]
         assert {row[:-1]: row[-1] for row in rows} == recount, name
         assert len(rows) == len(recount), name
-    versions = house.versions(bucket)
+    versions = product.versions(bucket)
     read_ids = [receipt["read_id"] for _, receipt in versions]
     assert len(set(read_ids)) == len(read_ids), "a read was committed twice"
-    reports = house.reports(bucket)
+    reports = product.reports(bucket)
     assert len(reports) == len(versions)
     assert all(text.strip() for text in reports.values())
-    ledger_holds(bucket, current)
+    check_ledger(bucket, current)
 
 
-def ledger_holds(bucket: Bucket, current: Facts) -> None:
-    """Each version is told once; from each baseline on its rows give the versions after it."""
-    versions = house.versions(bucket)
-    recorded = house.recorded_versions(bucket)
-    assert len(set(recorded)) == len(recorded), "the ledger tells of a version twice"
+def check_ledger(bucket: Bucket, current: Facts) -> None:
+    """Check that the ledger has each version once and replays to the current version."""
+    versions = product.versions(bucket)
+    recorded = product.ledger_versions(bucket)
+    assert len(set(recorded)) == len(recorded), "the ledger has a version twice"
     with_events = [version for version, receipt in versions if receipt["events"]]
     assert recorded[-1:] == with_events[-1:]
     baseline = versions[-1][1]["baseline"]
     if baseline is not None:
-        rows = [row for row in house.ledger_rows(bucket) if row["version"] > baseline]
+        rows = [row for row in product.ledger_rows(bucket) if row["version"] > baseline]
         assert replay(table_facts(bucket, baseline), rows) == current
 
 
 def replay(start: Facts, rows: Iterable[Row]) -> Facts:
-    """Events put onto a version; each says rightly what was there before it."""
+    """Apply events to a version; check the old value of each."""
     state = deepcopy(start)
     for (_, key), steps in groupby(rows, lambda row: (row["version"], row["nhtsa_id"])):
         step = list(steps)
         (event,) = {row["event"] for row in step}
         (year,) = {row["year"] for row in step}
         assert (key in state) == (event in {"edited", "retracted"})
-        facts = state[key][1] if key in state else dict.fromkeys(house.BUSINESS_COLUMNS)
+        facts = state[key][1] if key in state else dict.fromkeys(product.BUSINESS_COLUMNS)
         for row in step:
             old, new = (
                 FROM_TEXT.get(row["field"], str)(text) if text is not None else None

@@ -1,4 +1,4 @@
-"""Bad input at the borders: one line, nothing published, and an honest day publishes after it."""
+"""Bad input fails with one line and publishes nothing, or is quarantined."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes.control import Control
-from tests.end_to_end import house
+from tests.end_to_end import product
 from tests.end_to_end.bucket import Bucket
 from tests.end_to_end.conftest import NewBucket
 from tests.end_to_end.days import (
@@ -19,57 +19,57 @@ from tests.end_to_end.days import (
     first_day,
     second_day,
 )
-from tests.end_to_end.invariants import holds, plain_facts
+from tests.end_to_end.invariants import check_bucket, plain_facts
 from tests.recalls_source import RawRow, RecallsSource, Row, recall_row, recalls_source
 
-MAX_LINE = 700  # fifteen columns that are missing are named
+MAX_LINE = 700  # enough to name fifteen missing columns
 DEEP = "[" * 2_000 + "]" * 2_000
+LOG = f"{product.TABLE}/_delta_log"
 
 
 @pytest.fixture(scope="module")
-def published(new_bucket: NewBucket) -> Iterator[tuple[Bucket, RecallsSource]]:
-    """The first day as a run left it, for copies; the source that it came from."""
+def first_day_run(new_bucket: NewBucket) -> Iterator[tuple[Bucket, RecallsSource]]:
+    """A bucket after the first day, and its source."""
     bucket = new_bucket()
     with recalls_source(first_day()) as source:
-        house.run(source.url, bucket)
+        product.run(source.url, bucket)
         yield bucket, source
 
 
 @pytest.fixture
-def settled(published: tuple[Bucket, RecallsSource], source: RecallsSource) -> Bucket:
-    """The bucket itself, for what must not change it; the source stands at the second day."""
-    source.refreshed = published[1].refreshed
+def shared(first_day_run: tuple[Bucket, RecallsSource], source: RecallsSource) -> Bucket:
+    """The shared bucket, for tests that do not change it; the source is on the second day."""
+    source.refreshed = first_day_run[1].refreshed
     source.publish(second_day())
-    return published[0]
+    return first_day_run[0]
 
 
 @pytest.fixture
-def first(settled: Bucket, bucket: Bucket) -> Bucket:
-    """A bucket of the test's own after the first day."""
-    bucket.copy_from(settled)
+def first(shared: Bucket, bucket: Bucket) -> Bucket:
+    """A copy of the shared bucket, for tests that change it."""
+    bucket.copy_from(shared)
     return bucket
 
 
-def refused(url: str, bucket: Bucket, *words: str, years: Sequence[int] = ()) -> Exception:
-    """A run fails with one line that has these words, and readers see what they saw."""
-    before = house.visible(bucket)
-    with pytest.raises(Exception) as caught:  # any of the product's
-        house.run(url, bucket, years, attempts=1, waive=WAIVE)
-    said = str(caught.value)
-    assert said.isprintable(), said[:MAX_LINE]  # one line, and nothing that a terminal obeys
-    assert len(said) < MAX_LINE
+def check_refused(url: str, bucket: Bucket, *words: str, years: Sequence[int] = ()) -> Exception:
+    """Check that a run fails with one line that has these words, and changes nothing."""
+    before = product.visible(bucket)
+    with pytest.raises(Exception) as caught:  # its module is checked below
+        product.run(url, bucket, years, attempts=1, waive=WAIVE)
+    message = str(caught.value)
+    assert message.isprintable(), message[:MAX_LINE]  # one line, no control characters
+    assert len(message) < MAX_LINE
     assert type(caught.value).__module__.startswith("include."), repr(caught.value)[:MAX_LINE]
     for word in words:
-        assert word in said, said
-    assert house.visible(bucket) == before
+        assert word in message, message
+    assert product.visible(bucket) == before
     return caught.value
 
 
-def publishes(source: RecallsSource, bucket: Bucket) -> None:
-    """The second day goes through."""
-    house.run(source.url, bucket, waive=WAIVE)
+def check_second_day_is_published(source: RecallsSource, bucket: Bucket) -> None:
+    product.run(source.url, bucket, waive=WAIVE)
     assert plain_facts(bucket) == facts_of_second_day()
-    holds(bucket)
+    check_bucket(bucket)
 
 
 def http_date(**later: float) -> str:
@@ -80,7 +80,7 @@ def modified(moment: str) -> dict[str, str | None]:
     return {"Last-Modified": moment, "X-SODA2-Truth-Last-Modified": moment}
 
 
-WAITS = [
+API_FAULTS = [
     ("503", {}),
     ("429", {}),
     ("202", {}),
@@ -95,44 +95,44 @@ WAITS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "options"), WAITS)
-def test_api_in_trouble_is_one_line_and_worth_a_retry(
+@pytest.mark.parametrize(("kind", "options"), API_FAULTS)
+def test_api_fault_is_one_line_and_can_be_retried(
     recalls_url: str, replica: Control, kind: str, options: dict[str, Any], bucket: Bucket
 ) -> None:
     replica.rows = 12
     replica.fault(kind, times=None, **options)
-    error = refused(recalls_url, bucket)
-    assert not isinstance(error, house.PermanentError)
+    error = check_refused(recalls_url, bucket)
+    assert not isinstance(error, product.PermanentError)
 
 
-SPOILS: dict[str, Callable[[RecallsSource], object]] = {
+SOURCE_CHANGES: dict[str, Callable[[RecallsSource], object]] = {
     "another source": lambda source: setattr(source, "seed", 8),
     "a column is missing": lambda source: source.columns.pop("component"),
     "a column has another type": lambda source: source.columns.update(nhtsa_id="number"),
 }
 
 
-@pytest.mark.parametrize("kind", SPOILS)
-def test_source_that_is_another_is_refused_for_good(
-    settled: Bucket, source: RecallsSource, kind: str
+@pytest.mark.parametrize("kind", SOURCE_CHANGES)
+def test_changed_source_is_a_permanent_error(
+    shared: Bucket, source: RecallsSource, kind: str
 ) -> None:
-    SPOILS[kind](source)
-    assert isinstance(refused(source.url, settled), house.PermanentError)
+    SOURCE_CHANGES[kind](source)
+    assert isinstance(check_refused(source.url, shared), product.PermanentError)
 
 
 HEADERS: dict[str, dict[str, str | None]] = {
     "no last-modified": {"Last-Modified": None, "X-SODA2-Truth-Last-Modified": None},
     "no date": {"Date": None},
-    "a last-modified that is no date": modified("yesterday"),
+    "a last-modified that is not a date": modified("yesterday"),
     "fields that are not JSON": {"X-SODA2-Fields": "[nhtsa_id"},
     "a last-modified from the future": modified(http_date(days=1_500)),
-    "a last-modified of an hour ahead": modified(http_date(hours=1)),
+    "a last-modified an hour ahead": modified(http_date(hours=1)),
     "a last-modified beyond the year 9999": modified("Fri, 31 Dec 9999 23:59:59 -1200"),
-    "a date of years ahead": {"Date": http_date(days=1_500)},
-    "a date of two days ago": {"Date": http_date(days=-2)},
+    "a date years ahead": {"Date": http_date(days=1_500)},
+    "a date two days ago": {"Date": http_date(days=-2)},
     "a date beyond the year 9999": {"Date": "Fri, 31 Dec 9999 23:59:59 -1200"},
-    "fields that are no names": {"X-SODA2-Fields": "[[1], {}]", "X-SODA2-Types": '["text", 1]'},
-    "fields that would move the cursor": {
+    "fields that are not names": {"X-SODA2-Fields": "[[1], {}]", "X-SODA2-Types": '["text", 1]'},
+    "fields with control characters": {
         "X-SODA2-Fields": r'["a\u001b[2Jb"]',
         "X-SODA2-Types": r'["te\u001b[2Jxt"]',
     },
@@ -140,50 +140,48 @@ HEADERS: dict[str, dict[str, str | None]] = {
 
 
 @pytest.mark.parametrize("kind", HEADERS)
-def test_header_that_cannot_be_is_refused(
-    settled: Bucket, source: RecallsSource, kind: str
-) -> None:
+def test_invalid_header_is_refused(shared: Bucket, source: RecallsSource, kind: str) -> None:
     source.headers = HEADERS[kind]
-    refused(source.url, settled)
+    check_refused(source.url, shared)
 
 
-def test_source_that_went_back_fails_a_check_that_can_be_waived(
+def test_source_that_went_back_is_refused_until_waived(
     first: Bucket, source: RecallsSource
 ) -> None:
-    """It fails, a waiver publishes it, and a later day is published on top."""
+    """A later day is then published without a waiver."""
     source.refreshed -= timedelta(days=10)
-    refused(source.url, first, "source went back")
-    house.run(source.url, first, waive=WAIVE | {"source went back": "their clock was wrong"})
+    check_refused(source.url, first, "source went back")
+    product.run(source.url, first, waive=WAIVE | {"source went back": "their clock was wrong"})
     assert plain_facts(first) == facts_of_second_day()
     source.publish(first_day())
-    house.run(source.url, first, waive=WAIVE)
+    product.run(source.url, first, waive=WAIVE)
     assert plain_facts(first) == facts_of_rows(first_day())
-    holds(first)
+    check_bucket(first)
 
 
-def test_read_that_began_later_is_newer_when_the_source_says_the_same_moment(
+def test_later_read_with_the_same_last_modified_is_published(
     first: Bucket, source: RecallsSource
 ) -> None:
     source.refreshed -= timedelta(days=1)
-    publishes(source, first)
+    check_second_day_is_published(source, first)
 
 
 @pytest.mark.parametrize("keys", [("", " ", "\t"), ("19v000001", " 19V000002 ")])
-def test_key_that_is_no_key_retracts_nothing(
+def test_invalid_keys_retract_nothing(
     first: Bucket, source: RecallsSource, keys: tuple[str, ...]
 ) -> None:
-    """Blank is missing; another spelling is set aside or made right; each recall stays."""
+    """A blank key is missing; a misspelled one is quarantined or corrected."""
     spelled = [row | {"nhtsa_id": key} for row, key in zip(first_day()[3:], keys, strict=False)]
     source.rows = [*first_day()[:3], *spelled, *first_day()[3 + len(keys) :]]
-    told = house.run(source.url, first, waive=WAIVE)
+    outcome = product.run(source.url, first, waive=WAIVE)
     assert plain_facts(first) == facts_of_rows(first_day())
-    assert not house.ledger_rows(first)
-    assert keys[0].strip() or told["counts"]["quarantined"] == len(keys)
-    holds(first)
+    assert not product.ledger_rows(first)
+    assert keys[0].strip() or outcome["counts"]["quarantined"] == len(keys)
+    check_bucket(first)
 
 
 def raw(row: Row, field: str, value: str) -> RawRow:
-    """A row with a field of JSON that no dict can be."""
+    """A row whose field has JSON that a dict cannot express."""
     fields = [f'"{name}": {value if name == field else _json(v)}' for name, v in row.items()]
     return RawRow("{" + ", ".join(fields) + "}", row["nhtsa_id"], row["report_received_date"])
 
@@ -200,114 +198,112 @@ def _json(value: Any) -> str:
         (DEEP,),
     ],
 )
-def test_field_that_is_no_text_goes_to_quarantine(
+def test_field_that_is_not_text_is_quarantined(
     first: Bucket, source: RecallsSource, values: tuple[str, ...]
 ) -> None:
-    """The row keeps its published state, and the day is published."""
+    """The row is carried over, and the other rows are published."""
     changed = [row | {"manufacturer": "Kia America"} for row in first_day()]
-    broken = [raw(row, "subject", value) for row, value in zip(changed, values, strict=False)]
-    source.rows = [*broken, *changed[len(values) :]]
-    told = house.run(source.url, first, waive=WAIVE)
-    kept = facts_of_rows(first_day()[: len(values)])
-    assert plain_facts(first) == facts_of_rows(changed) | kept
-    rows = house.quarantine_rows(first, told["read_id"])
-    assert {row["nhtsa_id"] for row in rows} == set(kept)
+    invalid = [raw(row, "subject", value) for row, value in zip(changed, values, strict=False)]
+    source.rows = [*invalid, *changed[len(values) :]]
+    outcome = product.run(source.url, first, waive=WAIVE)
+    carried_over = facts_of_rows(first_day()[: len(values)])
+    assert plain_facts(first) == facts_of_rows(changed) | carried_over
+    rows = product.quarantine_rows(first, outcome["read_id"])
+    assert {row["nhtsa_id"] for row in rows} == set(carried_over)
     assert values == (DEEP,) or all(row["columns"] == ["subject"] for row in rows)
     assert all(row["reasons"].isprintable() for row in rows)
-    holds(first)
+    check_bucket(first)
 
 
 @pytest.mark.parametrize("body", ["{}", "[1, 2]", "[{]", f"[{DEEP}]"])
-def test_page_that_is_no_list_of_rows_is_one_line(
-    settled: Bucket, source: RecallsSource, monkeypatch: pytest.MonkeyPatch, body: str
+def test_page_that_is_not_a_list_of_rows_is_refused(
+    shared: Bucket, source: RecallsSource, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
     answer = RecallsSource.answer
 
-    def spoiled(source: RecallsSource, query: dict[str, str]) -> bytes:
+    def answer_badly(source: RecallsSource, query: dict[str, str]) -> bytes:
         return body.encode() if query["$select"].startswith(":*") else answer(source, query)
 
-    monkeypatch.setattr(RecallsSource, "answer", spoiled)
-    refused(source.url, settled)
+    monkeypatch.setattr(RecallsSource, "answer", answer_badly)
+    check_refused(source.url, shared)
 
 
-def test_new_column_is_told_and_kept_in_raw_only(first: Bucket, source: RecallsSource) -> None:
+def test_new_column_is_reported_and_kept_only_in_raw(first: Bucket, source: RecallsSource) -> None:
     source.columns["recall_region"] = "text"
     source.rows = [row | {"recall_region": "made up"} for row in second_day()]
-    told = house.run(source.url, first, waive=WAIVE)
-    assert told["new_columns"] == ["recall_region"]
+    outcome = product.run(source.url, first, waive=WAIVE)
+    assert outcome["new_columns"] == ["recall_region"]
     assert plain_facts(first) == facts_of_second_day()
-    assert any("recall_region" in text for text in house.reports(first).values())
+    assert any("recall_region" in text for text in product.reports(first).values())
 
 
-def test_text_of_a_recall_cannot_move_the_cursor_in_a_report(
-    first: Bucket, source: RecallsSource
-) -> None:
-    """Readers of the file get it as it came; on a screen it shows as text."""
+def test_control_characters_are_escaped_in_reports(first: Bucket, source: RecallsSource) -> None:
+    """Year files keep them."""
     row, *others = second_day()
     source.rows = [row | {"subject": "a\x1b[2Jb", "do_not_drive": "No"}, *others]
-    house.run(source.url, first, waive=WAIVE)
+    product.run(source.url, first, waive=WAIVE)
     assert plain_facts(first)[row["nhtsa_id"]][1]["subject"] == "a\x1b[2Jb"
-    assert all(re.sub(r"\n", "", text).isprintable() for text in house.reports(first).values())
+    assert all(re.sub(r"\n", "", text).isprintable() for text in product.reports(first).values())
 
 
 def current_file(bucket: Bucket, year: int) -> str:
-    """The table's file of a year."""
-    copy = bucket.etags(f"{house.FOLDER}{year}.parquet").popitem()[1]
-    found = bucket.etags(f"{house.TABLE}/")
+    """The key of the table's file of a year."""
+    copy = bucket.etags(f"{product.FOLDER}{year}.parquet").popitem()[1]
+    found = bucket.etags(f"{product.TABLE}/")
     return next(key for key, etag in found.items() if etag == copy and "_delta_log" not in key)
 
 
-def rot(bucket: Bucket, key: str) -> None:
-    """A whole file of other rows in the place of a year's."""
+def replace_rows(bucket: Bucket, key: str) -> None:
+    """Replace a file by a valid one with other rows."""
     rows = facts_of_rows([recall_row(n, 2019, completion_rate="1") for n in (1, 2, 3)])
-    table = house.read_years(bucket)[2019]
+    table = product.year_files(bucket)[2019]
     rates = [rows[name][1]["completion_rate"] for name in table["nhtsa_id"].to_pylist()]
     at = table.schema.get_field_index("completion_rate")
     bucket.put_parquet(key, table.set_column(at, table.schema.field(at), [rates]))
 
 
 DAMAGES: dict[str, Callable[[Bucket], object]] = {
-    "a rotten file": lambda bucket: rot(bucket, current_file(bucket, 2019)),
+    "a file of other rows": lambda bucket: replace_rows(bucket, current_file(bucket, 2019)),
     "a missing file": lambda bucket: bucket.delete([current_file(bucket, 2019)]),
     "a truncated log entry": lambda bucket: bucket.put(
-        f"{house.TABLE}/_delta_log/{house.versions(bucket)[-1][0]:020}.json", b'{"commitInfo": {"ti'
+        f"{LOG}/{product.versions(bucket)[-1][0]:020}.json", b'{"commitInfo": {"ti'
     ),
 }
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_damaged_table_says_restore_it_and_is_no_edit(
-    published: tuple[Bucket, RecallsSource], first: Bucket, source: RecallsSource, kind: str
+def test_damaged_table_is_refused_until_restored(
+    first_day_run: tuple[Bucket, RecallsSource], first: Bucket, source: RecallsSource, kind: str
 ) -> None:
-    """A false edit would be in the ledger for ever; restored, the day is published."""
+    """Otherwise the ledger would have false edits."""
     DAMAGES[kind](first)
-    error = refused(source.url, first, "estore")
-    assert isinstance(error, house.PermanentError)
-    first.copy_from(published[0], f"{house.TABLE}/")
-    publishes(source, first)
+    error = check_refused(source.url, first, "estore")
+    assert isinstance(error, product.PermanentError)
+    first.copy_from(first_day_run[0], f"{product.TABLE}/")
+    check_second_day_is_published(source, first)
 
 
 @pytest.mark.parametrize(
     ("years", "source_name"),
     [((), "nothing"), ((), "raw:../other"), ((2020,), "raw:some-read")],
 )
-def test_run_asked_for_what_cannot_be_is_refused_for_good(
-    settled: Bucket, source: RecallsSource, years: Sequence[int], source_name: str
+def test_invalid_years_and_source_are_a_permanent_error(
+    shared: Bucket, source: RecallsSource, years: Sequence[int], source_name: str
 ) -> None:
-    before = house.visible(settled)
-    with pytest.raises(house.PermanentError) as caught:
-        house.run(source.url, settled, years, source=source_name)
+    before = product.visible(shared)
+    with pytest.raises(product.PermanentError) as caught:
+        product.run(source.url, shared, years, source=source_name)
     assert str(caught.value).isprintable()
-    assert house.visible(settled) == before
+    assert product.visible(shared) == before
 
 
 @pytest.mark.parametrize(
     "waive", [{"no such check": "why"}, {"quarantine": " "}, {"one source": "must always hold"}]
 )
-def test_waiver_without_a_check_or_a_reason_is_refused_for_good(
-    settled: Bucket, source: RecallsSource, waive: dict[str, str]
+def test_invalid_waiver_is_a_permanent_error(
+    shared: Bucket, source: RecallsSource, waive: dict[str, str]
 ) -> None:
-    before = house.visible(settled)
-    with pytest.raises(house.PermanentError, match=next(iter(waive))):
-        house.run(source.url, settled, waive=waive)
-    assert house.visible(settled) == before
+    before = product.visible(shared)
+    with pytest.raises(product.PermanentError, match=next(iter(waive))):
+        product.run(source.url, shared, waive=waive)
+    assert product.visible(shared) == before

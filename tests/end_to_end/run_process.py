@@ -1,6 +1,6 @@
-"""A run in a process of its own, for tests that let many race and kill some.
+"""A run in its own process, for tests that let runs race and kill some.
 
-It says "ready", waits for a line, and makes one run.
+The process prints "ready", waits for a line, and runs.
 """
 
 import subprocess
@@ -8,22 +8,22 @@ import sys
 from collections.abc import Sequence
 from typing import Self
 
-from tests.end_to_end import house
+from tests.end_to_end import product
 from tests.end_to_end.bucket import Bucket
 from tests.end_to_end.days import WAIVE
 
 WAIT_S = 180
-CAME_TOO_LATE = 3  # the exit code of a read that began after a later day was published
+READ_TOO_LATE = 3  # exit code: a later day was published before the read began
 
 
-class Racer:
-    """The process, as the test holds it; use it in a `with`, which leaves no process behind."""
+class RunProcess:
+    """The process; leaving its `with` block kills it."""
 
     def __init__(self, bucket: Bucket, api_url: str, years: Sequence[int] = ()) -> None:
         arguments = [bucket.url, bucket.name, api_url, *map(str, years)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", __name__, *arguments],
-            cwd=house.ROOT,
+            cwd=product.ROOT,
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -41,7 +41,7 @@ class Racer:
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
 
-    def begin(self) -> None:
+    def start_run(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
@@ -51,21 +51,21 @@ class Racer:
         self.process.wait()
 
     def end(self) -> tuple[int, str]:
-        """How it ended, and what it complained of."""
-        _, complaints = self.process.communicate(timeout=WAIT_S)
-        return self.process.returncode, complaints
+        """Wait for the end; return the exit code and the errors."""
+        _, errors = self.process.communicate(timeout=WAIT_S)
+        return self.process.returncode, errors
 
 
 def main(s3_url: str, name: str, api_url: str, *years: str) -> None:
     bucket = Bucket.open(s3_url, name)
-    house.open_store(bucket)
+    product.open_store(bucket)
     print("ready", flush=True)
     sys.stdin.readline()
     try:
-        house.run(api_url, bucket, [int(year) for year in years], waive=WAIVE)
-    except house.PermanentError as error:
-        if house.failed_checks(error) == ["source went back"]:
-            sys.exit(CAME_TOO_LATE)
+        product.run(api_url, bucket, [int(year) for year in years], waive=WAIVE)
+    except product.PermanentError as error:
+        if product.failed_checks(error) == ["source went back"]:
+            sys.exit(READ_TOO_LATE)
         raise
 
 

@@ -1,9 +1,4 @@
-"""The one module through which this suite drives the product and names what it wrote.
-
-Everything else in this folder knows rows, keys of recalls and the words of this module. When the
-product's functions, keys or words change, this file follows and the tests stay as they are: the
-part called "the product" is all that may need an edit.
-"""
+"""The only module of this folder that calls the product and names its keys and columns."""
 
 import json
 import os
@@ -19,16 +14,14 @@ from unittest.mock import patch
 
 import pyarrow as pa
 
-from tests import conftest
-from tests.end_to_end.bucket import Bucket
-
-# ---- the product ----
-from include.errors import PermanentError  # isort: skip
+from include.errors import PermanentError
 from include.lake.store import Store
 from include.vehicle_recalls import pipeline
 from include.vehicle_recalls.client import RecallsApi
 from include.vehicle_recalls.contract import RECALLS
 from include.vehicle_recalls.report import write_reports
+from tests import conftest
+from tests.end_to_end.bucket import Bucket
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "include.cli"]
@@ -69,7 +62,7 @@ def run(
     page_rows: int = 20_000,
     attempts: int = 5,
 ) -> dict[str, Any]:
-    """A whole run, in the order of the DAG; its outcome in the words of this suite."""
+    """Run the pipeline in the order of the DAG."""
     store = open_store(bucket)
     receipt = pipeline.run(
         lambda: RecallsApi(api_url, page_size=page_rows, attempts=attempts),
@@ -97,14 +90,14 @@ def _outcome(receipt: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failed_checks(error: BaseException) -> list[str]:
-    """The checks that an error names, sorted; none when something else is wrong."""
+    """The sorted names of the failed checks in an error; empty for any other error."""
     _, _, named = str(error).partition("checks failed, nothing was published. ")
     return sorted(check.partition(": ")[0] for check in named.split(" | ") if check)
 
 
 @contextmanager
-def batches_of(rows: int) -> Iterator[None]:
-    """So small a limit that a read has many batches."""
+def max_batch_rows(rows: int) -> Iterator[None]:
+    """Limit the rows of a batch."""
     with patch.object(pipeline, "MAX_BATCH_ROWS", rows):
         yield
 
@@ -120,20 +113,18 @@ def contract_version(version: str) -> Iterator[None]:
 
 
 def versions(bucket: Bucket) -> list[tuple[int, dict[str, Any]]]:
-    """Each version that a read made, with its receipt; not the table's creation."""
+    """Each version that a read committed, with its receipt."""
     found = bucket.commits(TABLE)
-    return [(version, json.loads(said["receipt"])) for version, said in found if "receipt" in said]
+    return [(version, json.loads(info["receipt"])) for version, info in found if "receipt" in info]
 
 
-def recorded_versions(bucket: Bucket) -> list[int]:
-    """The versions that the ledger's commits tell of, one after the other, twice if twice."""
-    found = [json.loads(said["receipt"]) for _, said in bucket.commits(LEDGER) if "receipt" in said]
+def ledger_versions(bucket: Bucket) -> list[int]:
+    """The versions that the ledger's commits name, in order, with duplicates."""
+    found = [json.loads(info["receipt"]) for _, info in bucket.commits(LEDGER) if "receipt" in info]
     return [receipt["version"] for receipt in found]
 
 
-# ---- the bucket, by the names above ----
-def read_years(bucket: Bucket) -> dict[int, pa.Table]:
-    """The year files."""
+def year_files(bucket: Bucket) -> dict[int, pa.Table]:
     etags = {k: e for k, e in bucket.etags(FOLDER).items() if YEAR_FILE.fullmatch(k)}
     found = bucket.parquet(etags)
     return {int(YEAR_FILE.fullmatch(key)[1]): table for key, table in found.items()}
@@ -146,12 +137,12 @@ def aggregations(bucket: Bucket) -> dict[str, pa.Table]:
 
 
 def table_rows(bucket: Bucket, version: int | None = None) -> pa.Table:
-    """The committed table as of a version, through Delta Lake alone."""
+    """The rows of a version, read with Delta Lake only."""
     return bucket.delta(TABLE, version)
 
 
 def ledger_rows(bucket: Bucket, version: int | None = None) -> list[dict[str, Any]]:
-    """The ledger, or what it says of one version, in order."""
+    """The sorted ledger, or its rows of one version."""
     if not bucket.etags(f"{LEDGER}/_delta_log/"):
         return []
     rows = bucket.delta(LEDGER).select(["version", *LEDGER_COLUMNS]).to_pylist()
@@ -160,7 +151,7 @@ def ledger_rows(bucket: Bucket, version: int | None = None) -> list[dict[str, An
 
 
 def quarantine_rows(bucket: Bucket, read_id: str) -> list[dict[str, Any]]:
-    """Key, the columns at fault and the raw row of each row that a read set aside."""
+    """The key, invalid columns, reasons and raw row of each quarantined row."""
     found = bucket.parquet(bucket.etags(f"{QUARANTINE}{read_id}"))
     return [
         {
@@ -179,7 +170,7 @@ def reports(bucket: Bucket) -> dict[str, str]:
 
 
 def visible(bucket: Bucket) -> dict[str, str]:
-    """What readers can see: plain files, and the log of the table and the ledger."""
+    """The ETags of all that readers see: plain files, and the logs of table and ledger."""
     return {
         key: etag
         for key, etag in bucket.etags(FOLDER).items()
@@ -187,8 +178,8 @@ def visible(bucket: Bucket) -> dict[str, str]:
     }
 
 
-def command(bucket: Bucket, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command of the lake, in a process of its own."""
+def run_command(bucket: Bucket, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the lake in its own process."""
     settings = {
         "LAKE_BUCKET": bucket.name,
         "LAKE_ENDPOINT_URL": bucket.url,
