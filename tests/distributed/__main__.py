@@ -15,14 +15,7 @@ from typing import Any, NamedTuple
 from benchmarks.headwaters import open_store
 from benchmarks.servers import fresh_bucket
 from local.processes import LocalError, stopwatch
-from tests.distributed.checks import (
-    Outcome,
-    check_lake,
-    check_retried,
-    check_same_bytes,
-    name_of,
-    verify,
-)
+from tests.distributed.checks import Outcome, check_equal, check_lake, check_retry, name_of, verify
 from tests.distributed.cluster import SLOTS, Cluster, running_cluster
 
 WORKERS = ("worker-1", "worker-2")
@@ -69,9 +62,9 @@ def compare(cluster: Cluster, log: Log) -> list[Measurement]:
     one = run(cluster, "one worker", log)
     cluster.start_worker(WORKERS[1])
     two = run(cluster, "two workers", log)
-    check_same_bytes(two.outcome, one.outcome)
+    check_equal(two.outcome, one.outcome)
     killed = run(cluster, "two workers, one killed", log, kill=WORKERS[1])
-    check_same_bytes(killed.outcome, one.outcome)
+    check_equal(killed.outcome, one.outcome)
     return [one, two, killed]
 
 
@@ -133,7 +126,7 @@ def check_recovery(cluster: Cluster, path: str, kill: Kill) -> str:
     """Check that the tasks of the killed worker were retried; report the delay."""
     tries = [cluster.airflow.tries(path, task) for task in kill.tasks]
     for task, of_task in zip(kill.tasks, tries, strict=True):
-        check_retried(task, of_task)
+        check_retry(task, of_task)
     restarted = max(moment(of_task[-1]["start_date"]) for of_task in tries)
     return (
         f"A worker was killed after {kill.progress}, while it ran {names_of(kill.tasks)}; all of "

@@ -56,7 +56,7 @@ def check_lake(store: Store, recalls_url: str) -> Outcome:
     return Outcome(counts["rows"], hashes)
 
 
-def check_same_bytes(outcome: Outcome, undisturbed: Outcome) -> None:
+def check_equal(outcome: Outcome, undisturbed: Outcome) -> None:
     """Check that the year files equal those of an undisturbed run."""
     _require_equal({"the hashes of the year files": (outcome.sha256, undisturbed.sha256)})
 
@@ -74,7 +74,7 @@ def verify(variables: Mapping[str, str]) -> None:
         raise LocalError(f"verify ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
-def check_retried(task: Mapping[str, Any], tries: Sequence[Mapping[str, Any]]) -> None:
+def check_retry(task: Mapping[str, Any], tries: Sequence[Mapping[str, Any]]) -> None:
     """Check that a task of the killed worker failed there and succeeded on a retry."""
     states = [one["state"] for one in tries]
     if len(states) < 2 or states[-1] != "success":

@@ -12,7 +12,7 @@ from include.vehicle_recalls.aggregates import file_name
 from include.vehicle_recalls.client import RecallsApi
 from include.vehicle_recalls.pipeline import run
 from local.processes import LocalError
-from tests.distributed.checks import KEYS, check_lake, check_retried, check_same_bytes, read
+from tests.distributed.checks import KEYS, check_equal, check_lake, check_retry, read
 
 AGGREGATION, YEAR = file_name("recalls_per_component_per_year"), "2019.parquet"
 
@@ -47,19 +47,19 @@ def test_checks_find_a_second_commit_and_different_bytes(
 ) -> None:
     run(lambda: RecallsApi(recalls_url), store)
     undisturbed = check_lake(store, recalls_url)
-    check_same_bytes(undisturbed, undisturbed)
+    check_equal(undisturbed, undisturbed)
     changed = undisturbed._replace(sha256={**undisturbed.sha256, "2019": "other"})
     with pytest.raises(LocalError, match="the hashes of the year files"):
-        check_same_bytes(changed, undisturbed)
+        check_equal(changed, undisturbed)
     replica.day += 1
     run(lambda: RecallsApi(recalls_url), store)
     with pytest.raises(LocalError, match="commits: 2 instead of 1"):
         check_lake(store, recalls_url)
 
 
-def test_check_retried_finds_a_task_without_a_successful_retry() -> None:
+def test_check_retry_finds_a_task_without_a_successful_retry() -> None:
     task = {"task_id": "batch.extract", "map_index": 3}
-    check_retried(task, [{"state": "failed"}, {"state": "success"}])
+    check_retry(task, [{"state": "failed"}, {"state": "success"}])
     for states in (["success"], ["failed"], ["failed", "failed"]):
         with pytest.raises(LocalError, match=r"batch\.extract \[3\] ran on the killed worker"):
-            check_retried(task, [{"state": state} for state in states])
+            check_retry(task, [{"state": state} for state in states])
