@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # imported where a table is opened: most tasks only need a re
 
 RETENTION_DAYS = 400  # how long a file that no version needs any more stays readable
 LOG_ENTRY = re.compile(rf"/{LOG}/(\d{{20}})\.json$")
+DAMAGED_LOG = ("found gap", "EOF while parsing", "Invalid JSON", "Json error")  # for delta-rs
 
 
 class DataFile(NamedTuple):
@@ -34,15 +35,12 @@ class DataFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Version:
-    """A table at one version; number -1 is a table that does not exist yet.
-
-    `receipt` is the newest up to this version: maintenance commits of Delta carry none.
-    """
+    """A table at one version; number -1 is a table that does not exist yet."""
 
     table: str
     store: Store
     number: int = -1
-    receipt: Mapping[str, Any] = field(default_factory=dict)
+    receipt: Mapping[str, Any] = field(default_factory=dict)  # the newest up to this version
     receipt_number: int = -1
 
     @property
@@ -133,7 +131,7 @@ def create_table(
     }
     try:
         with explaining_table(store, "create the table", table):
-            DeltaTable.create(
+            made = DeltaTable.create(
                 store.url(table),
                 schema=schema,
                 partition_by=[partition_by] if partition_by else None,
@@ -142,9 +140,13 @@ def create_table(
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
     except StoreError:
-        if not load_version(store, table).exists:
+        found = load_version(store, table)
+        if not found.exists:
             raise
-    return load_version(store, table)
+        return found
+    version = Version(table, store, made.version())
+    vars(version)["handle"] = made  # loading it again costs three requests
+    return version
 
 
 def commit(
@@ -193,10 +195,6 @@ def commit(
 def _stats(file: DataFile) -> str:
     values = dict(file.stats)
     return json.dumps({"numRecords": file.rows, "minValues": values, "maxValues": values})
-
-
-# What delta-rs says of a log entry that is missing or cut.
-DAMAGED_LOG = ("found gap", "EOF while parsing", "Invalid JSON", "Json error")
 
 
 @contextmanager
