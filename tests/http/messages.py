@@ -1,4 +1,4 @@
-"""HTTP messages read byte for byte, for a proxy that must not change what a client signed."""
+"""Reads HTTP messages byte for byte, so that a proxy keeps signed requests valid."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -21,24 +21,24 @@ def headers_of(head: bytes) -> dict[str, str]:
 
 def read_body(stream: BufferedIOBase, headers: dict[str, str]) -> bytes:
     if headers.get("transfer-encoding", "").lower() == "chunked":
-        return b"".join(_chunks(stream))
-    return _exactly(stream, int(headers.get("content-length", "0")))
+        return b"".join(_read_chunks(stream))
+    return _read_exactly(stream, int(headers.get("content-length", "0")))
 
 
-def _chunks(stream: BufferedIOBase) -> Iterator[bytes]:
-    """The chunks as they travel, their size lines and the trailer with them."""
+def _read_chunks(stream: BufferedIOBase) -> Iterator[bytes]:
+    """Yield the raw chunks with their size lines, then the trailer."""
     while size_line := stream.readline():
         yield size_line
         size = int(size_line.split(b";")[0], 16)
         if size == 0:
             break
-        yield _exactly(stream, size + len(b"\r\n"))
+        yield _read_exactly(stream, size + len(b"\r\n"))
     while (line := stream.readline()) not in (b"\r\n", b""):
         yield line
     yield b"\r\n"
 
 
-def _exactly(stream: BufferedIOBase, size: int) -> bytes:
+def _read_exactly(stream: BufferedIOBase, size: int) -> bytes:
     body = stream.read(size)
     if len(body) < size:
         raise ConnectionError(f"the connection ended after {len(body)} of {size} bytes")
@@ -46,7 +46,7 @@ def _exactly(stream: BufferedIOBase, size: int) -> bytes:
 
 
 def read_answer(stream: BufferedIOBase, method: str) -> tuple[bytes, bool]:
-    """An answer to this method, and whether its end shows without closing the connection."""
+    """Return the answer, and whether the connection can stay open after it."""
     head = read_head(stream)
     while head.split(b" ", 2)[1:2] == [b"100"]:
         head = read_head(stream)

@@ -1,4 +1,4 @@
-"""A server on a real socket that may break every rule of HTTP."""
+"""A socket server whose answers may break any rule of HTTP."""
 
 import socket
 import ssl
@@ -11,10 +11,7 @@ OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r
 
 
 class RawServer:
-    """Hands each connection to `handle`, whose return closes it.
-
-    `closed_by_client` is set when a send fails because the client has gone.
-    """
+    """Passes each connection to `handle`; sets `closed_by_client` if the client disconnects."""
 
     def __init__(self, handle: Handler, tls: ssl.SSLContext | None = None) -> None:
         self._handle, self._tls = handle, tls
@@ -38,7 +35,7 @@ class RawServer:
             connection.close()
 
     def drip(self, connection: socket.socket, text: bytes, pause_s: float = 0.02) -> None:
-        """Send byte by byte, over and over, until the client goes or the test ends."""
+        """Send the text byte by byte, repeatedly, until the client disconnects or the test ends."""
         while not self._ended.is_set():
             for byte in text:
                 connection.sendall(bytes([byte]))
@@ -67,7 +64,7 @@ class RawServer:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Everything up to the empty line; nothing when the client has gone."""
+    """Read up to the empty line; return nothing if the client disconnected."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
@@ -78,14 +75,14 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def message(body: bytes = b'{"ok": true}', status: int = 200, **headers: str) -> bytes:
-    """A correct answer, unless `headers` say otherwise."""
+    """A valid answer, unless `headers` make it invalid."""
     sent = {"Content_Type": "application/json", "Content_Length": str(len(body)), **headers}
     lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in sent.items()]
     return f"HTTP/1.1 {status} -\r\n{''.join(lines)}\r\n".encode("latin-1") + body
 
 
 class Api(RawServer):
-    """Gives one prepared answer after the other, the last one forever; keeps the requests."""
+    """Sends the answers in order, then repeats the last one; records the requests."""
 
     def __init__(self, *answers: bytes) -> None:
         super().__init__(self._answer)
@@ -103,11 +100,11 @@ class Api(RawServer):
             answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
             connection.sendall(answer)
             if b"Content-Length: %d\r" % len(answer.partition(b"\r\n\r\n")[2]) not in answer:
-                return  # cut on purpose
+                return  # a truncated answer ends the connection
 
 
-def answering(answer: bytes) -> Handler:
-    """Give the same answer to each request of a connection."""
+def answer_with(answer: bytes) -> Handler:
+    """Send the same answer to every request."""
 
     def handle(connection: socket.socket) -> None:
         while read_request(connection):

@@ -1,4 +1,4 @@
-"""What the client repeats, what it refuses, what it sends, and that it never shows a secret."""
+"""The HTTP client: retries, waits, limits, redirects and headers; it never shows a secret."""
 
 import gzip
 import logging
@@ -28,17 +28,17 @@ TOKEN = "s3cret/token+of=mine"
 IN_QUERY = "inquery"
 PASSWORD = "passw0rd"
 HTML = b"<!DOCTYPE html><html><h1>Down for maintenance</h1></html>"
-PASSING = {
+TRANSIENT = {
     "503": (message(HTML, 503, Content_Type="text/html"), SourceUnavailable),
     "500": (message(b'{"message": "oops"}', 500), SourceUnavailable),
     "429": (message(status=429), RateLimited),
     "202": (message(status=202), SourceUnavailable),
     "103": (message(b"", status=103), SourceUnavailable),
     "HTML": (message(HTML, Content_Type="text/html"), UnexpectedBody),
-    "HTML named JSON": (message(HTML), UnexpectedBody),
-    "closed": (b"", SourceUnavailable),
-    "cut body": (message(b'{"ok": t', Content_Length="12"), SourceUnavailable),
-    "cut chunks": (
+    "HTML sent as JSON": (message(HTML), UnexpectedBody),
+    "closed connection": (b"", SourceUnavailable),
+    "truncated body": (message(b'{"ok": t', Content_Length="12"), SourceUnavailable),
+    "truncated chunks": (
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"ok": t\r\n',
         SourceUnavailable,
     ),
@@ -54,27 +54,25 @@ def start_api() -> Iterator[StartApi]:
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that the client would have made."""
+    """Records the client's pauses instead of sleeping."""
     waits: list[float] = []
     monkeypatch.setattr("include.http.client.sleep", waits.append)
     return waits
 
 
-@pytest.mark.parametrize("case", PASSING)
-def test_get_failure_that_passes_is_repeated(
-    start_api: StartApi, waits: list[float], case: str
-) -> None:
-    failure, _ = PASSING[case]
+@pytest.mark.parametrize("case", TRANSIENT)
+def test_get_retries_transient_failure(start_api: StartApi, waits: list[float], case: str) -> None:
+    failure, _ = TRANSIENT[case]
     api = start_api(failure, failure, OK)
     assert HttpClient(api.url).get("/rows").json() == {"ok": True}
     assert (len(api.requests), len(waits)) == (3, 2)
 
 
-@pytest.mark.parametrize("case", PASSING)
-def test_get_failure_that_stays_is_one_line(
+@pytest.mark.parametrize("case", TRANSIENT)
+def test_get_reports_persistent_failure_in_one_line(
     start_api: StartApi, waits: list[float], case: str
 ) -> None:
-    failure, kind = PASSING[case]
+    failure, kind = TRANSIENT[case]
     api = start_api(failure)
     with pytest.raises(kind) as caught:
         HttpClient(api.url, attempts=3).get("/rows", params={"a": "b"})
@@ -89,7 +87,7 @@ def test_get_failure_that_stays_is_one_line(
         *((405, BadRequest), (422, BadRequest), (302, WrongHost), (300, WrongHost)),
     ],
 )
-def test_get_refusal_fails_at_once_with_the_reason_of_the_api(
+def test_get_does_not_retry_a_refusal_and_shows_its_reason(
     start_api: StartApi, status: int, kind: type[HttpError]
 ) -> None:
     api = start_api(message(b'{"code": "some.code", "message": "because  of\\nthis"}', status))
@@ -110,11 +108,11 @@ def test_post_is_sent_once_unless_repeatable(start_api: StartApi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "shortest", "longest"),
+    ("headers", "min_s", "max_s"),
     [
         ({"Retry_After": "7"}, 7, 8),
         (
-            # By the server's own clock.
+            # relative to the server's Date
             {
                 "Date": "Tue, 04 Mar 2003 10:00:00 GMT",
                 "Retry_After": "Tue, 04 Mar 2003 10:00:20 GMT",
@@ -127,14 +125,10 @@ def test_post_is_sent_once_unless_repeatable(start_api: StartApi) -> None:
     ids=str,
 )
 def test_wait_is_at_least_retry_after_and_at_most_a_minute(
-    start_api: StartApi,
-    waits: list[float],
-    headers: dict[str, str],
-    shortest: float,
-    longest: float,
+    start_api: StartApi, waits: list[float], headers: dict[str, str], min_s: float, max_s: float
 ) -> None:
     HttpClient(start_api(message(status=429, **headers), OK).url).get("/rows")
-    assert shortest <= waits[0] <= longest
+    assert min_s <= waits[0] <= max_s
 
 
 def test_waits_are_random_and_grow_to_a_limit(start_api: StartApi, waits: list[float]) -> None:
@@ -145,7 +139,7 @@ def test_waits_are_random_and_grow_to_a_limit(start_api: StartApi, waits: list[f
     assert len(set(waits)) > 1
 
 
-def test_wait_beyond_the_total_time_fails_instead(start_api: StartApi, waits: list[float]) -> None:
+def test_retry_after_beyond_the_deadline_fails(start_api: StartApi, waits: list[float]) -> None:
     api = start_api(message(status=429, Retry_After="50"))
     with pytest.raises(RateLimited) as caught:
         HttpClient(api.url, total_s=30).get("/rows")
@@ -153,7 +147,7 @@ def test_wait_beyond_the_total_time_fails_instead(start_api: StartApi, waits: li
     assert (len(api.requests), waits) == (1, [])
 
 
-def test_turn_is_awaited_before_each_attempt(start_api: StartApi) -> None:
+def test_client_waits_for_its_turn_before_each_attempt(start_api: StartApi) -> None:
     api = start_api(message(status=503), message(status=503), OK)
     turns: list[int] = []
     HttpClient(api.url, wait_turn=lambda: turns.append(len(api.requests))).get("/rows")
@@ -192,7 +186,7 @@ def test_body_beyond_max_bytes_is_refused(
 def test_failure_shows_no_secret(
     start_api: StartApi, caplog: pytest.LogCaptureFixture, answer: bytes
 ) -> None:
-    """No log line of any level, no exception and no traceback has a token of ours."""
+    """No log line, exception or traceback contains a token."""
     caplog.set_level(logging.DEBUG)
     api = start_api(answer)
     client = HttpClient(api.url, headers={"X-App-Token": TOKEN}, attempts=2)
@@ -221,7 +215,7 @@ def test_refused_connection_shows_no_secret(caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.mark.parametrize("token", ["to\nken", "t\u00f6k\u2019en"])
-def test_token_that_no_header_can_hold_is_refused_unsent(token: str) -> None:
+def test_token_invalid_in_a_header_is_refused_before_sending(token: str) -> None:
     with pytest.raises(BadRequest, match="enter it again") as caught:
         HttpClient("http://127.0.0.1:9", headers={"X-App-Token": token}).get("/rows")
     assert token not in "".join(traceback.format_exception(caught.value))
@@ -236,7 +230,7 @@ def test_redirect_within_the_host_is_followed_with_all_headers(start_api: StartA
     ]
 
 
-def test_redirect_to_another_host_is_refused_and_sends_it_nothing(start_api: StartApi) -> None:
+def test_redirect_to_another_host_is_refused_and_not_followed(start_api: StartApi) -> None:
     other = start_api()
     api = start_api(message(b"", 302, Location=f"{other.url}/rows?secret=x"))
     with pytest.raises(WrongHost, match=f"redirects to {other.host}/rows, another host"):
@@ -252,12 +246,12 @@ def test_redirect_of_a_post_is_refused(start_api: StartApi) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "http://", "http://[bad", "ht tp://x", "ftp://127.0.0.1"])
-def test_get_invalid_address_fails_at_once(host: str) -> None:
+def test_get_refuses_invalid_address(host: str) -> None:
     with pytest.raises(WrongHost, match="is not a valid address"):
         HttpClient(host).get("/rows")
 
 
-def test_get_http_host_without_scheme_names_the_scheme_to_write() -> None:
+def test_get_http_host_without_scheme_suggests_http() -> None:
     def refuse_tls(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 400 -\r\n\r\n")
@@ -266,7 +260,7 @@ def test_get_http_host_without_scheme_names_the_scheme_to_write() -> None:
         HttpClient(api.host).get("/rows")
 
 
-def test_response_keeps_the_body_as_it_traveled(start_api: StartApi) -> None:
+def test_response_keeps_the_body_as_it_was_sent(start_api: StartApi) -> None:
     packed = gzip.compress(b'{"ok": true}', mtime=77)
     api = start_api(message(packed, Content_Encoding="gzip"), OK)
     client = HttpClient(api.url)
@@ -288,7 +282,7 @@ def test_response_names_its_publisher(
     assert found.isprintable()
 
 
-def test_ok_status_is_returned_and_may_still_be_refused(start_api: StartApi) -> None:
+def test_ok_status_is_returned_unless_check_refuses_it(start_api: StartApi) -> None:
     client = HttpClient(start_api(message(b'{"message": "no"}', 400)).url)
     response = client.get("/recalls", ok_statuses={400})
     assert (response.status, response.json()) == (400, {"message": "no"})
@@ -298,7 +292,7 @@ def test_ok_status_is_returned_and_may_still_be_refused(start_api: StartApi) -> 
         client.get("/recalls", ok_statuses={404})
 
 
-def test_answer_that_the_check_refuses_is_asked_for_again(start_api: StartApi) -> None:
+def test_answer_refused_by_check_is_requested_again(start_api: StartApi) -> None:
     api = start_api(message(b"[1]"), message(b"[1, 2]"))
 
     def require_two(response: Response) -> None:
@@ -319,7 +313,7 @@ def test_user_agent_has_the_contact(start_api: StartApi, monkeypatch: pytest.Mon
     ]
 
 
-def test_login_in_netrc_replaces_no_token(
+def test_netrc_login_does_not_replace_a_token(
     start_api: StartApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password other\n")

@@ -19,10 +19,10 @@ from cryptography.x509.oid import NameOID
 
 from include.http.client import HttpClient
 from include.http.errors import BadRequest, HttpError, SourceUnavailable, UnexpectedBody, WrongHost
-from tests.http.raw_server import OK, Handler, RawServer, answering, read_request
+from tests.http.raw_server import OK, Handler, RawServer, answer_with, read_request
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
-GONE_S = 30  # how long a test waits for the server to see that the client has gone
+DISCONNECT_S = 30  # limit for the server to notice that the client disconnected
 
 DRIPS = {
     "status line": (b"", b"HTTP/1.1 200 OK and then so"),
@@ -45,7 +45,7 @@ def servers() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """The context of a server at 127.0.0.1 that the client trusts."""
+    """The TLS context of a server at 127.0.0.1 that the client trusts."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -71,7 +71,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     return context
 
 
-def dripping(start: bytes, endless: bytes, tls: ssl.SSLContext | None = None) -> RawServer:
+def drip_server(start: bytes, endless: bytes, tls: ssl.SSLContext | None = None) -> RawServer:
     def handle(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(start)
@@ -85,50 +85,48 @@ def client_of(server: RawServer, **settings: float) -> HttpClient:
     return HttpClient(server.url, **{"attempts": 1, "total_s": 20, **settings})  # type: ignore[arg-type]
 
 
-def assert_given_up(server: RawServer) -> None:
+def assert_times_out(server: RawServer) -> None:
     with pytest.raises(SourceUnavailable, match=rf"{server.host}/rows took too long to answer"):
         client_of(server, total_s=0.3, read_timeout_s=20).get("/rows")
-    assert server.closed_by_client.wait(GONE_S)
+    assert server.closed_by_client.wait(DISCONNECT_S)
 
 
 @pytest.mark.parametrize("part", DRIPS)
-def test_get_dripping_server_is_given_up_at_the_deadline(servers: ExitStack, part: str) -> None:
-    assert_given_up(servers.enter_context(dripping(*DRIPS[part])))
+def test_get_from_dripping_server_ends_at_the_deadline(servers: ExitStack, part: str) -> None:
+    assert_times_out(servers.enter_context(drip_server(*DRIPS[part])))
 
 
 @pytest.mark.parametrize("part", ["status line", "100 Continue", "body without length"])
-def test_get_dripping_tls_server_is_given_up_at_the_deadline(
+def test_get_from_dripping_tls_server_ends_at_the_deadline(
     servers: ExitStack, tls: ssl.SSLContext, part: str
 ) -> None:
-    assert_given_up(servers.enter_context(dripping(*DRIPS[part], tls)))
+    assert_times_out(servers.enter_context(drip_server(*DRIPS[part], tls)))
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_get_through_dripping_proxy_is_given_up_at_the_deadline(
+def test_get_through_dripping_proxy_ends_at_the_deadline(
     servers: ExitStack, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    """A proxy is asked for the answer, or to open a tunnel; both end at the deadline."""
-    proxy = servers.enter_context(dripping(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a"))
+    """HTTP asks the proxy for the answer; HTTPS asks it for a tunnel."""
+    proxy = servers.enter_context(drip_server(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a"))
     monkeypatch.setenv(f"{scheme}_proxy", proxy.url)
     monkeypatch.setenv("no_proxy", "")
     client = HttpClient(f"{scheme}://api.example", attempts=1, total_s=0.3)
     with pytest.raises(SourceUnavailable, match=r"api\.example/rows .+try again|proxy"):
         client.get("/rows")
-    assert proxy.closed_by_client.wait(GONE_S)
+    assert proxy.closed_by_client.wait(DISCONNECT_S)
 
 
-def test_get_flood_of_100_continue_is_given_up_at_the_deadline(servers: ExitStack) -> None:
-    """A server that is never silent is given up too."""
-
+def test_get_with_endless_100_continue_ends_at_the_deadline(servers: ExitStack) -> None:
     def flood(connection: socket.socket) -> None:
         read_request(connection)
         while True:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
 
-    assert_given_up(servers.enter_context(RawServer(flood)))
+    assert_times_out(servers.enter_context(RawServer(flood)))
 
 
-def test_get_silent_server_ends_with_the_read_timeout(servers: ExitStack) -> None:
+def test_get_from_silent_server_ends_at_the_read_timeout(servers: ExitStack) -> None:
     def say_nothing(connection: socket.socket) -> None:
         read_request(connection)
         read_request(connection)
@@ -138,9 +136,7 @@ def test_get_silent_server_ends_with_the_read_timeout(servers: ExitStack) -> Non
         client_of(server, read_timeout_s=0.1, total_s=1000).get("/rows")
 
 
-def test_threads_sharing_a_client_have_each_their_deadline(servers: ExitStack) -> None:
-    """Threads that meet a dripping path end, and the others get their answers."""
-
+def test_threads_sharing_a_client_have_separate_deadlines(servers: ExitStack) -> None:
     def handle(connection: socket.socket) -> None:
         while request := read_request(connection):
             if b"/slow" in request:
@@ -162,10 +158,10 @@ def test_threads_sharing_a_client_have_each_their_deadline(servers: ExitStack) -
     assert all("took too long" in answer for answer in answers[1::2])
 
 
-def test_get_twice_keeps_the_connection(servers: ExitStack, tls: ssl.SSLContext) -> None:
+def test_repeated_gets_reuse_the_connection(servers: ExitStack, tls: ssl.SSLContext) -> None:
     for server in (
-        servers.enter_context(RawServer(answering(OK))),
-        servers.enter_context(RawServer(answering(OK), tls)),
+        servers.enter_context(RawServer(answer_with(OK))),
+        servers.enter_context(RawServer(answer_with(OK), tls)),
     ):
         client = client_of(server)
         assert [client.get("/rows").json() for _ in range(3)] == [{"ok": True}] * 3
@@ -187,10 +183,10 @@ def redirecting(location: bytes, body: bytes = b"", length: int = 0) -> Handler:
     return handle
 
 
-def test_redirect_with_endless_body_is_followed_with_the_body_unread(servers: ExitStack) -> None:
+def test_redirect_with_endless_body_is_followed_without_reading_it(servers: ExitStack) -> None:
     server = servers.enter_context(RawServer(redirecting(b"/new", b" " * 65536, 1 << 40)))
     assert client_of(server).get("/rows").json() == {"ok": True}
-    assert server.closed_by_client.wait(GONE_S)
+    assert server.closed_by_client.wait(DISCONNECT_S)
 
 
 @pytest.mark.parametrize(
@@ -206,8 +202,7 @@ def test_redirect_with_endless_body_is_followed_with_the_body_unread(servers: Ex
         b"javascript:alert(1)",
     ],
 )
-def test_redirect_away_from_the_host_is_refused(servers: ExitStack, location: bytes) -> None:
-    """Another name, port or scheme is another host; an odd Location is one clear line."""
+def test_redirect_to_other_or_invalid_host_is_refused(servers: ExitStack, location: bytes) -> None:
     server = servers.enter_context(RawServer(redirecting(location)))
     with pytest.raises(HttpError) as caught:
         client_of(server).get("/rows")
@@ -244,15 +239,15 @@ def with_body(body: bytes, *headers: bytes) -> bytes:
 
 
 def test_gzip_bomb_stops_at_the_limit(servers: ExitStack) -> None:
-    """One megabyte that unpacks to a gigabyte is refused; members after the first count too."""
+    """1 MB of gzip members unpacks to 1 GB; the limit counts every member."""
     member = gzip.compress(bytes(1 << 20))
     bomb = with_body(member * 1000, b"Content-Encoding: gzip")
-    server = servers.enter_context(RawServer(answering(bomb)))
+    server = servers.enter_context(RawServer(answer_with(bomb)))
     with pytest.raises(UnexpectedBody, match="sent more than 5,000,000 bytes, the limit"):
         client_of(server, max_bytes=5_000_000).get("/rows")
 
 
-def test_endless_body_stops_at_the_limit_that_every_client_has(servers: ExitStack) -> None:
+def test_endless_body_stops_at_the_default_limit(servers: ExitStack) -> None:
     def flood(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(HEAD + b"\r\n")
@@ -262,32 +257,32 @@ def test_endless_body_stops_at_the_limit_that_every_client_has(servers: ExitStac
     server = servers.enter_context(RawServer(flood))
     with pytest.raises(UnexpectedBody, match="sent more than 64,000,000 bytes"):
         client_of(server, total_s=300).get("/rows")
-    assert server.closed_by_client.wait(GONE_S)
+    assert server.closed_by_client.wait(DISCONNECT_S)
 
 
 BROKEN = {
     "nothing": b"",
     "not HTTP": b"SSH-2.0-OpenSSH_9\r\n",
-    "status beyond numbers": b"HTTP/1.1 abc\r\n\r\n",
+    "non-numeric status": b"HTTP/1.1 abc\r\n\r\n",
     "long header": HEAD + b"X: " + b"a" * 70_000 + b"\r\n\r\n",
     "many headers": HEAD + b"X: a\r\n" * 200 + b"\r\n",
     "two lengths": HEAD + b"Content-Length: 3, 4\r\n\r\nabc",
     "bad chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-    "cut body": HEAD + b"Content-Length: 9\r\n\r\n[1",
-    "broken gzip": with_body(b"\x1f\x8bnot gzip", b"Content-Encoding: gzip"),
-    "cut gzip": with_body(gzip.compress(b"[1, 2]")[:-6], b"Content-Encoding: gzip"),
-    "other packing": with_body(b"[1]", b"Content-Encoding: br\x1b[31m"),
+    "truncated body": HEAD + b"Content-Length: 9\r\n\r\n[1",
+    "invalid gzip": with_body(b"\x1f\x8bnot gzip", b"Content-Encoding: gzip"),
+    "truncated gzip": with_body(gzip.compress(b"[1, 2]")[:-6], b"Content-Encoding: gzip"),
+    "unknown encoding": with_body(b"[1]", b"Content-Encoding: br\x1b[31m"),
     "HTML": with_body(b"\n<!DOCTYPE html><h1>Down</h1>"),
     "control characters": b"HTTP/1.1 403 No\r\nContent-Type: application/json\r\n\r\n"
     b'{"message": "\\u001b[2Jaway \\u202e \\ud800", "code": "\\u0000"}',
-    "deep reason": b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\n\r\n" + b"[" * 100_000,
+    "nested reason": b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\n\r\n" + b"[" * 100_000,
     "bad Retry-After": b"HTTP/1.1 503 No\r\nDate: Fri, 31 Dec 9999 23:59:59 -2300\r\n"
     b"Retry-After: Mon, 99999999999999999999 Jan 2024 00:00:00 GMT\r\n\r\n",
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_broken_answer_is_one_clear_line(servers: ExitStack, case: str) -> None:
+def test_broken_answer_raises_a_one_line_error(servers: ExitStack, case: str) -> None:
     def handle(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(BROKEN[case])
@@ -305,15 +300,15 @@ def test_broken_answer_is_one_clear_line(servers: ExitStack, case: str) -> None:
 @pytest.mark.parametrize(
     "body", [b"[" * 1000, b"[" * 200_000, b"", b"[1", b"\xff", b"<a/>", b"9" * 5000]
 )
-def test_json_of_another_body_is_one_clear_line(servers: ExitStack, body: bytes) -> None:
-    server = servers.enter_context(RawServer(answering(with_body(body))))
+def test_json_of_invalid_body_raises_a_one_line_error(servers: ExitStack, body: bytes) -> None:
+    server = servers.enter_context(RawServer(answer_with(with_body(body))))
     response = client_of(server).get("/rows")
     with pytest.raises(UnexpectedBody, match=f"{server.host}/rows sent a body that is not JSON"):
         response.json()
 
 
 @pytest.mark.parametrize(
-    ("date", "is_taken"),
+    ("date", "is_valid"),
     [
         (timedelta(), True),
         (timedelta(hours=23), True),
@@ -328,15 +323,15 @@ def test_json_of_another_body_is_one_clear_line(servers: ExitStack, body: bytes)
         ("Mon, 01 Jan 0999 00:00:00 GMT", False),
     ],
 )
-def test_date_a_day_or_more_from_our_clock_is_refused(
-    servers: ExitStack, date: timedelta | str, *, is_taken: bool
+def test_date_that_is_invalid_or_a_day_off_is_refused(
+    servers: ExitStack, date: timedelta | str, *, is_valid: bool
 ) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     text = date if isinstance(date, str) else f"{now + date:%a, %d %b %Y %H:%M:%S} GMT"
     answer = with_body(b"[]", b"Date: " + text.encode())
-    server = servers.enter_context(RawServer(answering(answer)))
+    server = servers.enter_context(RawServer(answer_with(answer)))
     response = client_of(server).get("/rows")
-    if is_taken:
+    if is_valid:
         assert isinstance(date, timedelta)
         assert response.date == now + date
     else:
@@ -356,6 +351,6 @@ def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("new_york")
 def test_date_in_without_zone_is_utc(servers: ExitStack) -> None:
     answer = with_body(b"[]", b"Last-Modified: Tue, 04 Mar 2003 10:00:00 -0000")
-    server = servers.enter_context(RawServer(answering(answer)))
+    server = servers.enter_context(RawServer(answer_with(answer)))
     moment = client_of(server).get("/rows").date_in("last-modified")
     assert moment == datetime(2003, 3, 4, 10, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What never reaches a line that people or machines read."""
+"""Masks hide credentials in URLs."""
 
 import pytest
 
@@ -17,8 +17,8 @@ from include.http.masking import Mask, mask_urls
         ("https://u:p@host/?token=t&a=b", "https://***@host/?token=***&a=b"),
     ],
 )
-def test_users_and_passwords_of_urls(text: str, shown: str) -> None:
-    """Whatever stands before the host is hidden, by a mask that was told nothing too."""
+def test_mask_hides_credentials_in_urls(text: str, shown: str) -> None:
+    """A mask without secrets hides them too."""
     assert mask_urls(text) == shown
     assert Mask()(text) == shown
 
@@ -34,6 +34,5 @@ def test_users_and_passwords_of_urls(text: str, shown: str) -> None:
         "'https://host': a@b.org",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
-    """An @ elsewhere hides nothing."""
+def test_mask_keeps_text_without_secrets(text: str) -> None:
     assert mask_urls(text) == text
