@@ -1,4 +1,4 @@
-"""The commands on a small lake of recalls: what they print, and how they end."""
+"""Output and exit codes of the commands on a small lake of recalls."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ from tests.pipelines.vehicle_recalls.recalls import KEYS, publish, publish_days_
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Done(NamedTuple):
+class Result(NamedTuple):
     code: int
     out: str
     errors: str
@@ -34,7 +34,7 @@ class Done(NamedTuple):
 
 @pytest.fixture(scope="module")
 def lake(s3: BaseClient, s3_url: str) -> Store:
-    """Three versions: the baseline, edits and a retraction, and a return."""
+    """Three versions: a baseline, edits with a retraction, and a republication."""
     store = new_store(s3, s3_url)
     publish(store, recall(1), recall(2, manufacturer="DAF"), recall(3), day=1)
     publish(store, recall(1, subject="Hose\x1b may burst"), recall(3, completion_rate="60"), day=2)
@@ -55,8 +55,8 @@ def environment_of(store: Store, **settings: str) -> dict[str, str]:
     }
 
 
-def run(store: Store, *arguments: str, **settings: str) -> Done:
-    out = io.TextIOWrapper(body := io.BytesIO(), write_through=True, newline="")
+def run(store: Store, *arguments: str, **settings: str) -> Result:
+    out = io.TextIOWrapper(raw := io.BytesIO(), write_through=True, newline="")
     errors = io.StringIO()
     with (
         patch.dict(os.environ, environment_of(store, **settings), clear=True),
@@ -67,11 +67,11 @@ def run(store: Store, *arguments: str, **settings: str) -> Done:
             code = main(arguments)
         except SystemExit as misuse:
             code = int(misuse.code or 0)
-    # Parquet is not text, so the bytes are kept too.
-    return Done(code, body.getvalue().decode(errors="replace"), errors.getvalue(), body.getvalue())
+    # Parquet is binary, so the bytes are kept too.
+    return Result(code, raw.getvalue().decode(errors="replace"), errors.getvalue(), raw.getvalue())
 
 
-def process(store: Store, *arguments: str) -> "subprocess.Popen[str]":
+def start_process(store: Store, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "include.cli", *arguments],
         cwd=ROOT,
@@ -104,12 +104,12 @@ def test_changes_lists_every_event_by_version(lake: Store) -> None:
         (["--since", "2030-01-01"], set()),
     ],
 )
-def test_changes_answers_a_question(lake: Store, arguments: list[str], keys: set[str]) -> None:
+def test_changes_filters_rows(lake: Store, arguments: list[str], keys: set[str]) -> None:
     done = run(lake, "changes", "--format", "json", *arguments)
     assert {row["nhtsa_id"] for row in json.loads(done.out)} == keys
 
 
-def test_changes_as_csv_and_parquet_are_the_rows_of_the_ledger(lake: Store) -> None:
+def test_changes_has_the_same_rows_in_every_format(lake: Store) -> None:
     rows = json.loads(run(lake, "changes", "--format", "json").out)
     texts = list(csv.DictReader(io.StringIO(run(lake, "changes", "--format", "csv").out)))
     assert [row["new"] or None for row in texts] == [row["new"] for row in rows]
@@ -118,19 +118,19 @@ def test_changes_as_csv_and_parquet_are_the_rows_of_the_ledger(lake: Store) -> N
     assert rows[0]["observed_at"].endswith("Z")
 
 
-def test_changes_say_what_a_limit_left_out(lake: Store) -> None:
+def test_changes_reports_rows_beyond_the_limit(lake: Store) -> None:
     done = run(lake, "changes", "--format", "csv", "--limit", "2")
     assert len(done.out.splitlines()) == 3
     assert "more rows not shown; raise --limit" in done.errors
 
 
-def test_changes_before_the_second_version_name_the_baseline(s3: BaseClient, s3_url: str) -> None:
+def test_changes_of_one_version_names_the_baseline(s3: BaseClient, s3_url: str) -> None:
     store = new_store(s3, s3_url)
     publish(store, recall(1), day=1)
     assert "no changes yet: version 1 is the baseline" in run(store, "changes").out
 
 
-def test_history_tells_one_row(lake: Store) -> None:
+def test_history_shows_one_row(lake: Store) -> None:
     done = run(lake, "history", "19v000002")
     assert "version 1, read 2026-06-01 11:30 UTC: in the baseline" in done.out
     assert "retracted" in done.out
@@ -138,13 +138,13 @@ def test_history_tells_one_row(lake: Store) -> None:
     assert "  manufacturer           DAF\n" in done.out
 
 
-def test_completion_shows_rates_and_what_a_limit_left_out(lake: Store) -> None:
+def test_completion_shows_rates_and_reports_rows_beyond_the_limit(lake: Store) -> None:
     done = run(lake, "completion", "--days", "0", "--limit", "1")
     assert "Completion rates" in done.out
     assert "2 more rows not shown" in done.errors
 
 
-def test_completion_over_time_counts_what_each_version_moved(lake: Store) -> None:
+def test_completion_counts_rate_changes_by_version(lake: Store) -> None:
     trend = json.loads(run(lake, "completion", "--format", "json").out)
     names = ("version", "rated", "mean_rate", "up", "down")
     assert [tuple(row[name] for name in names) for row in trend] == [
@@ -171,7 +171,7 @@ def test_completion_finds_stalled_recalls(
     assert {row["open"] for row in rows} <= {"50"}
 
 
-def test_verify_finds_a_valid_lake_valid(lake: Store) -> None:
+def test_verify_passes_on_a_valid_lake(lake: Store) -> None:
     done = run(lake, "verify")
     assert (done.code, done.out.splitlines()[-1][:7]) == (0, "valid: ")
     assert "rows come out the same from the raw pages: 1 partition of 1" in done.out
@@ -217,7 +217,7 @@ def test_verify_names_a_damaged_manifest_of_plain_files(s3: BaseClient, s3_url: 
         ("LAKE_ENDPOINT_URL", "http://a b", "is not an endpoint"),
     ],
 )
-def test_verify_that_cannot_look_says_so_with_its_own_exit_code(
+def test_verify_without_access_exits_with_code_2(
     lake: Store, setting: str, value: str, words: str
 ) -> None:
     done = run(lake, "verify", **{setting: value})
@@ -226,7 +226,7 @@ def test_verify_that_cannot_look_says_so_with_its_own_exit_code(
     assert words in done.errors
 
 
-def test_as_of_writes_the_files_of_a_day(lake: Store, tmp_path: Path) -> None:
+def test_as_of_writes_the_files_of_a_date(lake: Store, tmp_path: Path) -> None:
     out = tmp_path / "files"
     done = run(lake, "as-of", "2026-06-02", "--out", str(out))
     assert done.code == 0, done.errors
@@ -244,7 +244,7 @@ def test_as_of_writes_the_files_of_a_day(lake: Store, tmp_path: Path) -> None:
     ("moment", "version"),
     [("2026-06-01", 1), ("2026-06-02T11:30:42Z", 1), ("2026-06-02T11:30:43", 2), ("9999-12-31", 3)],
 )
-def test_as_of_a_moment_is_the_version_known_then(
+def test_as_of_selects_the_version_known_at_that_time(
     lake: Store, tmp_path: Path, moment: str, version: int
 ) -> None:
     done = run(lake, "as-of", moment, "--out", str(tmp_path))
@@ -262,18 +262,18 @@ def test_as_of_a_pruned_version_writes_nothing(s3: BaseClient, s3_url: str, tmp_
     assert (verified.code, "pruned from earlier versions: 1 file" in verified.out) == (0, True)
 
 
-def test_refresh_finds_nothing_to_do(lake: Store) -> None:
+def test_refresh_of_current_files_changes_nothing(lake: Store) -> None:
     assert run(lake, "refresh").out == "vehicle_recalls is up to date with version 3\n"
 
 
-def test_replay_makes_the_same_rows_again(lake: Store) -> None:
+def test_replay_reproduces_the_rows(lake: Store) -> None:
     read_id = min(key.split("/")[2] for key in lake.list(KEYS.plain("raw")))
     done = run(lake, "replay", read_id)
     assert (done.code, "every partition comes out the same" in done.out) == (0, True)
 
 
-def test_prune_deletes_versions_that_nothing_asks_for(s3: BaseClient, s3_url: str) -> None:
-    """The baseline, the answer for the first of the 400 days, and what is newer stay."""
+def test_prune_deletes_unneeded_versions(s3: BaseClient, s3_url: str) -> None:
+    """It keeps the baseline, the version current 400 days ago, and all newer versions."""
     store = new_store(s3, s3_url)
     reads = [
         publish_days_ago(store, recall(1, subject=f"{days}"), days=days)["read_id"]
@@ -283,8 +283,8 @@ def test_prune_deletes_versions_that_nothing_asks_for(s3: BaseClient, s3_url: st
     assert "would free" in run(store, "prune", "--dry-run").out
     assert set(store.list("")) == before
     assert run(store, "prune").code == 0
-    gone = {tuple(key.split("/")[1:3]) for key in before - set(store.list(""))}
-    assert gone == {
+    deleted = {tuple(key.split("/")[1:3]) for key in before - set(store.list(""))}
+    assert deleted == {
         *(("table", reads[1]), ("raw", reads[1]), ("staging", reads[1])),
         *(("raw", reads[0]), ("staging", reads[0])),
     }
@@ -292,7 +292,7 @@ def test_prune_deletes_versions_that_nothing_asks_for(s3: BaseClient, s3_url: st
     assert run(store, "prune").out.endswith("nothing is old enough\n")
 
 
-def test_copy_makes_a_lake_that_is_valid(lake: Store) -> None:
+def test_copy_creates_a_valid_lake(lake: Store) -> None:
     bucket = f"{lake.bucket}-copy"
     missing = run(lake, "copy", bucket)
     assert (missing.code, "--create" in missing.errors) == (1, True)
@@ -302,7 +302,7 @@ def test_copy_makes_a_lake_that_is_valid(lake: Store) -> None:
     assert run(lake, "create", LAKE_BUCKET=bucket).out == f"found the bucket {bucket}\n"
 
 
-def test_copy_over_something_else_is_refused(s3: BaseClient, s3_url: str, lake: Store) -> None:
+def test_copy_onto_other_data_is_refused(s3: BaseClient, s3_url: str, lake: Store) -> None:
     other = new_store(s3, s3_url)
     assert "nothing committed" in run(lake, "copy", lake.bucket, LAKE_BUCKET=other.bucket).errors
     other.put("holiday.txt", b"photographs")
@@ -331,7 +331,7 @@ def test_copy_over_something_else_is_refused(s3: BaseClient, s3_url: str, lake: 
         (["as-of", "2020-01-01", "--out", "never"], 1, "nothing was known by 2020-01-01"),
     ],
 )
-def test_wrong_question_is_one_line(
+def test_invalid_arguments_give_a_one_line_error(
     lake: Store, arguments: list[str], code: int, words: str
 ) -> None:
     done = run(lake, *arguments)
@@ -339,7 +339,7 @@ def test_wrong_question_is_one_line(
     assert words in done.errors
 
 
-def test_unknown_profile_is_one_line(lake: Store) -> None:
+def test_unknown_profile_gives_a_one_line_error(lake: Store) -> None:
     done = run(lake, "changes", AWS_ACCESS_KEY_ID="", AWS_PROFILE="nope")
     assert (done.code, len(done.errors.splitlines())) == (1, 1)
     assert done.errors.startswith("error: AWS_PROFILE is 'nope': ")
@@ -354,8 +354,8 @@ def test_help_lists_every_command_with_an_example(lake: Store) -> None:
             assert f"python -m include.cli {name}" in run(lake, name, "--help").out
 
 
-def test_command_whose_reader_has_enough_ends_without_a_word(lake: Store) -> None:
-    with process(lake, "changes", "--format", "json") as running:
+def test_command_with_closed_output_exits_silently(lake: Store) -> None:
+    with start_process(lake, "changes", "--format", "json") as running:
         assert running.stdout
         running.stdout.close()
         assert (running.wait(), running.stderr and running.stderr.read()) == (0, "")

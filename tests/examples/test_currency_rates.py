@@ -1,6 +1,6 @@
-"""The example of CONTRIBUTING.md: a pipeline that gets everything by being declared.
+"""The example of CONTRIBUTING.md: a declared dataset gets checks, a ledger and every command.
 
-`examples/currency_rates` has the same folders as the project; on the path they are one tree.
+Python merges the folders of `examples/currency_rates` with those of the project.
 """
 
 import os
@@ -40,7 +40,7 @@ def _on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(
     store: Store, s3_url: str, recalls_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Run:
-    """Run every task of the DAG against the fake of the ECB; returns the screen."""
+    """Runs every task of the DAG against the fake ECB; returns the report."""
     connect_lake(monkeypatch, store, s3_url)
     connect(monkeypatch, "ecb_api", host=recalls_url)
     dag = load_dag("currency_rates", EXAMPLE / "dags")
@@ -69,44 +69,43 @@ def command(store: Store, *arguments: str) -> str:
     return done.stdout
 
 
-def published(store: Store) -> dict[str, tuple[date, Decimal]]:
+def published_rates(store: Store) -> dict[str, tuple[date, Decimal]]:
     rows = from_parquet(store.get("currency_rates/rates.parquet")).to_pylist()
     return {row["currency"]: (row["date"], row["rate"]) for row in rows}
 
 
-def transformed(*rows: str) -> tuple[pa.Table, pa.Table]:
+def transform(*rows: str) -> tuple[pa.Table, pa.Table]:
     from include.currency_rates.transform import rates
 
     return rates(HEADER + "".join(f"{row}\r\n" for row in rows).encode())
 
 
-def test_a_pipeline_costs_six_files_of_250_lines() -> None:
+def test_pipeline_needs_six_files_of_at_most_250_lines() -> None:
     files = [path.read_text(encoding="utf-8") for path in EXAMPLE.rglob("*.py")]
     assert len(files) == 6
     assert sum(text.count("\n") for text in files) <= 250
 
 
-def test_it_is_a_dataset_of_the_catalog_while_it_is_on_the_path() -> None:
+def test_catalog_finds_the_dataset_on_the_path() -> None:
     assert datasets()["currency_rates"].key == "currency"
 
 
-def test_two_days_are_two_versions_with_every_command(
+def test_two_days_give_two_versions_and_every_command_works(
     run: Run, store: Store, replica: Control, tmp_path: Path
 ) -> None:
-    """Quarantine, checks, ledger and commands come from the core."""
     today = datetime.now(UTC).date()
     replica.ecb.unpublished = {today - timedelta(days=days) for days in range(7)}
     screen = run()
     assert screen.startswith("# ECB rates: version 1, ")
     assert "**This data is MADE UP.**" in screen
-    first = published(store)
+    first = published_rates(store)
     assert {"USD", "JPY", "HRK"} <= first.keys()
     replica.ecb.unpublished = set()
     read_at = wait_for_a_later_moment(store, datasets()["currency_rates"])
     assert "# ECB rates: version 2, " in run()
-    second = published(store)
+    second = published_rates(store)
     assert second["USD"][0] > first["USD"][0]
-    assert second["HRK"] == first["HRK"]  # the kuna ended
+    assert second["HRK"] == first["HRK"]  # the euro replaced the kuna
     assert "USD  edited       rate: " in command(store, "changes", "--version", "2")
     assert "edited" in command(store, "history", "USD")
     command(store, "as-of", read_at, "--out", str(tmp_path / "then"))
@@ -115,15 +114,15 @@ def test_two_days_are_two_versions_with_every_command(
     assert "\nvalid: " in command(store, "verify")
 
 
-def test_same_rates_commit_nothing_and_a_dry_run_says_so(run: Run, store: Store) -> None:
+def test_dry_run_and_unchanged_rates_commit_nothing(run: Run, store: Store) -> None:
     assert "dry run" in run(dry_run=True)
     assert store.get_if_exists("currency_rates/rates.parquet") is None
     run()
     assert "unchanged" in run()
 
 
-def test_rate_that_breaks_the_contract_is_quarantined_with_its_row() -> None:
-    valid, bad = transformed("USD,2026-11-20,1.08", "GBP,2026-11-20,", "SEK,yesterday,-1")
+def test_invalid_rate_is_quarantined_with_its_row() -> None:
+    valid, bad = transform("USD,2026-11-20,1.08", "GBP,2026-11-20,", "SEK,yesterday,-1")
     assert valid.to_pylist() == [
         {"currency": "USD", "date": date(2026, 11, 20), "rate": Decimal("1.080000")}
     ]
@@ -132,8 +131,8 @@ def test_rate_that_breaks_the_contract_is_quarantined_with_its_row() -> None:
     assert '"yesterday"' in bad["raw"][1].as_py()
 
 
-def test_currency_that_comes_twice_is_quarantined_twice() -> None:
-    valid, bad = transformed("USD,2026-11-20,1.08", "USD,2026-11-20,1.09")
+def test_duplicate_currency_is_quarantined_twice() -> None:
+    valid, bad = transform("USD,2026-11-20,1.08", "USD,2026-11-20,1.09")
     assert valid.num_rows == 0
     assert bad["reasons"].to_pylist() == ["currency: USD comes 2 times"] * 2
 
@@ -150,9 +149,7 @@ def test_body_without_rates_is_refused(body: str) -> None:
         CurrencyRates(server.url, attempts=1).last_rates()
 
 
-def test_hook_tells_whether_the_connection_works(
-    recalls_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hook_tests_the_connection(recalls_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from plugins.hooks.currency_rates_hook import CurrencyRatesHook
 
     connect(monkeypatch, "ecb_api", host=recalls_url)
