@@ -1,5 +1,3 @@
-"""A notifier that Airflow finds by its path, and that writes to a file."""
-
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +5,12 @@ from airflow.sdk import BaseNotifier
 
 
 class FileNotifier(BaseNotifier):
-    """Adds its text, as Airflow rendered it, to a file; a text `raises` is an error instead."""
+    """Appends the rendered text to a file, or raises an error with the text `raises`."""
 
     template_fields = ("text",)
 
-    def __init__(self, *, path: str, text: str, raises: str = "", **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, *, path: str, text: str, raises: str = "", **options: Any) -> None:
+        super().__init__(**options)
         self.path, self.text, self.raises = Path(path), text, raises
 
     def notify(self, _: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a connection of type http may say, and what testing it answers when it is wrong."""
+"""HTTP connections: accepted forms, and the messages for invalid ones."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ class ExampleHook(ApiHook[HttpClient]):
     def ask(self, client: HttpClient) -> str:
         answer = client.get("/health").json()
         if answer != {"ok": True}:
-            raise UnexpectedBody(f"it said {answer}")
+            raise UnexpectedBody(f"it sent {answer}")
         return "the API answers"
 
 
@@ -47,7 +47,7 @@ def api(start_api: Callable[..., Api]) -> Api:
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch, api: Api) -> Connect:
-    """A hook whose connection leads to `api`, unless `parts` say otherwise."""
+    """Creates a hook with a connection to `api`; `parts` override its fields."""
 
     def connect(**parts: Any) -> ExampleHook:
         connection = {"conn_type": "http", "host": api.url} | parts
@@ -68,7 +68,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, api: Api) -> Connect:
         lambda host, port: {"host": f"http://{host}:{port}", "port": 9},
     ],
 )
-def test_get_conn_finds_scheme_and_port_wherever_they_stand(
+def test_get_conn_reads_scheme_and_port_from_any_field(
     connect: Connect, api: Api, split: Callable[[str, int], dict[str, Any]]
 ) -> None:
     host, port = api.host.split(":")
@@ -83,11 +83,11 @@ def test_get_conn_finds_scheme_and_port_wherever_they_stand(
         ("[::1]", "https://[::1]"),
     ],
 )
-def test_access_without_scheme_is_https(connect: Connect, host: str, url: str) -> None:
+def test_access_without_scheme_uses_https(connect: Connect, host: str, url: str) -> None:
     assert connect(host=host).access() == Access(url, "", "", {})
 
 
-def test_get_conn_sends_the_password_without_blanks(connect: Connect, api: Api) -> None:
+def test_get_conn_strips_the_password(connect: Connect, api: Api) -> None:
     connect(password=f" {KEY}\n").get_conn().get("/rows")
     assert api.requests[0][1]["X-Api-Key"] == KEY
 
@@ -106,7 +106,7 @@ def test_access_has_login_and_extra(connect: Connect) -> None:
         ({"extra": "[1]"}, "has an extra that is not a JSON object; correct it"),
     ],
 )
-def test_connection_that_cannot_be_used_is_a_permanent_error(
+def test_unusable_connection_is_a_permanent_error(
     connect: Connect, parts: dict[str, str], sentence: str
 ) -> None:
     hook = connect(**parts)
@@ -116,12 +116,12 @@ def test_connection_that_cannot_be_used_is_a_permanent_error(
     assert hook.test_connection() == (False, str(caught.value))
 
 
-def test_test_connection_good_connection_is_one_sentence(connect: Connect, api: Api) -> None:
+def test_test_connection_of_good_connection_succeeds(connect: Connect, api: Api) -> None:
     assert connect(password=KEY).test_connection() == (True, "the API answers")
     assert [asked for asked, _, _ in api.requests] == ["GET /health"]
 
 
-def test_test_connection_unknown_connection_is_named() -> None:
+def test_test_connection_names_the_unknown_connection() -> None:
     good, sentence = ExampleHook("api_of_tomorrow").test_connection()
     assert not good
     assert "api_of_tomorrow" in sentence
@@ -136,14 +136,10 @@ def test_test_connection_unknown_connection_is_named() -> None:
         (message(status=503), "(after 2 attempts). Check the host"),
     ],
 )
-def test_test_connection_failure_says_what_to_correct_and_no_secret(
-    connect: Connect,
-    api: Api,
-    caplog: pytest.LogCaptureFixture,
-    answer: bytes,
-    hint: str,
+def test_test_connection_failure_gives_a_hint_and_no_secret(
+    connect: Connect, api: Api, caplog: pytest.LogCaptureFixture, answer: bytes, hint: str
 ) -> None:
-    """Not even when the API quotes the key, or the hook quotes the API."""
+    """The secret stays hidden even if the API quotes it."""
     caplog.set_level("DEBUG")
     api.answers = [answer]
     good, sentence = connect(password=KEY).test_connection()

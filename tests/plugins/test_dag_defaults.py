@@ -1,4 +1,4 @@
-"""Which conf a DAG refuses, where its report goes, and what its metrics receive."""
+"""Defaults of all DAGs: retries, params, conf, the report file and metrics."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -47,8 +47,8 @@ LINES = [
 ]
 
 
-def test_plugin_loader_finds_none_of_the_shared_modules() -> None:
-    """It would load each under its bare name, and once more when a DAG imports it."""
+def test_airflow_loads_only_the_recalls_plugin() -> None:
+    """Airflow would load any other module twice: as a plugin, and when a DAG imports it."""
     found = find_path_from_directory(PLUGINS, ".airflowignore", "glob")
     loaded = {Path(path).relative_to(PLUGINS) for path in found if path.endswith(".py")}
     assert loaded == {Path("ui/recalls_plugin.py")}
@@ -65,7 +65,7 @@ def test_plugin_loader_finds_none_of_the_shared_modules() -> None:
         (StoreError, RetryAction.DEFAULT),
     ],
 )
-def test_retry_policy_gives_up_on_permanent_errors_only(
+def test_retry_policy_retries_all_but_permanent_errors(
     kind: type[Exception], action: RetryAction
 ) -> None:
     policy: Any = DEFAULTS["retry_policy"]
@@ -85,7 +85,7 @@ def test_retry_policy_gives_up_on_permanent_errors_only(
         (waive_param("{}"), ["rows per year"], False),
     ],
 )
-def test_param_of_another_kind_is_refused(param: Param, value: object, *, is_valid: bool) -> None:
+def test_param_refuses_invalid_value(param: Param, value: object, *, is_valid: bool) -> None:
     if is_valid:
         assert param.resolve(value) == value
     else:
@@ -93,7 +93,7 @@ def test_param_of_another_kind_is_refused(param: Param, value: object, *, is_val
             param.resolve(value)
 
 
-def test_store_is_the_bucket_of_the_connection_lake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_opens_the_bucket_of_the_lake_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = quote('{"service_config": {"s3": {"bucket_name": "lake"}}}')
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", f"aws://key:secret@/?__extra__={extra}")
     opened = store()
@@ -102,11 +102,11 @@ def test_store_is_the_bucket_of_the_connection_lake(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("conf", [None, {}, {"years": []}, {"years": [], "dry_run": True}], ids=str)
-def test_refuse_unknown_conf_known_conf_passes(conf: Any) -> None:
+def test_refuse_unknown_conf_accepts_known_keys(conf: Any) -> None:
     refuse_unknown_conf(conf, KNOWN)
 
 
-def test_refuse_unknown_conf_names_unknown_and_known() -> None:
+def test_refuse_unknown_conf_names_unknown_and_known_keys() -> None:
     with pytest.raises(AirflowFailException) as caught:
         refuse_unknown_conf({"year": 1, "dryrun": 2, "years": 3}, KNOWN)
     assert str(caught.value) == (
@@ -114,7 +114,7 @@ def test_refuse_unknown_conf_names_unknown_and_known() -> None:
     )
 
 
-def test_show_writes_log_and_the_file_that_is_asked_for(
+def test_show_writes_the_log_and_the_screen_file(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level("INFO")
@@ -128,7 +128,7 @@ def test_show_writes_log_and_the_file_that_is_asked_for(
 
 @pytest.fixture
 def received(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
-    """The lines that StatsD received; a last one of our own says that no other is on its way."""
+    """Returns the lines that StatsD received before a final line `end`."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(30)
@@ -150,7 +150,7 @@ def received(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]
     [{"outcome": UNCHANGED}, {"outcome": PUBLISHED}, {"covers": {"site_id": ["kingfisher"]}}],
     ids=str,
 )
-def test_measure_commit_or_verified_read_is_sent(
+def test_measure_sends_published_and_unchanged_reads(
     received: Callable[[], list[str]], read: dict[str, Any]
 ) -> None:
     measure("vehicle_recalls", RECEIPT | read)
@@ -168,7 +168,7 @@ def test_measure_commit_or_verified_read_is_sent(
     ],
     ids=str,
 )
-def test_measure_other_read_is_not_sent(
+def test_measure_ignores_other_reads(
     received: Callable[[], list[str]], read: dict[str, Any]
 ) -> None:
     measure("vehicle_recalls", RECEIPT | read)

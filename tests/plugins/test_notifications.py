@@ -1,4 +1,4 @@
-"""News and alerts reach the notifiers that the environment names, and never hurt a run."""
+"""News and alerts reach the configured notifiers; a failing notifier never fails a run."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ NEWS = "# Vehicle recalls\n\n- Ford: <b>1</b>\n"
 
 
 class State(dict[str, Any]):
-    """What Airflow keeps for a task from try to try."""
+    """Airflow's task state, which persists across tries."""
 
     def set(self, key: str, value: Any) -> None:
         self[key] = json.loads(json.dumps(value))
@@ -36,7 +36,7 @@ class State(dict[str, Any]):
 
 @pytest.fixture
 def state(monkeypatch) -> State:
-    """The state of the task that is running."""
+    """The state of the running task."""
     kept = State()
     context = {"run_id": "manual 1", "task_state_store": kept}
     monkeypatch.setattr(notifications, "get_current_context", lambda: context)
@@ -55,7 +55,7 @@ def entry(sent: Path, text: str = "{{ headline }}", **more: str) -> dict[str, st
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Ours; notifiers have log lines of their own."""
+    """Excludes the log lines of notifiers."""
     records = [record for record in caplog.records if record.name == notifications.__name__]
     return [r.getMessage() for r in records if r.levelno >= logging.ERROR]
 
@@ -73,7 +73,7 @@ def test_send_news_renders_headline_news_run_and_context(sent: Path, monkeypatch
     assert sent.read_text() == f"{HEADLINE}|manual 1\nv7 {escaped}\n"
 
 
-def test_send_news_in_a_retry_skips_the_notifiers_that_succeeded(sent: Path, monkeypatch) -> None:
+def test_send_news_retry_skips_notifiers_that_succeeded(sent: Path, monkeypatch) -> None:
     monkeypatch.setenv(NEWS_TO, json.dumps([entry(sent, "one"), entry(sent, "two", raises="no")]))
     send_news(HEADLINE, NEWS, RUN)
     assert sent.read_text() == "one\n"
@@ -83,27 +83,26 @@ def test_send_news_in_a_retry_skips_the_notifiers_that_succeeded(sent: Path, mon
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "reason"),
     [
         ("[{", "nothing was sent: it is not JSON"),
         ('{"notifier": "x"}', "nothing was sent: it is not a JSON list"),
     ],
 )
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
-def test_setting_that_is_not_a_json_list_is_one_line(
-    monkeypatch, caplog, variable: str, setting: str, said: str
+def test_setting_that_is_not_a_json_list_logs_one_line(
+    monkeypatch, caplog, variable: str, setting: str, reason: str
 ) -> None:
-    """The line names the variable and the page to read, and does not show the setting."""
     monkeypatch.setenv(variable, setting)
     send(variable)
     (line,) = [line for line in errors(caplog) if line.startswith(variable)]
-    assert line.startswith(f"{variable}: {said}")
+    assert line.startswith(f"{variable}: {reason}")
     assert "docs/news.md" in line
     assert setting not in line
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "reason"),
     [
         (7, "it is not an object that names a `notifier`"),
         ({"to": "x"}, "it is not an object that names a `notifier`"),
@@ -137,15 +136,14 @@ def test_setting_that_is_not_a_json_list_is_one_line(
     ids=str,
 )
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
-def test_notifier_that_fails_is_one_line_and_the_next_is_called(
-    sent: Path, monkeypatch, caplog, variable: str, wrong: Any, said: str
+def test_failing_notifier_logs_one_line_and_the_next_is_called(
+    sent: Path, monkeypatch, caplog, variable: str, wrong: Any, reason: str
 ) -> None:
-    """The line names variable and entry, and shows no secret."""
     monkeypatch.setenv(variable, json.dumps([wrong, entry(sent)]))
     send(variable)
     (line,) = [line for line in errors(caplog) if line.startswith(variable)]
     assert line.startswith(f"{variable}, entry 1: not sent: ")
-    assert said in line
+    assert reason in line
     assert "hunter2" not in line
     assert "\n" not in line
     assert sent.read_text().count("\n") == 1
@@ -159,7 +157,7 @@ def send(variable: str) -> None:
 
 
 class Dag:
-    """A DAG as the DAG processor passes it."""
+    """The DAG object that the DAG processor passes."""
 
     dag_id = "vehicle_recalls"
     render_template_as_native_obj = False
@@ -167,7 +165,7 @@ class Dag:
     def get_template_env(self, **_: Any) -> Any:
         from jinja2 import Environment
 
-        return Environment(autoescape=False)  # noqa: S701 - as Airflow's own
+        return Environment(autoescape=False)  # noqa: S701 - as in Airflow
 
 
 FAILED = {
@@ -178,12 +176,12 @@ FAILED = {
 }
 
 
-def test_send_alert_without_setting_is_a_line_in_the_log(caplog) -> None:
+def test_send_alert_without_setting_only_logs(caplog) -> None:
     send_alert(FAILED)
     assert errors(caplog) == ["vehicle_recalls failed at publish"]
 
 
-def test_send_alert_goes_to_the_notifiers_for_alerts(sent: Path, monkeypatch) -> None:
+def test_send_alert_calls_the_alert_notifiers(sent: Path, monkeypatch) -> None:
     text = "{{ headline }} {{ dag.dag_id }} {{ run_id }}\n{{ alert }}"
     monkeypatch.setenv(ALERTS_TO, json.dumps([entry(sent, text)]))
     monkeypatch.setenv(NEWS_TO, json.dumps([entry(sent, "news")]))
@@ -217,11 +215,11 @@ def test_send_alert_shows_the_error_in_one_line(
     ("context", "headline"),
     [
         ({}, "a DAG failed"),
-        ({"dag": SimpleNamespace(dag_id="d")}, "d failed"),  # as `airflow dags test` has it
+        ({"dag": SimpleNamespace(dag_id="d")}, "d failed"),  # from `airflow dags test`
         ({"dag": Dag(), "ti": None}, "vehicle_recalls failed"),
     ],
 )
-def test_send_alert_with_little_context_sends_what_there_is(
+def test_send_alert_with_partial_context_sends_a_headline(
     sent: Path, monkeypatch, context: dict[str, Any], headline: str
 ) -> None:
     monkeypatch.setenv(ALERTS_TO, json.dumps([entry(sent)]))
@@ -236,7 +234,7 @@ def test_send_alert_never_raises(caplog) -> None:
 
 
 def examples(variable: str, notifier: str) -> list[dict[str, Any]]:
-    """What docs/news.md shows for this variable with this notifier."""
+    """Return the entries in docs/news.md for this variable and notifier."""
     found = re.findall(rf"^{variable}='(.*)'$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
     entries = [entry for text in found for entry in json.loads(text)]
     return [entry for entry in entries if entry["notifier"].endswith(f".{notifier}")]
@@ -267,7 +265,7 @@ def test_documented_mail_is_sent(monkeypatch, caplog, variable: str) -> None:
 
 
 def mail_server(mails: list[Message]) -> RawServer:
-    """Keeps every mail."""
+    """An SMTP server that appends every message to `mails`."""
 
     def handle(connection: socket.socket) -> None:
         connection.sendall(b"220 here\r\n")
@@ -283,7 +281,7 @@ def mail_server(mails: list[Message]) -> RawServer:
 
 
 @pytest.mark.parametrize("variable", [NEWS_TO, ALERTS_TO])
-def test_documented_topic_is_sent_to(monkeypatch, caplog, variable: str) -> None:
+def test_documented_topic_receives_the_message(monkeypatch, caplog, variable: str) -> None:
     (shown,) = examples(variable, "SnsNotifier")
     result = b"<PublishResult><MessageId>1</MessageId></PublishResult>"
     with Api(message(b"<PublishResponse>%b</PublishResponse>" % result)) as topic:
@@ -304,7 +302,7 @@ def test_documented_topic_is_sent_to(monkeypatch, caplog, variable: str) -> None
         assert "- run: scheduled 1" in question["Message"][0]
 
 
-def test_documented_notifier_of_your_own_is_called(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_documented_custom_notifier_is_called(tmp_path: Path, monkeypatch, capsys) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "mine.py").write_text(code, encoding="utf-8")
     monkeypatch.setattr(plugins, "__path__", [*plugins.__path__, str(tmp_path)])

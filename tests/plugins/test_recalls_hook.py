@@ -1,4 +1,4 @@
-"""What the extra of the connection `recalls_api` may hold."""
+"""Valid and invalid extras of the connection `recalls_api`."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ def open_api(monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> RecallsA
     [({}, PAGE_SIZE), ({"page_size": "7"}, 7), ({"dataset": "", "api_key": None}, PAGE_SIZE)],
     ids=str,
 )
-def test_get_conn_page_size_may_be_text_as_in_a_form(
+def test_get_conn_accepts_page_size_as_text(
     monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], page_size: int
 ) -> None:
     assert open_api(monkeypatch, extra).page_size == page_size
@@ -32,7 +32,7 @@ def test_get_conn_page_size_may_be_text_as_in_a_form(
     [{"page_size": 0}, {"page_size": "many"}, {"page_size": 1e9}, {"api_key": 12345678}],
     ids=str,
 )
-def test_get_conn_other_extra_is_refused_and_its_value_is_not_shown(
+def test_get_conn_refuses_invalid_extra_without_showing_its_value(
     monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]
 ) -> None:
     (name,) = extra

@@ -1,4 +1,4 @@
-"""The pages in Airflow are listed, and the site is read by those who may see the DAG."""
+"""Airflow lists the pages and serves the site to users who may read the DAG."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "plugins" / "ui" / "airflow.js"
 SHARD, MANIFEST, APP = "shards/rows-0f.json.gz", "/recalls/site.json", "/recalls/code/app.js"
 SITE = {"site.json": b"{}", "feeds/changes.atom": b"<feed/>", SHARD: gzip.compress(b"[]")}
-# A script of the bucket would run with the rights of the person who looks.
+# A script from the bucket would run with the viewer's permissions.
 SCRIPTS = dict.fromkeys(
     ("index.html", "assets/0f/app.js", "airflow.js", "site.json/app.js"), b"rows"
 )
@@ -31,7 +31,7 @@ SERVED = {
     **{f"/recalls/code/{name}": body for name, body in code_files().items()},
     "/recalls/airflow.js": BUNDLE.read_bytes(),
 }
-NOT_OF_THE_SITE = [
+NOT_IN_SITE = [
     "/recalls/",
     "/recalls/index.html",
     "/recalls/assets/0f/app.js",
@@ -50,8 +50,8 @@ NOT_OF_THE_SITE = [
 ]
 PLUGINS = "/api/v2/plugins"
 VIEWER, ANONYMOUS = "viewer", ""
-WHOLE, NO_SITE, EMPTY, UNREACHABLE = "whole", "no site", "empty", "unreachable"
-Question = tuple[str, str, str]  # role, path, lake
+COMPLETE, NO_SITE, EMPTY, UNREACHABLE = "complete", "no site", "empty", "unreachable"
+Request = tuple[str, str, str]  # role, path, lake
 
 
 class Answer(NamedTuple):
@@ -75,32 +75,32 @@ def connection(store: Store, url: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def lakes(s3: BaseClient, s3_url: str) -> dict[str, str]:
-    whole, no_site, empty = (new_store(s3, s3_url) for _ in range(3))
+    complete, no_site, empty = (new_store(s3, s3_url) for _ in range(3))
     for path, body in (SITE | SCRIPTS).items():
-        whole.replace(f"site/{path}", body)
-    whole.replace("vehicle_recalls/2026.parquet", b"rows")
-    whole.replace("site.txt", b"rows")
+        complete.replace(f"site/{path}", body)
+    complete.replace("vehicle_recalls/2026.parquet", b"rows")
+    complete.replace("site.txt", b"rows")
     no_site.replace("vehicle_recalls/table/_delta_log/00000000000000000000.json", b"{}")
     return {
-        WHOLE: connection(whole),
+        COMPLETE: connection(complete),
         NO_SITE: connection(no_site),
         EMPTY: connection(empty),
-        UNREACHABLE: connection(whole, f"http://127.0.0.1:{free_port()}"),
+        UNREACHABLE: connection(complete, f"http://127.0.0.1:{free_port()}"),
     }
 
 
 @pytest.fixture(scope="module")
-def asked(
+def answers(
     lakes: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[Question, Answer]:
-    """All that is asked here, at once, for Airflow takes long to start."""
-    questions = [(role, path, WHOLE) for role in (VIEWER, ANONYMOUS) for path in SERVED]
-    questions += [(VIEWER, path, WHOLE) for path in (*NOT_OF_THE_SITE, PLUGINS)]
-    questions += [(VIEWER, MANIFEST, lake) for lake in (NO_SITE, EMPTY, UNREACHABLE)]
-    questions += [(VIEWER, f"/recalls/{SHARD}", NO_SITE)]
+) -> dict[Request, Answer]:
+    """All requests of this file in one process, because Airflow starts slowly."""
+    requests = [(role, path, COMPLETE) for role in (VIEWER, ANONYMOUS) for path in SERVED]
+    requests += [(VIEWER, path, COMPLETE) for path in (*NOT_IN_SITE, PLUGINS)]
+    requests += [(VIEWER, MANIFEST, lake) for lake in (NO_SITE, EMPTY, UNREACHABLE)]
+    requests += [(VIEWER, f"/recalls/{SHARD}", NO_SITE)]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.plugins.asked_of_airflow"],
-        input=json.dumps([[role, path, lakes[lake]] for role, path, lake in questions]),
+        [sys.executable, "-m", "tests.plugins.query_airflow"],
+        input=json.dumps([[role, path, lakes[lake]] for role, path, lake in requests]),
         env=clean_environment()
         | {
             "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
@@ -116,26 +116,26 @@ def asked(
     )
     assert done.returncode == 0, done.stderr[-3000:]
     answers = [Answer(*answer) for answer in json.loads(done.stdout.splitlines()[-1])]
-    return dict(zip(questions, answers, strict=True))
+    return dict(zip(requests, answers, strict=True))
 
 
-def test_airflow_lists_every_page(asked: dict[Question, Answer]) -> None:
-    """One wrong word in a page would make Airflow leave out all of them, with a warning."""
-    (plugin,) = json.loads(asked[VIEWER, PLUGINS, WHOLE].text)["plugins"]
+def test_airflow_lists_every_page(answers: dict[Request, Answer]) -> None:
+    """If one page is invalid, Airflow drops all of them with only a warning."""
+    (plugin,) = json.loads(answers[VIEWER, PLUGINS, COMPLETE].text)["plugins"]
     listed = {(page["name"], page["destination"]) for page in plugin["react_apps"]}
     assert listed == {(page["name"], page["destination"]) for page in PAGES}
     assert {page["bundle_url"] for page in plugin["react_apps"]} == {"recalls/airflow.js"}
 
 
-def test_the_bundle_defines_every_page_by_its_name() -> None:
-    """Airflow looks for a page's component under its name, in window."""
+def test_bundle_defines_every_page_by_name() -> None:
+    """Airflow looks up a page's component by name in `window`."""
     defined = re.findall(r'^globalThis\["(.+?)"\] = ', BUNDLE.read_text(), re.MULTILINE)
     assert defined == [page["name"] for page in PAGES]
 
 
 @pytest.mark.parametrize("path", SERVED)
-def test_the_site_is_served_to_a_viewer(asked: dict[Question, Answer], path: str) -> None:
-    answer = asked[VIEWER, path, WHOLE]
+def test_site_is_served_to_viewer(answers: dict[Request, Answer], path: str) -> None:
+    answer = answers[VIEWER, path, COMPLETE]
     assert (answer.status, answer.status_again) == (200, 304)
     if path != f"/recalls/{SHARD}":
         assert answer.text.encode() == SERVED[path]
@@ -144,29 +144,27 @@ def test_the_site_is_served_to_a_viewer(asked: dict[Question, Answer], path: str
 
 
 @pytest.mark.parametrize("path", SERVED)
-def test_nothing_is_served_without_a_login(asked: dict[Question, Answer], path: str) -> None:
-    answer = asked[ANONYMOUS, path, WHOLE]
+def test_site_requires_login(answers: dict[Request, Answer], path: str) -> None:
+    answer = answers[ANONYMOUS, path, COMPLETE]
     assert (answer.status, answer.status_again) == (401, 401)
 
 
-@pytest.mark.parametrize("path", NOT_OF_THE_SITE)
-def test_another_key_of_the_bucket_is_not_found(asked: dict[Question, Answer], path: str) -> None:
-    answer = asked[VIEWER, path, WHOLE]
-    # A path that leaves the prefix before it is sent is Airflow's own page.
+@pytest.mark.parametrize("path", NOT_IN_SITE)
+def test_other_bucket_keys_are_not_found(answers: dict[Request, Answer], path: str) -> None:
+    answer = answers[VIEWER, path, COMPLETE]
+    # A path that the client normalizes out of /recalls is Airflow's own page.
     assert answer.status == 404 or "<title>Airflow" in answer.text
     assert answer.text != "rows"
 
 
-def test_scripts_are_compressed_shards_are_kept_and_the_manifest_is_asked_for_again(
-    asked: dict[Question, Answer],
-) -> None:
-    script = asked[VIEWER, APP, WHOLE].headers
+def test_scripts_are_compressed_and_only_shards_are_cached(answers: dict[Request, Answer]) -> None:
+    script = answers[VIEWER, APP, COMPLETE].headers
     assert script["content-type"].startswith("text/javascript")
     assert script["content-encoding"] == "gzip"
-    shard = asked[VIEWER, f"/recalls/{SHARD}", WHOLE].headers
+    shard = answers[VIEWER, f"/recalls/{SHARD}", COMPLETE].headers
     assert shard["content-type"] == "application/gzip"
     assert shard["cache-control"] == "private, max-age=31536000, immutable"
-    assert asked[VIEWER, MANIFEST, WHOLE].headers["cache-control"] == "private, no-cache"
+    assert answers[VIEWER, MANIFEST, COMPLETE].headers["cache-control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize(
@@ -178,9 +176,9 @@ def test_scripts_are_compressed_shards_are_kept_and_the_manifest_is_asked_for_ag
         (MANIFEST, UNREACHABLE, 503, r"The site cannot be read: .*; check that the endpoint .*"),
     ],
 )
-def test_what_is_missing_is_said_in_a_sentence(
-    asked: dict[Question, Answer], path: str, lake: str, status: int, sentence: str
+def test_missing_data_is_explained_in_one_sentence(
+    answers: dict[Request, Answer], path: str, lake: str, status: int, sentence: str
 ) -> None:
-    answer = asked[VIEWER, path, lake]
+    answer = answers[VIEWER, path, lake]
     assert answer.status == status
     assert re.fullmatch(sentence, json.loads(answer.text)["detail"])

@@ -1,4 +1,4 @@
-"""The connection `lake`: the bucket it names, and what testing it answers when it is wrong."""
+"""The connection `lake`: its S3 settings, and the messages for invalid ones."""
 
 import json
 import subprocess
@@ -15,13 +15,13 @@ from plugins.hooks.store_hook import StoreHook
 from tests.faulty_s3 import FaultyS3
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = "a-secret-key"  # LocalStack takes any
+SECRET = "a-secret-key"  # LocalStack accepts any
 Connect = Callable[..., StoreHook]
 
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch, s3_url: str, bucket: str) -> Connect:
-    """A hook whose connection leads to a bucket of LocalStack, unless `extra` says otherwise."""
+    """Creates a hook for a LocalStack bucket; `extra` overrides settings."""
 
     def connect(*, keys: bool = True, **extra: Any) -> StoreHook:
         settings = {
@@ -46,8 +46,8 @@ def test_get_conn_opens_the_bucket_of_the_connection(
     assert s3.get_object(Bucket=bucket, Key="vehicle_recalls/raw/hello")["Body"].read() == b"there"
 
 
-def test_get_conn_passes_what_delta_needs(connect: Connect, s3_url: str) -> None:
-    """An endpoint of S3 alone counts before the one of all services."""
+def test_get_conn_passes_endpoint_and_credentials_to_delta(connect: Connect, s3_url: str) -> None:
+    """The endpoint of S3 overrides the endpoint of all services."""
     store = connect(
         aws_session_token="for-an-hour",
         endpoint_url="http://127.0.0.1:9",
@@ -65,7 +65,7 @@ def test_get_conn_passes_what_delta_needs(connect: Connect, s3_url: str) -> None
     }
 
 
-def test_get_conn_of_aws_itself_names_no_endpoint(connect: Connect) -> None:
+def test_get_conn_for_aws_sets_no_endpoint(connect: Connect) -> None:
     options = connect(endpoint_url=None).get_conn().options
     assert not {"AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP"} & options.keys()
 
@@ -96,7 +96,7 @@ def test_get_conn_with_a_profile_uses_its_keys_and_region(
     assert options["AWS_REGION"] == "eu-west-3"
 
 
-def test_test_connection_unknown_profile_is_one_line(connect: Connect) -> None:
+def test_test_connection_names_the_unknown_profile(connect: Connect) -> None:
     good, sentence = connect(keys=False, profile_name="no-such").test_connection()
     assert not good
     assert "the connection `lake` cannot be used" in sentence
@@ -127,14 +127,14 @@ def test_connection_without_a_bucket_shows_the_extra_to_add(
         ({"service_config": {"s3": {"bucket_name": 7}}}, "'7' is not a valid bucket name"),
     ],
 )
-def test_connection_with_a_value_of_another_kind_is_refused(
+def test_connection_with_invalid_value_is_refused(
     connect: Connect, wrong: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(PermanentError, match=sentence):
         connect(**wrong).get_conn()
 
 
-def test_test_connection_good_connection_names_the_bucket(connect: Connect, bucket: str) -> None:
+def test_test_connection_success_names_the_bucket(connect: Connect, bucket: str) -> None:
     assert connect().test_connection() == (True, f"the bucket {bucket} is readable")
 
 
@@ -145,7 +145,7 @@ def test_test_connection_good_connection_names_the_bucket(connect: Connect, buck
         ({"endpoint_url": "http://127.0.0.1:9"}, "endpoint of the connection `lake` is right"),
     ],
 )
-def test_test_connection_failure_says_what_to_correct_and_no_secret(
+def test_test_connection_failure_gives_a_hint_and_no_secret(
     connect: Connect, wrong: dict[str, Any], hint: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -156,14 +156,14 @@ def test_test_connection_failure_says_what_to_correct_and_no_secret(
     assert SECRET not in sentence + caplog.text
 
 
-def test_test_connection_refused_keys_are_named(connect: Connect, proxy: FaultyS3) -> None:
+def test_test_connection_with_refused_keys_gives_a_hint(connect: Connect, proxy: FaultyS3) -> None:
     proxy.fail("GET", status=403)
     good, sentence = connect(endpoint_url=proxy.url).test_connection()
     assert not good
     assert "grant the connection `lake` access" in sentence
 
 
-def test_test_connection_unknown_connection_is_named() -> None:
+def test_test_connection_names_the_unknown_connection() -> None:
     good, sentence = StoreHook("lake_of_tomorrow").test_connection()
     assert not good
     assert "lake_of_tomorrow" in sentence

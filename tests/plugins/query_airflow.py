@@ -1,7 +1,7 @@
-"""Ask Airflow's own web application, in a process of its own: settings are read at import.
+"""Queries Airflow's web application in a separate process: Airflow reads settings at import.
 
-Reads a JSON list of [role, path, connection lake], and writes one of [status, headers, text,
-status when asked again with the ETag].
+Input: JSON list of [role, path, connection `lake`]. Output: JSON list of [status, headers, text,
+status of a second request with the ETag].
 """
 
 import json
