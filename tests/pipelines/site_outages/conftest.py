@@ -1,4 +1,4 @@
-"""The made-up KrakenFlex as the pipeline sees it, without pauses between attempts."""
+"""The fake KrakenFlex, without pauses between attempts."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from include.site_outages.deliver import deliver
 from include.site_outages.pipeline import extract, publish, transform
 from tests.http.raw_server import Api
 
-SITE, SINCE = "norwich-pear-tree", "2022-01-01T00:00:00.000Z"  # as the form has them
+SITE, SINCE = "norwich-pear-tree", "2022-01-01T00:00:00.000Z"  # the defaults of the form
 
 
 def run(
@@ -26,7 +26,7 @@ def run(
     dry_run: bool = False,
     run_id: str = "run 1",
 ) -> Any:
-    """A run as the DAG makes it."""
+    """Run all tasks, as the DAG does."""
     raw = extract(api, store, site_id, since, run_id)
     batch = deliver(api, store, raw, transform(store, raw), dry_run=dry_run)
     return publish(store, raw, batch, dry_run=dry_run)
@@ -34,7 +34,7 @@ def run(
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that would have been made; none is."""
+    """Records pauses instead of sleeping."""
     waits: list[float] = []
     monkeypatch.setattr("include.http.client.sleep", waits.append)
     return waits
@@ -48,13 +48,13 @@ def api(recalls_url: str, replica: Control) -> KrakenFlex:
 
 @pytest.fixture
 def accepted(replica: Control) -> Callable[[str], list[Any]]:
-    """The lists that KrakenFlex has accepted of a site, in order."""
+    """Returns the lists that KrakenFlex accepted for a site, in order."""
     return lambda site_id: replica.krakenflex.accepted.get(site_id, [])
 
 
 @pytest.fixture
 def records(store: Store) -> Callable[[str], list[str]]:
-    """The names of the records of a site's deliveries."""
+    """Returns the names of a site's delivery records."""
     return lambda site_id: sorted(
         key.rpartition("/")[2] for key in store.list(f"site_outages/deliveries/{site_id}")
     )
@@ -62,12 +62,12 @@ def records(store: Store) -> Callable[[str], list[str]]:
 
 @pytest.fixture
 def plain(store: Store) -> Callable[[str], pa.Table]:
-    """The plain file of a site."""
+    """Reads the plain file of a site."""
     return lambda site_id: from_parquet(store.get(f"site_outages/{site_id}.parquet"))
 
 
 @pytest.fixture
 def scripted() -> Iterator[Api]:
-    """An API that answers what a test prepares."""
+    """An API with prepared answers."""
     with Api() as server:
         yield server

@@ -1,4 +1,4 @@
-"""The client: what it asks, what it repeats, and its message when that does not help."""
+"""The KrakenFlex client: requests, retries and error messages."""
 
 import json
 from email.utils import formatdate
@@ -36,7 +36,7 @@ def scripted_api(scripted) -> KrakenFlex:
     return KrakenFlex(scripted.url, "local-key", attempts=2)
 
 
-def test_site_id_is_one_part_of_the_path(api: KrakenFlex, replica: Control) -> None:
+def test_site_id_is_escaped_in_the_path(api: KrakenFlex, replica: Control) -> None:
     with pytest.raises(NotFound):
         api.site("../outages")
     assert replica.requests[-1].path.startswith(f"{PATH}/site-info/")
@@ -46,7 +46,7 @@ def test_site_id_is_one_part_of_the_path(api: KrakenFlex, replica: Control) -> N
 @pytest.mark.parametrize(
     ("kind", "error"), [("500", SourceUnavailable), ("429", RateLimited), ("html", UnexpectedBody)]
 )
-def test_failure_is_repeated_and_in_the_end_one_line(
+def test_failure_is_retried_and_reported_in_one_line(
     api, replica, waits, call, kind, error
 ) -> None:
     replica.fault(kind, times=2)
@@ -59,7 +59,7 @@ def test_failure_is_repeated_and_in_the_end_one_line(
 
 
 @every_call
-def test_wrong_key_fails_at_once_and_is_not_shown(recalls_url, replica, call, caplog) -> None:
+def test_wrong_key_fails_without_retry_and_is_not_shown(recalls_url, replica, call, caplog) -> None:
     caplog.set_level("DEBUG")
     with pytest.raises(AuthError, match="password of the connection `krakenflex_api`") as caught:
         call(KrakenFlex(recalls_url, "not-the-key"))
@@ -71,13 +71,13 @@ def test_wrong_key_fails_at_once_and_is_not_shown(recalls_url, replica, call, ca
 @pytest.mark.parametrize(
     "call", [lambda api: api.site("nowhere"), lambda api: api.post_outages("nowhere", b"[]")]
 )
-def test_unknown_site_fails_at_once_and_names_the_param(api, replica, call) -> None:
+def test_unknown_site_fails_without_retry_and_names_the_param(api, replica, call) -> None:
     with pytest.raises(NotFound, match=r"/nowhere does not exist .+ Check the param `site_id`"):
         call(api)
     assert len(replica.requests) == 1
 
 
-def test_refused_payload_fails_at_once(api, replica) -> None:
+def test_refused_payload_fails_without_retry(api, replica) -> None:
     with pytest.raises(BadRequest, match=r"nothing was published\. Start a new run"):
         api.post_outages("no-outages", b'[{"id": "x"}]')
     assert len(replica.requests) == 1
@@ -95,17 +95,17 @@ def test_answer_that_is_not_a_list_of_outages_is_refused(scripted, scripted_api,
     [[], None, {}, {"id": "kingfisher"}, {"id": "kingfisher", "devices": {}}, {"devices": []}],
     ids=str,
 )
-def test_answer_that_is_not_the_site_is_refused(scripted, scripted_api, site) -> None:
+def test_answer_that_is_not_the_requested_site_is_refused(scripted, scripted_api, site) -> None:
     scripted.answers = [dated(json.dumps(site).encode())]
     with pytest.raises(UnexpectedBody, match="site"):
         scripted_api.site("kingfisher")
 
 
 @pytest.mark.parametrize("date", [None, "Sat, 21 Nov 2020 10:00:00 GMT"])
-def test_answer_without_a_credible_date_is_refused_and_nothing_is_landed(
+def test_answer_with_missing_or_wrong_date_is_not_landed(
     scripted, scripted_api, store, date
 ) -> None:
-    """A post is not refused: KrakenFlex has accepted it."""
+    """A post succeeds, because KrakenFlex has accepted it."""
     date = {"Date": date} if date else {}
     site = json.dumps({"id": "kingfisher", "devices": []}).encode()
     scripted.answers = [message(b"[]", **date), message(site, **date)]
@@ -116,7 +116,7 @@ def test_answer_without_a_credible_date_is_refused_and_nothing_is_landed(
     assert answered_at == ("2020-11-21T10:00:00Z" if date else "")
 
 
-def test_payload_travels_as_the_bytes_that_were_hashed(scripted, scripted_api) -> None:
+def test_payload_is_sent_as_the_hashed_bytes(scripted, scripted_api) -> None:
     payload = json.dumps([{"id": "é", "name": "B", "begin": "", "end": None}, {}]).encode()
     scripted_api.post_outages("kingfisher", payload)
     ((path, headers, body),) = scripted.requests

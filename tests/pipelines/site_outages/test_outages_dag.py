@@ -1,4 +1,4 @@
-"""The DAG: its tasks, its form, and runs over the connections it opens."""
+"""The DAG's tasks, form, runs and connection."""
 
 import copy
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def run(
     return lambda **conf: run_dag(dag, conf, tmp_path / "screen.txt")
 
 
-def test_dag_is_a_chain_and_its_form_starts_with_the_usual_run(dag: DAG) -> None:
+def test_dag_is_a_chain_with_default_params(dag: DAG) -> None:
     assert upstream(dag) == {
         "extract": set(),
         "transform": {"extract"},
@@ -47,8 +47,8 @@ def test_dag_is_a_chain_and_its_form_starts_with_the_usual_run(dag: DAG) -> None
         "publish": {"extract", "deliver"},
         "report": {"publish"},
     }
-    usual = {"site_id": SITE, "since": SINCE, "dry_run": False, "force": False}
-    assert dag.params.dump() == usual
+    defaults = {"site_id": SITE, "since": SINCE, "dry_run": False, "force": False}
+    assert dag.params.dump() == defaults
 
 
 @pytest.mark.parametrize(
@@ -60,19 +60,19 @@ def test_dag_is_a_chain_and_its_form_starts_with_the_usual_run(dag: DAG) -> None
     ],
     ids=str,
 )
-def test_form_refuses_other_values(dag: DAG, name: str, value: Any) -> None:
+def test_form_refuses_invalid_values(dag: DAG, name: str, value: Any) -> None:
     with pytest.raises(ParamValidationError):
         copy.deepcopy(dag.params.get_param(name)).resolve(value)
 
 
 def test_unknown_conf_is_refused(run, accepted) -> None:
-    """A misspelled `dry_run` would post."""
+    """Otherwise a misspelled `dry_run` would post."""
     with pytest.raises(AirflowFailException, match="dryrun, which this DAG does not know"):
         run(dryrun=True)
     assert accepted(SITE) == []
 
 
-def test_params_reach_the_run(run, accepted) -> None:
+def test_run_uses_its_params(run, accepted) -> None:
     later = run(site_id="kingfisher", since="2022-12-01T00:00:00Z", dry_run=True)
     assert later.startswith("# Site outages: dry run, would post 1 outage of kingfisher")
     posted = [
@@ -82,7 +82,7 @@ def test_params_reach_the_run(run, accepted) -> None:
     assert len(accepted("kingfisher")) == 2
 
 
-def test_other_since_is_refused_by_krakenflex(run, plain, store) -> None:
+def test_krakenflex_refuses_a_later_since(run, plain, store) -> None:
     with pytest.raises(BadRequest, match="look at the quarantine and at `since`"):
         run(site_id="kingfisher", since="2022-12-01T00:00:00Z")
     assert store.get_if_exists("site_outages/kingfisher.parquet") is None
@@ -91,7 +91,7 @@ def test_other_since_is_refused_by_krakenflex(run, plain, store) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", PATH])
-def test_connection_of_the_official_shape_is_good(
+def test_connection_with_or_without_path_works(
     monkeypatch: pytest.MonkeyPatch, recalls_url: str, path: str
 ) -> None:
     connect(monkeypatch, "krakenflex_api", host=recalls_url + path, password="local-key")
@@ -105,7 +105,7 @@ def test_connection_of_the_official_shape_is_good(
         ("not-the-key", "The key is the password of the connection `krakenflex_api`: correct it"),
     ],
 )
-def test_connection_with_a_bad_key_says_what_to_correct(
+def test_connection_with_invalid_key_gives_a_hint(
     monkeypatch: pytest.MonkeyPatch, recalls_url: str, password: str, sentence: str
 ) -> None:
     connect(monkeypatch, "krakenflex_api", host=recalls_url, password=password)

@@ -1,4 +1,4 @@
-"""At least once: what is recorded of a post, when it is repeated, and when it is not made."""
+"""At-least-once delivery: its records, and when a post is repeated or skipped."""
 
 import json
 import re
@@ -25,7 +25,7 @@ Read = tuple[RawPages, StagedBatch]
 
 @pytest.fixture
 def read(api: KrakenFlex, store: Store) -> Callable[..., Read]:
-    """Reads a site, which is then ready to be posted."""
+    """Reads a site; the result is ready to post."""
 
     def read(site_id: str = "kingfisher", since: str = SINCE) -> Read:
         raw = extract(api, store, site_id, since, "run 1")
@@ -36,7 +36,7 @@ def read(api: KrakenFlex, store: Store) -> Callable[..., Read]:
 
 @pytest.fixture
 def post(api: KrakenFlex, store: Store) -> Callable[..., tuple[int, str]]:
-    """Delivers a read; gives the number and the outcome."""
+    """Delivers a read; returns the delivery number and outcome."""
 
     def post(read: Read, *, via: Any = None, **options: bool) -> tuple[int, str]:
         delivery = deliver(via or api, store, *read, **options)["facts"]["delivery"]
@@ -45,8 +45,8 @@ def post(api: KrakenFlex, store: Store) -> Callable[..., tuple[int, str]]:
     return post
 
 
-class Dying:
-    """The API, for a worker that dies after its post has arrived."""
+class CrashingApi:
+    """Posts, then simulates a crash of the worker."""
 
     def __init__(self, api: KrakenFlex) -> None:
         self.api = api
@@ -57,20 +57,20 @@ class Dying:
 
 
 class NoApi:
-    """An API that must not be asked."""
+    """An API that must not be called."""
 
 
 def test_post_is_recorded_before_and_after(read, store: Store, records) -> None:
-    """The first record is there while the list is posted."""
+    """The first record exists during the post."""
     made = read()
     seen = []
 
-    class Looking:
+    class RecordingApi:
         def post_outages(self, site_id: str, payload: bytes) -> str:
             seen.extend([records(site_id), json.loads(payload)[0]["name"]])
             return "2026-11-21T10:00:00Z"
 
-    deliver(Looking(), store, *made)
+    deliver(RecordingApi(), store, *made)
     assert seen == [["00000001-pending.json"], "Battery 1"]
     assert records("kingfisher") == FIRST
     accepted, pending = (
@@ -91,8 +91,8 @@ def test_same_payload_is_not_posted_again(read, post, accepted, records) -> None
     assert records("kingfisher") == FIRST
 
 
-def test_force_posts_the_same_payload_once_more(read, post, accepted) -> None:
-    """A retry of the task does not post a third time."""
+def test_force_posts_the_same_payload_again(read, post, accepted) -> None:
+    """A retry of the task does not post again."""
     post(read())
     made = read()
     assert post(made, force=True) == (2, "posted")
@@ -100,11 +100,11 @@ def test_force_posts_the_same_payload_once_more(read, post, accepted) -> None:
     assert len(accepted("kingfisher")) == 2
 
 
-def test_crash_between_post_and_record_posts_the_same_again(
+def test_crash_between_post_and_record_repeats_the_post(
     read, post, api, accepted, records, caplog
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        post(read(), via=Dying(api))
+        post(read(), via=CrashingApi(api))
     assert records("kingfisher") == ["00000001-pending.json"]
     assert post(read()) == (2, "posted")
     first, second = accepted("kingfisher")
@@ -113,28 +113,28 @@ def test_crash_between_post_and_record_posts_the_same_again(
     assert post(read(), via=NoApi()) == (2, "posted before")
 
 
-def test_retried_task_continues_its_own_delivery(read, post, api, records) -> None:
+def test_retried_task_reuses_its_delivery_number(read, post, api, records) -> None:
     made = read()
     with pytest.raises(KeyboardInterrupt):
-        post(made, via=Dying(api))
+        post(made, via=CrashingApi(api))
     assert post(made) == (1, "posted")
     assert records("kingfisher") == FIRST
 
 
-def test_after_a_crash_the_list_accepted_before_it_is_posted_again(
+def test_list_accepted_before_a_crashed_post_is_posted_again(
     read, post, api, replica, accepted
 ) -> None:
-    """The list between may have arrived, so KrakenFlex may have either."""
+    """The crashed post may have arrived, so KrakenFlex may have either list."""
     post(read(USUAL))
     replica.day = 2
     with pytest.raises(KeyboardInterrupt):
-        post(read(USUAL), via=Dying(api))
+        post(read(USUAL), via=CrashingApi(api))
     replica.day = 1
     assert post(read(USUAL)) == (3, "posted")
     assert accepted(USUAL)[0] == accepted(USUAL)[2]
 
 
-def test_failed_post_publishes_nothing_and_the_next_run_repairs_it(
+def test_failed_post_publishes_nothing_and_the_next_run_succeeds(
     api, store: Store, replica, records
 ) -> None:
     replica.fault("500", times=None, only="/site-outages/")
@@ -157,7 +157,7 @@ def test_dry_run_posts_and_records_nothing(read, post, accepted, records, force)
 
 
 def test_records_of_another_source_are_refused(read, post, replica) -> None:
-    """Even before anything was published."""
+    """Even before the first publication."""
     post(read())
     replica.seed += 1
     with pytest.raises(SourceMismatch, match=r"made-up:7.+made-up:8.+Use another bucket"):

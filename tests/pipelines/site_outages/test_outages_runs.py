@@ -1,4 +1,4 @@
-"""Whole runs: the table, the plain files, the ledger and the screen after them."""
+"""Full runs: the table, plain files, ledger and report."""
 
 import re
 from typing import Any
@@ -28,7 +28,7 @@ def table(store: Store) -> pa.Table:
     return pa.table(found).sort_by([("site_id", "ascending"), ("position", "ascending")])
 
 
-def test_plain_file_is_the_accepted_list_in_its_order(api, store, accepted, plain) -> None:
+def test_plain_file_has_the_accepted_list_in_order(api, store, accepted, plain) -> None:
     run(api, store)
     rows = plain(USUAL)
     assert rows.schema.equals(SITE_OUTAGES.schema, check_metadata=True)
@@ -39,9 +39,7 @@ def test_plain_file_is_the_accepted_list_in_its_order(api, store, accepted, plai
         assert [t[:23] + "Z" for t in texts] == rows[text].to_pylist()
 
 
-def test_table_has_every_site_and_a_run_replaces_its_own(
-    api, store, replica, plain, accepted
-) -> None:
+def test_run_replaces_only_its_own_site_in_the_table(api, store, replica, plain, accepted) -> None:
     run(api, store)
     run(api, store, "kingfisher")
     first = load_version(store, KEYS.table)
@@ -54,8 +52,8 @@ def test_table_has_every_site_and_a_run_replaces_its_own(
     assert plain(USUAL).select(POSTED).to_pylist() == accepted(USUAL)[1]
 
 
-def test_prolonged_outage_is_an_edit_in_the_ledger(api, store, replica) -> None:
-    """The key is device and begin, so the outage stays the same one."""
+def test_extended_outage_is_an_edit_in_the_ledger(api, store, replica) -> None:
+    """The key is device and begin, so it does not change."""
     run(api, store)
     replica.day = 2
     receipt = run(api, store)
@@ -68,8 +66,8 @@ def test_prolonged_outage_is_an_edit_in_the_ledger(api, store, replica) -> None:
     assert {row["site_id"] for row in rows} == {USUAL}
 
 
-def test_site_without_outages_has_a_file_without_rows(api, store, plain) -> None:
-    """Also while other sites are published, and when its rows are gone."""
+def test_site_without_outages_has_an_empty_file(api, store, plain) -> None:
+    """Runs of other sites do not change the file."""
     run(api, store, "kingfisher")
     run(api, store, "no-outages")
     assert plain("no-outages").schema.equals(SITE_OUTAGES.schema)
@@ -87,10 +85,8 @@ def test_site_that_loses_its_outages_keeps_an_empty_file(api, store, plain, monk
     assert table(store).num_rows == plain("kingfisher").num_rows == 0
 
 
-def test_quarantined_outage_leaves_the_table_as_it_leaves_the_list(
-    api, store, plain, monkeypatch
-) -> None:
-    """The table is what KrakenFlex accepted, so a row that was published before does not stay."""
+def test_quarantined_outage_is_removed_from_the_table(api, store, plain, monkeypatch) -> None:
+    """The table has only what KrakenFlex accepted, so the old row is not carried over."""
     run(api, store, "kingfisher")
     fake = KrakenFlex.site
 
@@ -130,7 +126,7 @@ def test_odd_site_is_posted_accepted_and_published(
     assert run(api, store, site)["outcome"] == "unchanged"
 
 
-def test_report_says_what_was_posted_where_it_is_and_shows_rows(api, store, monkeypatch) -> None:
+def test_report_shows_post_files_and_rows(api, store, monkeypatch) -> None:
     monkeypatch.setenv("HEADWATERS_LOCAL_FOLDER", "s3_bucket")
     screen = report(store, run(api, store, "kingfisher"))
     assert screen.startswith("# Site outages: posted 3 outages of kingfisher\n")
@@ -141,7 +137,7 @@ def test_report_says_what_was_posted_where_it_is_and_shows_rows(api, store, monk
     assert re.search(r"Battery 1 +2022-05-23T12:21:27\.377Z +2022-11-13T02:16:38\.905Z", screen)
 
 
-def test_report_of_a_run_without_a_post_says_why(api, store) -> None:
+def test_report_explains_why_nothing_was_posted(api, store) -> None:
     dry = report(store, run(api, store, "kingfisher", dry_run=True))
     assert dry.startswith("# Site outages: dry run, would post 3 outages of kingfisher; nothing")
     assert "would be 3 published" in dry
@@ -162,9 +158,7 @@ def test_report_shows_oddities_and_the_quarantine(api, store, replica) -> None:
     assert 'ends "2023-02-30T00:00:00.000Z"; it is posted as it came' in screen
 
 
-def test_since_that_is_not_a_point_in_time_is_refused_before_anything_is_asked(
-    api, store, replica
-) -> None:
+def test_invalid_since_is_refused_before_any_request(api, store, replica) -> None:
     with pytest.raises(PermanentError, match="`since` is '2022-01-01', not a point in time"):
         run(api, store, since="2022-01-01")
     assert replica.requests == []

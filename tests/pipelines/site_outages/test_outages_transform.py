@@ -1,4 +1,4 @@
-"""Which outages are posted, in which form, and which are quarantined."""
+"""Selects the outages to post and quarantines invalid ones."""
 
 import json
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def transform(*listed: Any, devices: Any = None) -> SiteOutages:
     return site_outages(list(listed), site, SINCE)
 
 
-def test_publishers_example_gives_three_named_outages_in_order() -> None:
+def test_official_example_gives_three_named_outages_in_order() -> None:
     made = transform(*KINGFISHER.outages)
     names = {ONE: "Battery 1", TWO: "Battery 2"}
     listed = [KINGFISHER.outages[place] for place in (1, 2, 4)]
@@ -57,7 +57,7 @@ def test_publishers_example_gives_three_named_outages_in_order() -> None:
         ("2022-01-01T00:59:59.999+01:00", False),
     ],
 )
-def test_outage_is_posted_from_since_on_with_the_text_as_it_came(
+def test_outage_that_begins_at_or_after_since_is_posted_unchanged(
     begin: str, is_posted: bool
 ) -> None:
     made = transform(outage(begin=begin))
@@ -75,7 +75,7 @@ def test_outage_is_posted_from_since_on_with_the_text_as_it_came(
     ],
     ids=ascii,
 )
-def test_begin_that_is_not_a_point_in_time_is_quarantined(begin: Any) -> None:
+def test_invalid_begin_is_quarantined(begin: Any) -> None:
     assert instant(begin) is None
     made = transform(outage(begin=begin), outage(id=TWO))
     assert [row["id"] for row in made.payload] == [TWO]
@@ -84,7 +84,7 @@ def test_begin_that_is_not_a_point_in_time_is_quarantined(begin: Any) -> None:
     assert json.loads(bad["raw"]) == outage(begin=begin)
 
 
-def test_quarantined_outage_names_every_reason_and_its_place_in_the_list() -> None:
+def test_quarantine_names_every_reason_and_the_place_in_the_list() -> None:
     made = transform("?", {"id": ONE, "end": 5}, devices=[{"id": ONE, "name": None}])
     assert made.quarantined.select(["key", "reasons"]).to_pylist() == [
         {
@@ -111,7 +111,7 @@ def test_quarantined_outage_names_every_reason_and_its_place_in_the_list() -> No
     ],
     ids=ascii,
 )
-def test_end_is_posted_as_it_came(fields: dict[str, Any], end_at: Any, oddity: str | None) -> None:
+def test_end_is_posted_unchanged(fields: dict[str, Any], end_at: Any, oddity: str | None) -> None:
     made = transform({"id": ONE, "begin": BEGIN, **fields})
     assert made.payload == [{"id": ONE, "name": "Battery 1", "begin": BEGIN, **fields}]
     assert made.rows["end_at"].to_pylist() == [end_at]
@@ -120,13 +120,13 @@ def test_end_is_posted_as_it_came(fields: dict[str, Any], end_at: Any, oddity: s
 
 
 @pytest.mark.parametrize("end", [0, 1.5, True, [], {"at": END}, float("nan")], ids=str)
-def test_end_that_is_not_a_text_is_quarantined(end: Any) -> None:
+def test_end_that_is_not_text_is_quarantined(end: Any) -> None:
     made = transform(outage(end=end), outage(id=TWO))
     assert [row["id"] for row in made.payload] == [TWO]
     assert "is not a text" in made.quarantined["reasons"][0].as_py()
 
 
-def test_copies_stay_in_place_with_keys_of_their_own() -> None:
+def test_copies_stay_in_place_with_separate_keys() -> None:
     made = transform(outage(), outage(id=TWO), outage(), outage(end=None))
     key = f"kingfisher/{ONE}/{BEGIN}"
     assert [(row["id"], row["end"]) for row in made.payload] == [
@@ -146,7 +146,7 @@ def test_copies_stay_in_place_with_keys_of_their_own() -> None:
         ([None, {"name": "x"}, {"id": 5}, {"id": ONE, "name": "A"}], "A", 3),
     ],
 )
-def test_device_has_its_first_name(devices: list[Any], name: str, oddities: int) -> None:
+def test_device_gets_its_first_name(devices: list[Any], name: str, oddities: int) -> None:
     made = transform(outage(), outage(begin=END), devices=devices)
     assert [row["name"] for row in made.payload] == [name, name]
     assert len(made.oddities) == oddities
