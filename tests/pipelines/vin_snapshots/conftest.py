@@ -1,4 +1,4 @@
-"""A VIN service that does what a test says, asked without pauses between attempts."""
+"""A stub of the VIN service, without pauses between attempts."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.pipelines.vin_snapshots.stub import Stub
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that would have been made; none is."""
+    """Records pauses instead of sleeping."""
     waits: list[float] = []
     monkeypatch.setattr("include.http.client.sleep", waits.append)
     return waits

@@ -1,4 +1,4 @@
-"""A VIN service of a few lines, and its exports."""
+"""A stub of the VIN service, and its exports."""
 
 from collections.abc import Sequence
 from email.utils import formatdate
@@ -15,7 +15,7 @@ Vehicle = tuple[str, str, str, str, str]
 
 
 def vehicle(number: int, model: str = "Pear") -> Vehicle:
-    """One of many, each with its own VIN."""
+    """A vehicle with `number` in its VIN."""
     return (f"1ABCD2EF{number:09}", "ORCHARD", model, "2019", "Sedan")
 
 
@@ -37,7 +37,7 @@ def parquet(
 
 
 class Stub(Api):
-    """A VIN service that exports the vehicles that a test names."""
+    """Exports the vehicles that a test sets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,12 +47,12 @@ class Stub(Api):
         self.export(parquet(table(vehicles), source if vehicles else None))
 
     def export(self, body: bytes, *first: bytes) -> None:
-        """Answer with these bytes, after the answers `first`."""
+        """Send the answers `first`, then these bytes."""
         self.body, self.answers = body, [*first, export_message(body)]
 
     @property
     def asked(self) -> list[tuple[str, str | None]]:
-        """Method and path, and key, of each request."""
+        """Method with path, and key, of each request."""
         return [(path, headers.get("X-API-Key")) for path, headers, _ in self.requests]
 
 

@@ -1,4 +1,4 @@
-"""The VIN service as the pipeline asks it: what counts as an export, and what is repeated."""
+"""The client of the VIN service: valid exports, retries and refusals."""
 
 import gzip
 
@@ -12,9 +12,7 @@ from tests.pipelines.vin_snapshots.stub import Stub, export_message, parquet, ta
 KEY = "a-key-of-some-length"
 
 
-def test_export_is_the_bytes_of_the_service_with_publisher_and_date(
-    stub: Stub, api: VinService
-) -> None:
+def test_export_keeps_bytes_publisher_and_date(stub: Stub, api: VinService) -> None:
     export = api.export()
     assert gzip.decompress(export.gzipped) == stub.body
     assert export.publisher == "made-up:7"
@@ -28,10 +26,10 @@ def test_export_of_vehicles_without_publisher_is_refused(stub: Stub) -> None:
         VinService(stub.url, attempts=1).export()
 
 
-def test_refused_key_fails_at_once_and_is_never_shown(
+def test_refused_key_fails_without_retry_and_is_not_shown(
     stub: Stub, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Even if the service repeats it."""
+    """Even if the service quotes it."""
     caplog.set_level("DEBUG")
     stub.answers = [message(f'{{"message": "{KEY} is wrong"}}'.encode(), 401)]
     with pytest.raises(AuthError) as caught:
@@ -41,7 +39,7 @@ def test_refused_key_fails_at_once_and_is_never_shown(
     assert KEY not in str(caught.value) + caplog.text
 
 
-WHOLE = parquet(table([vehicle(number) for number in range(500)]))
+EXPORT = parquet(table([vehicle(number) for number in range(500)]))
 
 
 @pytest.mark.parametrize(
@@ -51,15 +49,15 @@ WHOLE = parquet(table([vehicle(number) for number in range(500)]))
         message(b"<html>down for maintenance</html>", Content_Type="text/html"),
         message(b'{"vehicles": []}'),
         *map(export_message, [b"", b"PAR1", b"PAR1 and no more than that PAR1"]),
-        *(export_message(WHOLE[:-cut]) for cut in (1, 4, 2_000)),
+        *(export_message(EXPORT[:-cut]) for cut in (1, 4, 2_000)),
     ],
     ids=["503", "html", "json", "empty", "tiny", "garbage", "cut 1", "cut 4", "cut 2,000"],
 )
-def test_answer_that_is_not_an_export_is_asked_for_again(
+def test_invalid_export_is_requested_again(
     stub: Stub, api: VinService, waits: list[float], answer: bytes
 ) -> None:
-    stub.export(WHOLE, answer)
-    assert gzip.decompress(api.export().gzipped) == WHOLE
+    stub.export(EXPORT, answer)
+    assert gzip.decompress(api.export().gzipped) == EXPORT
     assert len(waits) == 1
 
 
@@ -69,7 +67,7 @@ def test_export_without_a_date_is_refused(stub: Stub) -> None:
         VinService(stub.url, attempts=1).export()
 
 
-def test_check_access_asks_for_a_vin_that_cannot_exist(stub: Stub, api: VinService) -> None:
+def test_check_access_looks_up_an_invalid_vin(stub: Stub, api: VinService) -> None:
     stub.answers = [message(b'{"detail": "a VIN has 17 characters"}', 404)]
     api.check_access()
     assert stub.asked == [("GET /lookup/-", None)]

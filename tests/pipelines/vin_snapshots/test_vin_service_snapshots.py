@@ -1,4 +1,4 @@
-"""The real VIN service, and its export in the lake."""
+"""The real VIN service exports into the lake."""
 
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -38,14 +38,14 @@ def service(recalls_url: str, replica: Control, tmp_path: Path) -> Iterator[str]
     @app.middleware("http")
     async def date(request: Request, call_next: RequestResponseEndpoint) -> Response:
         answer = await call_next(request)
-        answer.headers["Date"] = formatdate(usegmt=True)  # as any other server sends it
+        answer.headers["Date"] = formatdate(usegmt=True)  # as every other server sends it
         return answer
 
     with serving(app) as url:
         yield url
 
 
-def test_snapshot_has_what_was_looked_up_and_loses_what_is_removed(
+def test_snapshot_follows_lookups_and_removals(
     service: str, replica: Control, store: Store
 ) -> None:
     api = VinService(service, KEY)

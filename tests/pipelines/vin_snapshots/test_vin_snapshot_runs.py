@@ -1,4 +1,4 @@
-"""Whole runs: an export becomes a version of the table, and the plain file follows."""
+"""Full runs: an export becomes a version of the table and a plain file."""
 
 import gzip
 import json
@@ -34,16 +34,16 @@ def report(store: Store, receipt: Receipt) -> str:
 
 
 def row(column: str, value: str | None, number: int = 1) -> list[Any]:
-    """A vehicle that has another value in one column."""
+    """A vehicle with another value in one column."""
     fields: list[Any] = list(vehicle(number))
     fields[NAMES.index(column)] = value
     return fields
 
 
-def test_first_export_is_version_1_and_the_plain_file(
+def test_first_export_becomes_version_1_and_the_plain_file(
     stub: Stub, api: VinService, store: Store
 ) -> None:
-    """In the order of the VINs, with the contract's columns."""
+    """Rows are sorted by VIN and have the contract's columns."""
     stub.has([vehicle(3), vehicle(1), vehicle(2)])
     receipt = run(api, store, run_id="run 1")
     assert (receipt["version"], receipt["run_id"]) == (1, "run 1")
@@ -78,8 +78,8 @@ def test_same_vehicles_in_another_file_commit_nothing(
     assert after == before
 
 
-def test_service_without_vehicles_is_no_failure(stub: Stub, api: VinService, store: Store) -> None:
-    """Before the first lookup there is no table."""
+def test_empty_export_creates_no_table(stub: Stub, api: VinService, store: Store) -> None:
+    """Before the first lookup the export is empty."""
     stub.has([])
     receipt = run(api, store)
     assert receipt["outcome"] == "unchanged"
@@ -89,9 +89,7 @@ def test_service_without_vehicles_is_no_failure(stub: Stub, api: VinService, sto
     assert run(api, store)["version"] == 1
 
 
-def test_half_of_the_vehicles_may_go_and_more_need_a_reason(
-    stub: Stub, api: VinService, store: Store
-) -> None:
+def test_losing_most_vehicles_needs_a_waiver(stub: Stub, api: VinService, store: Store) -> None:
     stub.has([vehicle(number) for number in range(10)])
     run(api, store)
     stub.has([vehicle(number) for number in range(4)])
@@ -103,7 +101,7 @@ def test_half_of_the_vehicles_may_go_and_more_need_a_reason(
     assert "waived: rows in total: 4, 10 before; the cache was replaced" in report(store, receipt)
 
 
-def test_all_vehicles_may_go_with_a_reason_and_the_source_stays_known(
+def test_losing_all_vehicles_with_a_waiver_keeps_the_source(
     stub: Stub, api: VinService, store: Store
 ) -> None:
     run(api, store)
@@ -143,10 +141,10 @@ def test_export_with_other_columns_is_refused(
     ],
     ids=["empty make", "null model", "null vin", "blank vin", "lower case"],
 )
-def test_row_that_breaks_the_contract_is_quarantined_and_stops_the_run(
+def test_invalid_row_is_quarantined_and_fails_the_run(
     stub: Stub, api: VinService, store: Store, bad: list[Any], reason: str
 ) -> None:
-    """With a reason the rest is published, and the published row is carried over."""
+    """With a waiver the other rows are published, and the old row is carried over."""
     run(api, store)
     stub.has([bad, vehicle(2, "Plum"), vehicle(3)])
     with pytest.raises(ChecksFailed, match="quarantine: 1 of 3 rows"):
@@ -158,10 +156,8 @@ def test_row_that_breaks_the_contract_is_quarantined_and_stops_the_run(
     assert json.loads(row["raw"])["body_class"] == "Sedan"
 
 
-def test_vin_that_comes_twice_is_quarantined_twice(
-    stub: Stub, api: VinService, store: Store
-) -> None:
-    """Also beside a third row that breaks the contract."""
+def test_every_copy_of_a_vin_is_quarantined(stub: Stub, api: VinService, store: Store) -> None:
+    """A copy that breaks the contract counts too."""
     run(api, store)
     bad = row("make", "", number=2)
     stub.has([vehicle(1), vehicle(1, "Plum"), bad, vehicle(2), vehicle(3)])
@@ -174,14 +170,14 @@ def test_vin_that_comes_twice_is_quarantined_twice(
     assert plain(store)["model"].to_pylist() == ["Pear", "Pear", "Pear"]
 
 
-def test_vin_of_another_shape_is_a_warning(stub: Stub, api: VinService, store: Store) -> None:
+def test_vin_of_new_shape_is_a_warning(stub: Stub, api: VinService, store: Store) -> None:
     stub.has([row("vin", "SHORT"), vehicle(2)])
     screen = report(store, run(api, store))
     assert "warning: shape of vin: new: 'SHORT'" in screen
     assert plain(store).num_rows == 2
 
 
-def test_report_shows_the_version_the_file_and_vehicles(
+def test_report_shows_version_file_and_vehicles(
     api: VinService, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEADWATERS_LOCAL_FOLDER", "s3_bucket")

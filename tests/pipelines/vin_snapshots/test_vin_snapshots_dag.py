@@ -1,4 +1,4 @@
-"""The DAG and its hook, over the connections that they open."""
+"""The DAG's tasks and params, and its hook."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def run(
     return lambda **conf: run_dag(dag, conf, tmp_path / "screen.txt")
 
 
-def test_tasks_are_one_chain(dag: DAG) -> None:
+def test_dag_is_a_chain(dag: DAG) -> None:
     assert upstream(dag) == {
         "extract": set(),
         "transform": {"extract"},
@@ -40,13 +40,13 @@ def test_tasks_are_one_chain(dag: DAG) -> None:
     }
 
 
-def test_run_publishes_and_the_next_is_unchanged(run: Callable[..., str], stub: Stub) -> None:
+def test_second_run_is_unchanged(run: Callable[..., str], stub: Stub) -> None:
     assert run().startswith("# VIN snapshots: version 1, 3 vehicles\n")
     assert run().startswith("# VIN snapshots: unchanged, 3 vehicles; nothing was committed\n")
     assert stub.asked == [("GET /export", KEY)] * 2
 
 
-def test_params_reach_the_run(run: Callable[..., str], stub: Stub) -> None:
+def test_run_uses_its_params(run: Callable[..., str], stub: Stub) -> None:
     run()
     stub.has([vehicle(1)])
     with pytest.raises(ChecksFailed, match="rows in total"):
@@ -62,7 +62,7 @@ def test_unknown_conf_is_refused(run: Callable[..., str], stub: Stub) -> None:
     assert stub.asked == []
 
 
-def test_good_connection_is_one_sentence(monkeypatch: pytest.MonkeyPatch, stub: Stub) -> None:
+def test_valid_connection_works(monkeypatch: pytest.MonkeyPatch, stub: Stub) -> None:
     stub.answers = [message(b'{"detail": "a VIN has 17 characters"}', 404)]
     connect(monkeypatch, "vin_api", host=stub.url, password=KEY)
     assert VinHook().test_connection() == (True, "the VIN service answers")
@@ -80,7 +80,7 @@ def test_good_connection_is_one_sentence(monkeypatch: pytest.MonkeyPatch, stub: 
     ],
     ids=["wrong key", "nothing there", "no host"],
 )
-def test_bad_connection_says_what_to_correct(
+def test_invalid_connection_gives_a_hint(
     monkeypatch: pytest.MonkeyPatch, stub: Stub, parts: dict[str, str], sentence: str
 ) -> None:
     stub.answers = [message(status=401)]
