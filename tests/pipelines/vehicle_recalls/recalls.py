@@ -1,4 +1,4 @@
-"""Recalls landed and published without the API, and the lake as readers see it."""
+"""Lands and publishes recalls without the API, and reads them back."""
 
 import gzip
 import json
@@ -24,14 +24,14 @@ from include.vehicle_recalls.contract import RECALLS
 
 KEYS = Keys("vehicle_recalls")
 FIRST_DAY = datetime(2026, 6, 1, 9, 30, 43, tzinfo=UTC)
-# A few rows lose large shares at once; the limits are tested on their own.
+# Small tables exceed these limits; other tests cover them.
 SMALL = dict.fromkeys(("quarantine", "rows per year", "rows in total"), "a small lake")
 FORD, DAF = "Ford Motor Company", "DAF"
 Row = dict[str, Any]
 
 
 def recall(number: int, **changes: Any) -> Row:
-    """A valid row of 2019 without a warning, as the API sends it; None leaves a field out."""
+    """A valid row of 2019 without a warning, as the API sends it; None omits a field."""
     key = f"19V{number:06}"
     row = {
         ":id": f"row-{number:04}",
@@ -58,7 +58,7 @@ def recall(number: int, **changes: Any) -> Row:
 
 
 def body_of(rows: Sequence[Row]) -> bytes:
-    """A page laid out as SODA lays it out."""
+    """A page in the layout of SODA."""
     return ("[" + "\n,".join(json.dumps(row) for row in rows) + "\n]\n").encode()
 
 
@@ -95,7 +95,7 @@ def land(
         years={"label": "all", "first": None, "last": None, "undated": True},
         partitions=partitions,
         counted_rows=0,
-        counted_at="",  # replaced since: the rows are not those that were counted
+        counted_at="",  # not `modified_at`, so the row count is not compared
         replay=None,
     )
     return plan, raw
@@ -109,7 +109,7 @@ def publish(
     waive: dict[str, str] | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """What the source sends on a day, published and in the ledger; no aggregation, no site."""
+    """Publish the rows of a day and update the ledger, without aggregations or site."""
     plan, raw = land(store, rows, day=day, years=years)
     batch = pipeline.transform(store, raw)
     receipt = pipeline.publish(
@@ -121,7 +121,7 @@ def publish(
 
 
 def publish_days_ago(store: Store, *rows: Row, days: int) -> dict[str, Any]:
-    """A version that was read and committed so long ago."""
+    """Publish with read and commit times this many days ago."""
     then = datetime.now(UTC) - timedelta(days=days)
     with (
         patch(f"{__name__}.FIRST_DAY", then),
@@ -135,7 +135,7 @@ def publish_days_ago(store: Store, *rows: Row, days: int) -> dict[str, Any]:
 
 
 def rows_of_table(store: Store) -> list[Row]:
-    """The current rows, by a reader that knows nothing of this project."""
+    """The current rows, read with deltalake alone."""
     table = DeltaTable(store.url(KEYS.table), storage_options=store.options)
     rows = pa.table(table.to_pyarrow_table()).sort_by("nhtsa_id")
     return list(rows.select(RECALLS.business_columns).to_pylist())

@@ -1,4 +1,4 @@
-"""The asset's events: one for each year that changed, and none on a day without changes."""
+"""The task `announce` sends an asset event for each changed year."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -27,8 +27,8 @@ def announce() -> Any:
     return load_dag("vehicle_recalls").get_task("announce")
 
 
-def told(announce: Any, receipt: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What Airflow's task runner tells the server after the task."""
+def run_announce(announce: Any, receipt: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the task; return the message that Airflow sends to the server."""
     ti = SimpleNamespace(
         task=announce.prepare_for_execution(), stats_tags={}, rendered_map_index=None
     )
@@ -41,11 +41,11 @@ def told(announce: Any, receipt: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     return message
 
 
-def test_announce_changed_years_get_an_event_each_that_says_where_the_data_is(
+def test_announce_sends_an_event_with_location_for_each_changed_year(
     announce: Any, store: Store, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect_lake(monkeypatch, store, s3_url)
-    message = told(announce, RECEIPT, monkeypatch)
+    message = run_announce(announce, RECEIPT, monkeypatch)
     assert [outlet.name for outlet in message.task_outlets] == [RECALLS.name]
     assert sorted(event["partition_key"] for event in message.outlet_events) == ["2019", "2024"]
     for event in message.outlet_events:
@@ -54,11 +54,11 @@ def test_announce_changed_years_get_an_event_each_that_says_where_the_data_is(
         assert event["extra"]["read_id"] == RECEIPT["read_id"]
 
 
-@pytest.mark.parametrize("quiet", [{"changed": []}, {"version": None}], ids=str)
-def test_announce_quiet_run_succeeds_without_an_event(
-    announce: Any, quiet: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("unchanged", [{"changed": []}, {"version": None}], ids=str)
+def test_announce_of_unchanged_run_sends_no_event(
+    announce: Any, unchanged: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    message = told(announce, RECEIPT | quiet, monkeypatch)
+    message = run_announce(announce, RECEIPT | unchanged, monkeypatch)
     assert list(message.task_outlets) == []
     assert list(message.outlet_events) == []
     assert announce.outlets == [RECALLS]

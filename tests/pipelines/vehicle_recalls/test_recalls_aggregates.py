@@ -1,4 +1,4 @@
-"""The three aggregations: every recall is counted once, from kept counts or from the files."""
+"""The aggregations count every recall once, from stored counts or from the files."""
 
 import pyarrow as pa
 import pytest
@@ -17,7 +17,7 @@ ROWS = [
     recall(4, **IN_2020),
     recall(5, **IN_2020, component=None),
 ]
-WANTED = {
+EXPECTED = {
     "recalls_per_manufacturer_per_year": [(DAF, 2020, 2), (FORD, 2019, 2), (None, 2019, 1)],
     "recalls_per_component_per_year": [
         ("SERVICE BRAKES", 2019, 1),
@@ -41,26 +41,24 @@ def aggregations(store: Store) -> dict[str, list[tuple[object, ...]]]:
     return {name: [tuple(row.values()) for row in t.to_pylist()] for name, t in tables.items()}
 
 
-def test_aggregate_rows_with_nulls_and_edits_counts_each_recall_once(store: Store) -> None:
+def test_aggregate_with_nulls_and_edits_counts_each_recall_once(store: Store) -> None:
     publish(store, *ROWS[:4], recall(5, **IN_2020, component="SEATS"))
     pipeline.aggregate(store)
     publish(store, *ROWS, day=2)
     pipeline.aggregate(store)
-    assert aggregations(store) == WANTED
+    assert aggregations(store) == EXPECTED
 
 
-@pytest.mark.parametrize("kept", [None, to_ipc([OLDER], OLDER.schema)])
-def test_aggregate_without_kept_counts_counts_the_files_again(
-    store: Store, kept: bytes | None
-) -> None:
-    """Counts that are lost, or of an older layout, are no obstacle."""
+@pytest.mark.parametrize("stored", [None, to_ipc([OLDER], OLDER.schema)])
+def test_aggregate_without_valid_counts_reads_the_files(store: Store, stored: bytes | None) -> None:
+    """The stored counts are missing or have an older layout."""
     publish(store, *ROWS)
     pipeline.aggregate(store)
-    if kept is None:
+    if stored is None:
         store.delete([COUNTS_KEY])
     else:
-        store.replace(COUNTS_KEY, kept)
+        store.replace(COUNTS_KEY, stored)
     store.delete(key for key in store.list("vehicle_recalls/staging"))
     store.delete(KEYS.plain(file_name(name)) for name in AGGREGATIONS)
     pipeline.aggregate(store)
-    assert aggregations(store) == WANTED
+    assert aggregations(store) == EXPECTED

@@ -1,4 +1,4 @@
-"""The recalls API over HTTP: no row is lost at page ends, no stale or cut answer is used."""
+"""The recalls client loses no row between pages and uses no stale or truncated answer."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ ONE_YEAR = Years(label="2019", first=2019, last=2019, undated=False)
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that the client would have made."""
+    """Records the client's pauses instead of sleeping."""
     waits: list[float] = []
     monkeypatch.setattr("include.http.client.sleep", waits.append)
     return waits
@@ -46,7 +46,7 @@ def rows_in(gzipped: bytes) -> list[dict[str, Any]]:
     return [json.loads(row) for row in split_rows(gzip.decompress(gzipped))]
 
 
-def test_year_counts_agree_with_the_rows(api: RecallsApi) -> None:
+def test_year_counts_match_the_rows(api: RecallsApi) -> None:
     counts = api.year_counts()
     (page,) = api.pages(ALL)
     years = [int(row["report_received_date"][:4]) for row in rows_in(page.gzipped)]
@@ -64,7 +64,7 @@ def test_rows_without_a_date_are_counted_and_read(api: RecallsApi, replica: Cont
     assert all("report_received_date" in row for row in rows_in(early.gzipped))
 
 
-def test_neighboring_batches_cover_every_row_once(api: RecallsApi) -> None:
+def test_adjacent_batches_cover_every_row_once(api: RecallsApi) -> None:
     ids = [
         row_id for years in (EARLY, LATE) for page in api.pages(years) for row_id in page.row_ids
     ]
@@ -85,7 +85,7 @@ def test_neighboring_batches_cover_every_row_once(api: RecallsApi) -> None:
         ),
     ],
 )
-def test_years_are_one_where_clause(years: Years, expected: str | None) -> None:
+def test_years_become_one_where_clause(years: Years, expected: str | None) -> None:
     assert condition(years) == expected
 
 
@@ -96,7 +96,7 @@ def test_years_are_one_where_clause(years: Years, expected: str | None) -> None:
 def test_no_row_is_lost_at_the_end_of_a_page(
     recalls_url: str, replica: Control, more: int, sizes: Any
 ) -> None:
-    """One page exactly full, one row more and one row less."""
+    """The page size is the number of rows, one less or one more."""
     rows = RecallsApi(recalls_url).count(ONE_YEAR)[0]
     pages = list(RecallsApi(recalls_url, page_size=rows + more).pages(ONE_YEAR))
     assert [len(page.row_ids) for page in pages] == sizes(rows)
@@ -113,7 +113,7 @@ def test_page_has_columns_ids_and_rows(api: RecallsApi) -> None:
     assert page.columns["recall_link"] == "url"
 
 
-def test_state_comes_with_every_answer(api: RecallsApi, replica: Control) -> None:
+def test_every_answer_has_the_state_of_the_source(api: RecallsApi, replica: Control) -> None:
     state = api.year_counts().state
     assert state.source == {"dataset": "6axg-epim", "publisher": "made-up:7"}
     assert state.modified_at == "2026-06-28T09:30:43Z"
@@ -131,7 +131,7 @@ def test_empty_source_has_one_empty_page(api: RecallsApi, replica: Control) -> N
     assert "nhtsa_id" in page.columns
 
 
-def test_columns_come_from_the_view_when_headers_do_not(api: RecallsApi, replica: Control) -> None:
+def test_columns_without_headers_come_from_the_view(api: RecallsApi, replica: Control) -> None:
     declared = {name for name in api.columns() if not name.startswith(":")}
     replica.fault("no_headers")
     assert api.columns().keys() == declared
@@ -152,22 +152,22 @@ FAULTS: dict[str, type[HttpError]] = {
 
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("purpose", ["census", "count", "page"])
-def test_every_question_survives_a_fault_that_passes(
+def test_every_request_survives_a_transient_fault(
     api: RecallsApi, replica: Control, waits: list[float], kind: str, purpose: str
 ) -> None:
-    questions = {
+    requests = {
         "census": lambda: api.year_counts().rows_by_year,
         "count": lambda: api.count(ALL)[0],
         "page": lambda: [page.row_ids for page in api.pages(ALL)],
     }
-    undisturbed = questions[purpose]()
+    expected = requests[purpose]()
     replica.fault(kind, times=2, only=purpose)
-    assert questions[purpose]() == undisturbed
+    assert requests[purpose]() == expected
     assert len(waits) == 2
 
 
 @pytest.mark.parametrize(("kind", "error"), FAULTS.items())
-def test_fault_that_stays_fails_with_its_name(
+def test_persistent_fault_raises_its_error(
     recalls_url: str, replica: Control, waits: list[float], kind: str, error: type[Exception]
 ) -> None:
     replica.fault(kind, times=None)
@@ -178,7 +178,7 @@ def test_fault_that_stays_fails_with_its_name(
     assert len(waits) == 2
 
 
-def test_wrong_token_fails_at_once_and_is_not_shown(
+def test_wrong_token_fails_without_retry_and_is_not_shown(
     recalls_url: str, replica: Control, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -189,20 +189,20 @@ def test_wrong_token_fails_at_once_and_is_not_shown(
     assert waits == []
 
 
-def test_right_token_is_sent_as_a_header(recalls_url: str, replica: Control) -> None:
+def test_valid_token_is_sent_as_a_header(recalls_url: str, replica: Control) -> None:
     api = RecallsApi(recalls_url, app_token="local-token", api_key="some-key")
     assert api.count(ALL)[0] == 1200
     assert replica.requests[0].params == {"$select": "count(*)"}
 
 
 @pytest.mark.parametrize("dataset", ["aaaa-bbbb", "../api/views/6axg-epim", "6axg-epim?$limit=1"])
-def test_unknown_dataset_fails_at_once(recalls_url: str, replica: Control, dataset: str) -> None:
+def test_unknown_dataset_is_not_retried(recalls_url: str, replica: Control, dataset: str) -> None:
     with pytest.raises(NotFound, match="does not exist"):
         RecallsApi(recalls_url, dataset=dataset).year_counts()
     assert len(replica.requests) == 1
 
 
-def test_query_that_the_api_rejects_fails_at_once(recalls_url: str, replica: Control) -> None:
+def test_rejected_query_fails_without_retry(recalls_url: str, replica: Control) -> None:
     with pytest.raises(BadRequest, match=r"query\.compiler\.malformed"):
         next(RecallsApi(recalls_url, page_size=-1).pages(ALL))
     assert len(replica.requests) == 1

@@ -1,4 +1,4 @@
-"""The news of a version: what it says of each kind of change, in which order, and when nothing."""
+"""The news of a version: each kind of change, its order, and versions without news."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ SCREEN_LINES = 60
 
 
 def news(store: Store, before: list[Row], after: list[Row]) -> News:
-    """Of the second of two days."""
+    """The news of the second of two days."""
     publish(store, *before, day=1)
     return news_of(store, publish(store, *after, day=2))
 
@@ -38,8 +38,8 @@ def ids(recalls: list[Recall]) -> list[str]:
     return sorted(each.nhtsa_id for each in recalls)
 
 
-def test_warning_that_begins_is_news(store: Store) -> None:
-    """From no or from nothing to yes, or on a new recall."""
+def test_new_warning_is_news(store: Store) -> None:
+    """A flag changes from no or null to yes, or a new recall has it."""
     flags = {"do_not_drive": 0, "fire_risk_when_parked": 10}
     before, after = [], []
     for flag, n in flags.items():
@@ -54,8 +54,8 @@ def test_warning_that_begins_is_news(store: Store) -> None:
     assert not found.edits
 
 
-def test_warning_that_is_lifted_is_news(store: Store) -> None:
-    """From yes to no or to nothing; from no to nothing is another edit."""
+def test_lifted_warning_is_news(store: Store) -> None:
+    """A flag changes from yes to no or null; from no to null is an ordinary edit."""
     before = [recall(1, do_not_drive="Yes"), recall(2, do_not_drive="Yes"), recall(3)]
     after = [recall(1), recall(2, do_not_drive=None), recall(3, do_not_drive=None)]
     found = news(store, before, after)
@@ -64,20 +64,20 @@ def test_warning_that_is_lifted_is_news(store: Store) -> None:
     assert found.edits == {"do_not_drive": 1}
 
 
-def test_retracted_recall_is_named_as_it_was_and_returns_as_returned(store: Store) -> None:
+def test_news_names_retracted_and_returned_recalls(store: Store) -> None:
     warned = recall(1, manufacturer=DAF, do_not_drive="Yes")
     publish(store, warned, recall(2), day=1)
-    gone = news_of(store, publish(store, recall(2), day=2))
-    back = news_of(store, publish(store, warned, recall(2), recall(3), day=3))
-    assert gone.retracted == [
+    second = news_of(store, publish(store, recall(2), day=2))
+    third = news_of(store, publish(store, warned, recall(2), recall(3), day=3))
+    assert second.retracted == [
         Recall("19V000001", DAF, "Brake hose may crack", 100, "was: do not drive")
     ]
-    assert ids(back.republished) == ["19V000001"]
-    assert ids(back.published) == ["19V000003"]
-    assert [each.note for each in back.warned["do_not_drive"]] == ["returned"]
+    assert ids(third.republished) == ["19V000001"]
+    assert ids(third.published) == ["19V000003"]
+    assert [each.note for each in third.warned["do_not_drive"]] == ["returned"]
 
 
-def test_completion_rates_are_counted_and_the_biggest_changes_shown(store: Store) -> None:
+def test_news_counts_completion_rates_and_shows_the_biggest_changes(store: Store) -> None:
     before = ["10", "20", "30", "40", "50", None]
     after = ["11", "60", "20", "41", None, "5"]
     found = news(
@@ -93,8 +93,8 @@ def test_completion_rates_are_counted_and_the_biggest_changes_shown(store: Store
     ]
 
 
-def test_other_edits_are_counted_by_field(store: Store) -> None:
-    """A recall that moved to another year is an edit of its date."""
+def test_news_counts_other_edits_by_field(store: Store) -> None:
+    """A move to another year is an edit of the date."""
     after = [
         recall(1, subject="New", component=None),
         recall(2, subject="New too"),
@@ -106,7 +106,7 @@ def test_other_edits_are_counted_by_field(store: Store) -> None:
     assert found.warned["do_not_drive"][0].manufacturer == FORD
 
 
-def test_baseline_and_what_is_before_it_make_no_news(store: Store) -> None:
+def test_baseline_and_earlier_versions_have_no_news(store: Store) -> None:
     partial = publish(store, recall(1), day=1, years=(2019,))
     first = publish(store, recall(1), recall(2), day=2)
     assert "there is no baseline" in news_of(store, partial).silence
@@ -115,7 +115,7 @@ def test_baseline_and_what_is_before_it_make_no_news(store: Store) -> None:
     assert notice(store, first) is None
 
 
-def test_new_contract_makes_no_news(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_contract_has_no_news(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(store, recall(1), day=1)
     other: Dataset = replace(RECALLS, version="2")
     monkeypatch.setattr("include.vehicle_recalls.pipeline.RECALLS", other)
@@ -124,18 +124,18 @@ def test_new_contract_makes_no_news(store: Store, monkeypatch: pytest.MonkeyPatc
     assert "is the baseline" in news_of(store, receipt).silence
 
 
-def test_reports_that_an_interrupted_run_lacked_are_written_later(
+def test_reports_missed_by_an_interrupted_run_are_written_later(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for day in (1, 2):
         publish(store, *(recall(n) for n in range(day)), day=day)
     replace = Store.replace
 
-    def dies_after_one(self: Store, key: str, body: bytes) -> str:
+    def crash_after_one(self: Store, key: str, body: bytes) -> str:
         monkeypatch.setattr(Store, "replace", lambda *_: pytest.fail("killed"))
         return replace(self, key, body)
 
-    monkeypatch.setattr(Store, "replace", dies_after_one)
+    monkeypatch.setattr(Store, "replace", crash_after_one)
     with pytest.raises(pytest.fail.Exception, match="killed"):
         write_reports(store)
     monkeypatch.setattr(Store, "replace", replace)
@@ -146,7 +146,7 @@ def test_reports_that_an_interrupted_run_lacked_are_written_later(
     assert write_reports(store) == []
 
 
-def test_notice_is_of_a_version_with_news(store: Store) -> None:
+def test_only_a_version_with_news_has_a_notice(store: Store) -> None:
     publish(store, recall(1), day=1)
     receipt = publish(store, recall(1), recall(2, do_not_drive="Yes"), day=2)
     unchanged = publish(store, recall(1), recall(2, do_not_drive="Yes"), day=3)
@@ -162,7 +162,7 @@ def test_notice_is_of_a_version_with_news(store: Store) -> None:
 
 @pytest.fixture(scope="module")
 def two_days(s3: BaseClient, s3_url: str) -> Store:
-    """Read only."""
+    """Two versions, which tests must not change."""
     store = new_store(s3, s3_url)
     publish(store, recall(1), day=1)
     publish(store, recall(1), recall(2), day=2)
@@ -170,8 +170,8 @@ def two_days(s3: BaseClient, s3_url: str) -> Store:
 
 
 @pytest.fixture
-def reported(two_days: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The report of a version with the news that a test gives it."""
+def report_lines(two_days: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Returns the report of a version with the given news."""
     current = load_version(two_days, KEYS.table)
     receipt = dict(receipt_at(two_days, current, 2)) | {"version": 2, "outcome": "published"}
 
@@ -187,7 +187,7 @@ def recalls(number: int, maker: str = FORD, affected: int = 1) -> list[Recall]:
     return [Recall(f"{maker[0]}{n:04}", maker, "Hose", affected) for n in range(number)]
 
 
-def test_most_urgent_comes_first(reported: Any) -> None:
+def test_report_shows_the_most_urgent_changes_first(report_lines: Any) -> None:
     one = recalls(1)
     news = {
         "warned": {"do_not_drive": one, "fire_risk_when_parked": one},
@@ -198,7 +198,7 @@ def test_most_urgent_comes_first(reported: Any) -> None:
         "rates": Rates(up=1, biggest=[RateChange(one[0], 1.0, 2.5)]),
         "edits": {"subject": 2},
     }
-    lines = reported(**news)
+    lines = report_lines(**news)
     headline = (
         "1 now do not drive, 1 now park outside, 1 warning lifted, 1 new, 1 returned, 1 retracted,"
         " 1 completion rate changed, 2 other edits"
@@ -213,41 +213,41 @@ def test_most_urgent_comes_first(reported: Any) -> None:
     assert "- Ford Motor Company: F0000 Hose; from 1% to 2.5%" in lines
 
 
-def test_recalls_of_a_manufacturer_stay_together(reported: Any) -> None:
-    """The one with the most affected vehicles comes first."""
-    lines = reported(republished=[], published=[*recalls(1, DAF, 30), *recalls(2, FORD, 20)])
+def test_report_groups_recalls_by_manufacturer(report_lines: Any) -> None:
+    """The manufacturer with the most affected vehicles comes first."""
+    lines = report_lines(republished=[], published=[*recalls(1, DAF, 30), *recalls(2, FORD, 20)])
     assert [line.split(" Hose")[0] for line in lines if " Hose" in line] == [
         *("- Ford Motor Company: F0000", "- Ford Motor Company: F0001", "- DAF: D0000"),
     ]
 
 
-def test_long_section_says_how_many_are_not_shown(reported: Any) -> None:
+def test_long_section_counts_hidden_recalls(report_lines: Any) -> None:
     for is_screen in (True, False):
-        lines = reported(published=recalls(35), is_screen=is_screen)
+        lines = report_lines(published=recalls(35), is_screen=is_screen)
         shown = [line for line in lines if " Hose" in line]
         assert len(shown) == 2
         assert "- and 33 more" in lines
 
 
 @pytest.mark.parametrize("flag", ["do_not_drive", "fire_risk_when_parked"])
-def test_every_warning_is_named_where_it_is_not_a_screen(reported: Any, flag: str) -> None:
+def test_report_file_names_every_warning(report_lines: Any, flag: str) -> None:
     many = recalls(MAX_WARNING_LINES + 3)
     warned = {"do_not_drive": [], "fire_risk_when_parked": [], flag: many}
-    lines = reported(warned=warned, is_screen=False)
+    lines = report_lines(warned=warned, is_screen=False)
     assert len([line for line in lines if " Hose" in line]) == MAX_WARNING_LINES - 1
     left = ", ".join(each.nhtsa_id for each in many[MAX_WARNING_LINES - 1 :])
     assert f"- and 4 more: {left}" in lines
 
 
-def test_text_of_the_source_stays_in_its_line(reported: Any) -> None:
+def test_source_text_stays_on_one_line(report_lines: Any) -> None:
     """Control characters are escaped, long subjects cut, unknown values named."""
     wild = Recall("19V\x1b1", None, "Br\nake " + "x" * 100, None)
-    (line,) = [line for line in reported(published=[wild]) if "19V" in line and "xxx" in line]
+    (line,) = [line for line in report_lines(published=[wild]) if "19V" in line and "xxx" in line]
     assert line.startswith("- (none): 19V\\x1b1 Br\\x0aake xxx")
     assert line.endswith("xxx...; number affected unknown")
 
 
-def test_busiest_day_fits_a_screen_and_a_subject(two_days: Store, reported: Any) -> None:
+def test_busiest_day_fits_one_screen_and_one_subject(two_days: Store, report_lines: Any) -> None:
     many = recalls(1_000)
     news = {
         "warned": {"do_not_drive": many, "fire_risk_when_parked": many},
@@ -258,13 +258,13 @@ def test_busiest_day_fits_a_screen_and_a_subject(two_days: Store, reported: Any)
         "rates": Rates(up=9, biggest=[RateChange(many[0], 1.0, 2.0)] * 3),
         "edits": dict.fromkeys(RECALLS.business_columns, 7),
     }
-    assert len(reported(**news)) <= SCREEN_LINES
-    complete = "\n".join(reported(**news, is_screen=False))
+    assert len(report_lines(**news)) <= SCREEN_LINES
+    complete = "\n".join(report_lines(**news, is_screen=False))
     assert all(each.nhtsa_id in complete for each in many)
     current = load_version(two_days, KEYS.table)
     sent = notice(two_days, {**current.receipt, "version": 2, "outcome": "published"})
     assert sent
-    # What Amazon SNS accepts as a subject.
+    # Amazon SNS accepts only such subjects.
     assert sent.headline.isascii()
     assert len(sent.headline) < 100
     assert sent.headline == (
@@ -272,12 +272,12 @@ def test_busiest_day_fits_a_screen_and_a_subject(two_days: Store, reported: Any)
     )
 
 
-def test_report_of_some_years_tells_what_was_not_read(store: Store) -> None:
+def test_report_of_partial_read_counts_rows_not_read(store: Store) -> None:
     in_2020 = [recall(n, report_received_date="2020-05-01T00:00:00.000") for n in (3, 4, 5)]
     publish(store, *in_2020, recall(1), recall(2), day=1)
     for day, subject, edited in ((2, recall(1)["subject"], 0), (3, "New", 1)):
         partial = publish(store, recall(1, subject=subject), recall(2), day=day, years=[2019])
-        wanted = f"2 read; 0 published, {edited} edited, {2 - edited} unchanged, 3 not read"
-        assert f"- rows: {wanted}\n" in report(store, partial)
+        expected = f"2 read; 0 published, {edited} edited, {2 - edited} unchanged, 3 not read"
+        assert f"- rows: {expected}\n" in report(store, partial)
     full = publish(store, *in_2020, recall(1), recall(2, subject="Other"), day=4)
     assert "not read" not in report(store, full)

@@ -1,4 +1,4 @@
-"""What becomes of each row: typed and published as it is, or quarantined with every reason."""
+"""Rows are published unchanged, or quarantined with every reason."""
 
 import json
 from datetime import date
@@ -21,13 +21,13 @@ from tests.pipelines.vehicle_recalls.recalls import (
     version_of,
 )
 
-# name: what is wrong in the row, and the reasons that must be given
-DIRT: dict[str, tuple[dict[str, Any], str]] = {
-    "words for a date": (
+# name: the invalid fields and the expected reasons
+INVALID: dict[str, tuple[dict[str, Any], str]] = {
+    "text instead of a date": (
         {"report_received_date": "sometime in spring"},
         "report_received_date: 'sometime in spring' is not a date",
     ),
-    "no day of the calendar": (
+    "a day not in the calendar": (
         {"report_received_date": "2019-02-30T00:00:00.000"},
         "report_received_date: '2019-02-30T00:00:00.000' is not a date",
     ),
@@ -56,11 +56,11 @@ DIRT: dict[str, tuple[dict[str, Any], str]] = {
         {"nhtsa_id": " 19V000778"},
         "nhtsa_id: ' 19V000778' has blanks around it, or lower-case letters",
     ),
-    "a number for a key": (
+    "a number instead of a key": (
         {"nhtsa_id": 19000001},
         "nhtsa_id: is missing; nhtsa_id: 19000001 is not text",
     ),
-    "units in words": (
+    "text instead of a number": (
         {"potentially_affected": "many"},
         "potentially_affected: 'many' is not a whole number of 64 bits",
     ),
@@ -73,13 +73,13 @@ DIRT: dict[str, tuple[dict[str, Any], str]] = {
         "potentially_affected: '9223372036854775808' is not a whole number of 64 bits",
     ),
     "negative units": ({"potentially_affected": "-5"}, "potentially_affected: '-5' is below 0"),
-    "a list for a number": (
+    "a list instead of a number": (
         {"potentially_affected": ["100"]},
         "potentially_affected: ['100'] is not text",
     ),
-    "a number for a name": ({"manufacturer": 5}, "manufacturer: 5 is not text"),
-    "a flag that is neither": ({"do_not_drive": "Maybe"}, "do_not_drive: 'Maybe' is not Yes or No"),
-    "a flag of JSON": ({"do_not_drive": True}, "do_not_drive: True is not text"),
+    "a number instead of a name": ({"manufacturer": 5}, "manufacturer: 5 is not text"),
+    "an unknown flag": ({"do_not_drive": "Maybe"}, "do_not_drive: 'Maybe' is not Yes or No"),
+    "a JSON boolean": ({"do_not_drive": True}, "do_not_drive: True is not text"),
     "completion over 100": (
         {"completion_rate": "100.01"},
         "completion_rate: '100.01' is above 100",
@@ -93,12 +93,12 @@ DIRT: dict[str, tuple[dict[str, Any], str]] = {
         {":updated_at": "2026-06-28T09:30:43.000"},
         "updated_at: '2026-06-28T09:30:43.000' is not a point in time in UTC",
     ),
-    "two things at once": (
+    "two errors": (
         {"potentially_affected": "-1", "completion_rate": "130"},
         "potentially_affected: '-1' is below 0; completion_rate: '130' is above 100",
     ),
 }
-DIRTY = {name: recall(100 + at, **dirt) for at, (name, (dirt, _)) in enumerate(DIRT.items())}
+INVALID_ROWS = {name: recall(100 + i, **row) for i, (name, (row, _)) in enumerate(INVALID.items())}
 VALID = [
     recall(1),
     recall(2, report_received_date="1966-01-01T00:00:00.000"),
@@ -114,25 +114,25 @@ VALID = [
 
 @pytest.fixture(scope="module")
 def published(s3_url: str, s3: BaseClient) -> tuple[list[Row], list[Row]]:
-    """The quarantine and the table after one read of all of it, in two pages."""
+    """The quarantine and the table after one read of all rows in two pages."""
     store = new_store(s3, s3_url)
-    rows = [*VALID[:4], *DIRTY.values(), *VALID[4:]]
+    rows = [*VALID[:4], *INVALID_ROWS.values(), *VALID[4:]]
     plan, raw = land(store, rows[:15], rows[15:])
     batch = pipeline.transform(store, raw)
     receipt = pipeline.publish(store, [plan], [batch], waive={"quarantine": "a test"})
-    assert receipt["counts"]["quarantined"] == len(DIRTY)
+    assert receipt["counts"]["quarantined"] == len(INVALID_ROWS)
     return quarantine_of(store, receipt), rows_of_table(store)
 
 
-@pytest.mark.parametrize("name", DIRT)
-def test_dirty_row_is_quarantined_with_its_reasons(published: Any, name: str) -> None:
-    (row,) = [row for row in published[0] if json.loads(row["raw"]) == DIRTY[name]]
-    assert row["reasons"] == DIRT[name][1]
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid_row_is_quarantined_with_its_reasons(published: Any, name: str) -> None:
+    (row,) = [row for row in published[0] if json.loads(row["raw"]) == INVALID_ROWS[name]]
+    assert row["reasons"] == INVALID[name][1]
     assert row["key"] not in {row["nhtsa_id"] for row in published[1]} - {None}
 
 
-def test_valid_rows_are_published_as_they_are(published: Any) -> None:
-    """Limits are inside, nulls stay null, an empty text stays empty, and blanks stay."""
+def test_valid_rows_are_published_unchanged(published: Any) -> None:
+    """Limits are inclusive; nulls, empty texts and blanks are kept."""
     rows = {row["nhtsa_id"]: row for row in published[1]}
     assert len(rows) == len(VALID)
     for raw in VALID:
@@ -148,7 +148,7 @@ def test_valid_rows_are_published_as_they_are(published: Any) -> None:
 
 
 def test_every_copy_of_a_key_is_quarantined(store: Store) -> None:
-    """Same or different, on one page or two, valid or not: no copy is known to be right."""
+    """Copies may be equal, on other pages or invalid; none is known to be right."""
     copies = [recall(1), recall(1, id="row-b"), recall(1, id="row-c", subject="Another")]
     broken = recall(1, id="row-d", completion_rate="130")
     plan, raw = land(store, [*copies[:2], recall(2)], [copies[2], broken])
@@ -161,7 +161,7 @@ def test_every_copy_of_a_key_is_quarantined(store: Store) -> None:
 
 
 @pytest.mark.parametrize("key", ["19v000001", " 19V000001 "])
-def test_key_in_another_form_carries_its_published_row_over(store: Store, key: str) -> None:
+def test_key_in_another_form_carries_over_its_published_row(store: Store, key: str) -> None:
     publish(store, recall(1), recall(2))
     receipt = publish(store, recall(1, nhtsa_id=key, subject="New"), recall(2), day=2)
     assert [row["key"] for row in quarantine_of(store, receipt)] == ["19V000001"]
@@ -177,7 +177,7 @@ def test_missing_key_retracts_nothing(store: Store, key: str | None) -> None:
     assert [row["subject"] for row in rows_of_table(store)] == ["Brake hose may crack", "New"]
 
 
-def test_field_nested_a_thousand_deep_is_quarantined(store: Store) -> None:
+def test_deeply_nested_field_is_quarantined(store: Store) -> None:
     publish(store, recall(1), recall(2))
     deep = "[" * 1000 + "]" * 1000
     body = body_of([recall(1), recall(2)]).replace(b'"The hose may crack."', deep.encode(), 1)
@@ -190,10 +190,10 @@ def test_field_nested_a_thousand_deep_is_quarantined(store: Store) -> None:
     assert len(rows_of_table(store)) == 2
 
 
-def test_read_of_nothing_but_dirt_publishes_nothing(store: Store) -> None:
-    receipt = publish(store, *DIRTY.values())
+def test_read_with_only_invalid_rows_publishes_nothing(store: Store) -> None:
+    receipt = publish(store, *INVALID_ROWS.values())
     assert receipt["version"] is None
-    assert len(quarantine_of(store, receipt)) == len(DIRTY)
+    assert len(quarantine_of(store, receipt)) == len(INVALID_ROWS)
 
 
 def test_damaged_page_is_refused(store: Store) -> None:
@@ -203,7 +203,7 @@ def test_damaged_page_is_refused(store: Store) -> None:
         pipeline.partition(store, raw)
 
 
-def test_key_of_another_shape_is_a_warning(store: Store) -> None:
+def test_key_of_new_shape_is_a_warning(store: Store) -> None:
     receipt = publish(store, recall(1), recall(2, nhtsa_id="X-19-2"))
     (check,) = [check for check in receipt["checks"] if check["name"] == "shape of nhtsa_id"]
     assert (check["outcome"], check["found"]) == ("warning", "new: 'X-19-2'")

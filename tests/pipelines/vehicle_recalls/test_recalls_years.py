@@ -1,4 +1,4 @@
-"""Report years, as people type them in a form."""
+"""Parses the report years that people type in a form."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ NEXT_YEAR = datetime.now(UTC).year + 1
 
 
 @pytest.mark.parametrize(
-    ("given", "years"),
+    ("value", "years"),
     [
         (None, []),
         ("", []),
@@ -26,12 +26,12 @@ NEXT_YEAR = datetime.now(UTC).year + 1
     ],
     ids=str,
 )
-def test_parse_years_text_and_lists_are_sorted_years(given: Any, years: list[int]) -> None:
-    assert parse_years(given) == years
+def test_parse_years_sorts_text_and_lists(value: Any, years: list[int]) -> None:
+    assert parse_years(value) == years
 
 
 @pytest.mark.parametrize(
-    ("given", "wrong"),
+    ("value", "part"),
     [
         ("2019, 20x1", "'20x1'"),
         ("2019 2020", "'2019 2020'"),
@@ -51,10 +51,10 @@ def test_parse_years_text_and_lists_are_sorted_years(given: Any, years: list[int
     ],
     ids=str,
 )
-def test_parse_years_wrong_part_is_named_in_one_line(given: Any, wrong: str) -> None:
+def test_parse_years_names_the_invalid_part_in_one_line(value: Any, part: str) -> None:
     with pytest.raises(PermanentError) as caught:
-        parse_years(given)
+        parse_years(value)
     assert str(caught.value) == (
-        f"years: {wrong} is not a report year; write years from {FIRST_YEAR} to {NEXT_YEAR - 1} "
+        f"years: {part} is not a report year; write years from {FIRST_YEAR} to {NEXT_YEAR - 1} "
         "such as 2019, 2021-2023"
     )
