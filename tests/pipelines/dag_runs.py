@@ -1,4 +1,4 @@
-"""The tasks of a DAG as functions, run in the DAG's order over the connections it opens."""
+"""Runs the tasks of a DAG as functions, in order, over the real hooks."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def connect_lake(monkeypatch: pytest.MonkeyPatch, store: Store, s3_url: str) -> 
 
 
 def run_dag(dag: DAG, conf: dict[str, Any], screen: Path) -> str:
-    """Run every task once, with JSON from task to task; returns the report."""
+    """Run every task once, passing results as JSON; return the report."""
     results: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEADWATERS_SCREEN", str(screen))
@@ -48,6 +48,6 @@ def run_dag(dag: DAG, conf: dict[str, Any], screen: Path) -> str:
         }
         for task in dag.topological_sort():
             patch.setitem(task.python_callable.__globals__, "get_current_context", lambda: context)
-            given = [results[argument.operator.task_id] for argument in task.op_args]
-            results[task.task_id] = json.loads(json.dumps(task.python_callable(*given)))
+            inputs = [results[argument.operator.task_id] for argument in task.op_args]
+            results[task.task_id] = json.loads(json.dumps(task.python_callable(*inputs)))
     return screen.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The shop and the ECB on a Friday evening, without waits between attempts."""
+"""The fake shop and ECB on a Friday evening, without pauses between attempts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ from include.shoe_prices.shop import Shop
 from include.shoe_prices.sign_in import Account, Tokens
 
 ACCOUNT = Account("buyer@example.com", "secretword7", "Buyer", "https://example.com/a.png")
-EVENING = datetime(2026, 11, 20, 17, tzinfo=UTC)  # a Friday; its rate is there
+EVENING = datetime(2026, 11, 20, 17, tzinfo=UTC)  # a Friday with a published rate
 RunOn = Callable[..., dict[str, Any]]
-Sells = Callable[[Callable[[list[Any]], list[Any]]], None]
+EditProducts = Callable[[Callable[[list[Any]], list[Any]]], None]
 
 
 @dataclass
 class Memory:
-    """A store of tokens that lasts as long as a test."""
+    """Keeps tokens in memory."""
 
     tokens: Tokens | None = None
     saved: list[Tokens] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Memory:
 def run(
     shop: Shop, ecb: Ecb, store: Store, days: Days, category: str = "Shoes", **options: Any
 ) -> dict[str, Any]:
-    """A run as the DAG makes it."""
+    """Run all tasks, as the DAG does."""
     raw = extract(shop, ecb, store, "run 1", days, category)
     batches = {table: transform(store, raw[table]) for table in raw}
     return publish(store, raw, batches, **options)
@@ -46,7 +46,7 @@ def run(
 
 @pytest.fixture
 def world(replica: Control, monkeypatch: pytest.MonkeyPatch) -> Control:
-    """The fakes, whose clock may differ from this machine's."""
+    """The fake APIs; their clock may differ from the local one."""
     monkeypatch.setattr("include.http.client.sleep", lambda _: None)
     monkeypatch.setattr("include.http.response.MAX_CLOCK_DIFFERENCE", timedelta(days=10_000))
     replica.date = EVENING
@@ -74,7 +74,7 @@ def ecb(recalls_url: str, world: Control) -> Ecb:
 def run_on(
     recalls_url: str, world: Control, tokens: Memory, ecb: Ecb, store: Store
 ) -> Callable[..., Any]:
-    """A whole run on a day of November 2026, by the clock of the fakes."""
+    """Runs the pipeline on a day of November 2026, by the clock of the fakes."""
 
     def run_on(
         day: int = 20,
@@ -92,11 +92,11 @@ def run_on(
 
 
 @pytest.fixture
-def shop_sells(world: Control, monkeypatch: pytest.MonkeyPatch) -> Sells:
-    """Change what the shop lists; the change gets all products and returns all products."""
+def edit_products(world: Control, monkeypatch: pytest.MonkeyPatch) -> EditProducts:
+    """Replaces the shop's products with `change(products)`."""
 
-    def sell(change: Callable[[list[Any]], list[Any]]) -> None:
+    def edit(change: Callable[[list[Any]], list[Any]]) -> None:
         products = world.shop.products
         monkeypatch.setattr(world.shop, "products", lambda *asked: change(products(*asked)))
 
-    return sell
+    return edit

@@ -1,4 +1,4 @@
-"""What a run left in the bucket."""
+"""Reads what a run left in the bucket."""
 
 import io
 import re
@@ -25,13 +25,13 @@ def rows_of(store: Store, name: str = "latest.parquet") -> list[dict[str, Any]]:
 
 
 def published(store: Store) -> dict[str, bytes]:
-    """The plain files and the logs of the tables: what does not belong to one read alone."""
-    of_reads = re.compile(r"/(raw|staging|quarantine)/|/table/[^_]")
-    return {key: store.get(key) for key in store.list("") if not of_reads.search(key)}
+    """The plain files and table logs, without the files of single reads."""
+    read_files = re.compile(r"/(raw|staging|quarantine)/|/table/[^_]")
+    return {key: store.get(key) for key in store.list("") if not read_files.search(key)}
 
 
 def versions(store: Store) -> tuple[int, int]:
-    """Of the products and of the prices."""
+    """The current versions of products and prices."""
     return tuple(load_version(store, keys.table).number for keys in (PRODUCTS, PRICES))
 
 
@@ -43,7 +43,7 @@ def delta_rows(store: Store, table: str) -> list[dict[str, Any]]:
 
 
 def events(store: Store) -> list[tuple[Any, ...]]:
-    """What the ledger has of the products."""
+    """The ledger rows of the products."""
     names = ("version", "event", "id", "field", "old", "new")
     rows = delta_rows(store, PRODUCTS.ledger)
     return sorted((tuple(row[name] for name in names) for row in rows), key=str)

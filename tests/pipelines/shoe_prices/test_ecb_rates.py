@@ -1,4 +1,4 @@
-"""Rates of the ECB: the last one up to a day, or every one of a range."""
+"""ECB rates: the last one up to a day, or all of a range."""
 
 from collections.abc import Callable
 from datetime import date
@@ -14,7 +14,7 @@ from include.shoe_prices.ecb import Days, Ecb, asked_days, choose_rates, rates_i
 HEAD = "KEY,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,EXR_SUFFIX,TIME_PERIOD,OBS_VALUE\r\n"
 TODAY = date(2026, 11, 20)
 FRIDAY = date(2023, 2, 10)
-Chosen = Callable[..., dict[date, Decimal]]
+Choose = Callable[..., dict[date, Decimal]]
 
 
 def line(day: object, value: str, currency: str = "USD") -> str:
@@ -22,14 +22,14 @@ def line(day: object, value: str, currency: str = "USD") -> str:
 
 
 @pytest.fixture
-def chosen(ecb: Ecb) -> Chosen:
-    """What a run chooses of what it is answered."""
+def choose(ecb: Ecb) -> Choose:
+    """Fetches and chooses rates, as a run does."""
 
-    def chosen(last: date, first: date | None = None) -> dict[date, Decimal]:
+    def choose(last: date, first: date | None = None) -> dict[date, Decimal]:
         days = Days(first, last)
         return choose_rates(days, rates_in(ecb.rates(days).content), TODAY)
 
-    return chosen
+    return choose
 
 
 @pytest.mark.parametrize(
@@ -42,29 +42,27 @@ def chosen(ecb: Ecb) -> Chosen:
     ],
     ids=str,
 )
-def test_choose_rates_one_day_is_the_last_rate_up_to_it(
-    chosen: Chosen, asked: date, day: date, rate: str | None
+def test_choose_rates_of_a_day_takes_the_last_rate_up_to_it(
+    choose: Choose, asked: date, day: date, rate: str | None
 ) -> None:
-    """As it was published, under its own date."""
-    found = chosen(asked)
+    found = choose(asked)
     assert list(found) == [day]
     assert rate is None or found[day] == Decimal(rate)
 
 
-def test_choose_rates_before_publication_is_the_day_before(chosen: Chosen, world: Control) -> None:
-    """Today's rate is not there yet; nobody waits for it."""
+def test_choose_rates_before_publication_takes_day_before(choose: Choose, world: Control) -> None:
     world.date = world.now.replace(hour=9)
-    assert list(chosen(date(2026, 11, 20))) == [date(2026, 11, 19)]
+    assert list(choose(date(2026, 11, 20))) == [date(2026, 11, 19)]
 
 
 @pytest.mark.parametrize("blank", ["", "NaN"])
-def test_choose_rates_blank_value_is_no_rate(chosen: Chosen, world: Control, blank: str) -> None:
+def test_choose_rates_skips_blank_value(choose: Choose, world: Control, blank: str) -> None:
     world.ecb.instead = {FRIDAY: blank}
-    assert chosen(FRIDAY) == {date(2023, 2, 9): Decimal("1.0771")}
+    assert choose(FRIDAY) == {date(2023, 2, 9): Decimal("1.0771")}
 
 
-def test_choose_rates_range_has_every_rate(chosen: Chosen) -> None:
-    found = chosen(date(2023, 2, 13), date(2023, 2, 9))
+def test_choose_rates_of_a_range_takes_every_rate(choose: Choose) -> None:
+    found = choose(date(2023, 2, 13), date(2023, 2, 9))
     assert list(found) == [date(2023, 2, 9), FRIDAY, date(2023, 2, 13)]
 
 
@@ -72,28 +70,28 @@ def test_choose_rates_range_has_every_rate(chosen: Chosen) -> None:
 @pytest.mark.parametrize(
     ("last", "first"), [(date(2023, 2, 12), date(2023, 2, 11)), (date(1999, 1, 3), None)], ids=str
 )
-def test_choose_rates_without_any_says_when_there_are_some(
-    chosen: Chosen, world: Control, nothing: str, last: date, first: date | None
+def test_choose_rates_without_rates_names_the_days_with_rates(
+    choose: Choose, world: Control, nothing: str, last: date, first: date | None
 ) -> None:
     world.ecb.nothing_found = nothing  # type: ignore[assignment]
     with pytest.raises(PermanentError, match="working days since 1999-01-04"):
-        chosen(last, first)
+        choose(last, first)
 
 
-def test_choose_rates_future_day_is_refused(chosen: Chosen) -> None:
-    """Else `latest` would stay at a day that nobody has seen."""
+def test_choose_rates_refuses_future_day(choose: Choose) -> None:
+    """Otherwise `latest` would stay at the future day."""
     with pytest.raises(PermanentError, match="in the future"):
-        chosen(date(2026, 11, 21))
+        choose(date(2026, 11, 21))
 
 
-def test_rates_other_404_is_not_an_empty_range(recalls_url: str, world: Control) -> None:
+def test_rates_404_of_a_wrong_path_is_an_error(recalls_url: str, world: Control) -> None:
     assert world
     with pytest.raises(NotFound, match="ecb_api"):
         Ecb(f"{recalls_url}/elsewhere").rates(Days(None, FRIDAY))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "error"),
     [
         (HEAD + line(FRIDAY, "abc"), "is not a rate"),
         (HEAD + line(FRIDAY, "0"), "is not a rate"),
@@ -104,10 +102,10 @@ def test_rates_other_404_is_not_an_empty_range(recalls_url: str, world: Control)
         ("a,b\r\n1,2\r\n", "without the columns"),
         ("\xff", "without the columns"),
     ],
-    ids=["text", "zero", "negative", "too fine", "no day", "two", "other columns", "bytes"],
+    ids=["text", "zero", "negative", "decimals", "bad day", "two", "other columns", "bytes"],
 )
-def test_rates_in_bad_answer_is_refused(text: str, said: str) -> None:
-    with pytest.raises(UnexpectedBody, match=said):
+def test_rates_in_refuses_invalid_answer(text: str, error: str) -> None:
+    with pytest.raises(UnexpectedBody, match=error):
         rates_in(text.encode("latin-1"))
 
 
@@ -129,7 +127,7 @@ def test_rates_in_skips_other_currencies_and_repeated_lines() -> None:
     ],
     ids=["no end", "no start", "backwards", "both"],
 )
-def test_asked_days_senseless_params_are_refused(asked: dict[str, str], sentence: str) -> None:
+def test_asked_days_refuses_contradictory_params(asked: dict[str, str], sentence: str) -> None:
     with pytest.raises(PermanentError, match=sentence):
         asked_days("2026-11-20", **asked)
 

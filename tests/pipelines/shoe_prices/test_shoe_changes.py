@@ -1,4 +1,4 @@
-"""What the shop changed from read to read: edits, losses, quarantine, other categories."""
+"""Changes between reads: edits, lost products, quarantine and categories."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from include.data.diff import EDITED, PUBLISHED, RETRACTED
 from include.data.tables import from_parquet
 from include.errors import PermanentError
 from include.lake.store import Store
-from tests.pipelines.shoe_prices.conftest import RunOn, Sells
+from tests.pipelines.shoe_prices.conftest import EditProducts, RunOn
 from tests.pipelines.shoe_prices.lake import (
     PRODUCTS,
     events,
@@ -25,12 +25,12 @@ def without_shoes(products: list[Any], count: int) -> list[Any]:
     return [p for p in products if p["id"] not in shoes[:count]]
 
 
-def test_ledger_has_what_the_shop_changed_and_not_what_the_rate_did(
+def test_ledger_records_product_changes_but_not_rate_changes(
     run_on: RunOn, store: Store, world: Control
 ) -> None:
-    """Day 2 of the shop: prices, a name, a product that came and one that went."""
+    """On day 2 the shop changes prices and a name, adds a product and removes one."""
     run_on(20)
-    run_on(23)  # another rate, the same shop
+    run_on(23)  # a new rate, the same products
     assert events(store) == []
     old = {p["id"]: p for p in world.shop.products(7, 1) if p["category"]["id"] == 4}
     world.day = 2
@@ -48,26 +48,26 @@ def test_ledger_has_what_the_shop_changed_and_not_what_the_rate_did(
     assert {r[0] for r in rows} == {2}
 
 
-def test_shop_reset_that_renews_its_timestamps_is_no_change(
-    run_on: RunOn, store: Store, shop_sells: Sells
+def test_new_timestamps_alone_are_no_change(
+    run_on: RunOn, store: Store, edit_products: EditProducts
 ) -> None:
     run_on(20)
     before = published(store)
     renewed = dict.fromkeys(("creationAt", "updatedAt"), "2026-11-23T00:00:00.000Z")
-    shop_sells(lambda products: [p | renewed for p in products])
+    edit_products(lambda products: [p | renewed for p in products])
     receipts = run_on(20)
     assert {receipt["outcome"] for receipt in receipts.values()} == {"unchanged"}
     assert published(store) == before
 
 
-def test_lost_products_over_the_limit_are_refused_until_waived(
-    run_on: RunOn, store: Store, shop_sells: Sells
+def test_losing_too_many_products_needs_a_waiver(
+    run_on: RunOn, store: Store, edit_products: EditProducts
 ) -> None:
     run_on(20)
     before = published(store)
-    shop_sells(lambda products: without_shoes(products, 7))
+    edit_products(lambda products: without_shoes(products, 7))
     assert run_on(20, dry_run=True)["products"]["counts"]["retracted"] == 7
-    shop_sells(lambda products: without_shoes(products, 1))
+    edit_products(lambda products: without_shoes(products, 1))
     with pytest.raises(ChecksFailed, match=r"products that stayed: 8 of 14 are gone .*`waive`"):
         run_on(20)
     assert published(store) == before
@@ -77,26 +77,26 @@ def test_lost_products_over_the_limit_are_refused_until_waived(
         run_on(20, waive={"products that stay": "why not"})
 
 
-def test_category_that_the_shop_made_anew_replaces_the_old_one(
+def test_category_with_a_new_id_replaces_the_old_one(
     run_on: RunOn,
     store: Store,
     world: Control,
-    shop_sells: Sells,
+    edit_products: EditProducts,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its number is another one; by its name, the old products are compared and do not stay."""
+    """The name identifies the category, so products of its old id are retracted."""
     run_on(20)
     categories = world.shop.categories()
 
     def renumbered(category: Any) -> Any:
         return category | {"id": 44} if category["name"] == "Shoes" else category
 
-    anew = [
+    recreated = [
         p | {"id": 9000 + p["id"], "category": renumbered(p["category"])}
         for p in world.shop.products(7, 1)
     ]
     monkeypatch.setattr(world.shop, "categories", lambda: [renumbered(c) for c in categories])
-    shop_sells(lambda _: anew)
+    edit_products(lambda _: recreated)
     with pytest.raises(ChecksFailed, match="14 of 14 are gone"):
         run_on(20)
     run_on(20, waive={"products that stayed": "the shop was reset"})
@@ -106,7 +106,7 @@ def test_category_that_the_shop_made_anew_replaces_the_old_one(
 
 
 @pytest.mark.parametrize("price", ["missing", "text"])
-def test_quarantined_product_keeps_its_published_state_at_the_new_rate(
+def test_quarantined_product_is_carried_over_at_the_new_rate(
     run_on: RunOn, store: Store, world: Control, price: Any
 ) -> None:
     run_on(20)
@@ -121,7 +121,7 @@ def test_quarantined_product_keeps_its_published_state_at_the_new_rate(
     assert events(store) == []
 
 
-def test_other_category_lives_beside_the_shoes(run_on: RunOn, store: Store) -> None:
+def test_other_category_is_added_beside_the_shoes(run_on: RunOn, store: Store) -> None:
     run_on(20)
     shoes = rows_of(store)
     run_on(20, category="clothes")
@@ -132,15 +132,15 @@ def test_other_category_lives_beside_the_shoes(run_on: RunOn, store: Store) -> N
     assert {event for _, event, *_ in events(store)} == {PUBLISHED}
     assert run_on(20)["prices"]["version"] is None
     run_on(23)
-    assert len(rows_of(store)) == 14  # a day has the categories that were read for it
+    assert len(rows_of(store)) == 14  # a day has only the categories read for it
 
 
-def test_category_without_a_valid_product_publishes_nothing(
-    run_on: RunOn, store: Store, shop_sells: Sells
+def test_category_without_valid_products_publishes_nothing(
+    run_on: RunOn, store: Store, edit_products: EditProducts
 ) -> None:
     run_on(20)
     before = published(store)
-    shop_sells(lambda _: [])
+    edit_products(lambda _: [])
     with pytest.raises(PermanentError, match="no valid one"):
         run_on(23)
     assert published(store) == before

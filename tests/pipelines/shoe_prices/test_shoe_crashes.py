@@ -1,4 +1,4 @@
-"""A run that stopped half-way, or came late: what it leaves, and what the next run makes of it."""
+"""The next run repairs an interrupted one; a late read changes nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,12 +28,12 @@ from tests.pipelines.shoe_prices.lake import (
 )
 
 
-def die(*_: Any, **__: Any) -> Any:
+def crash(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("by", ["the next run", "the same task"])
-def test_crash_between_the_commits_is_mended(
+def test_crash_between_commits_is_repaired(
     shop: Shop,
     ecb: Ecb,
     store: Store,
@@ -41,7 +41,7 @@ def test_crash_between_the_commits_is_mended(
     monkeypatch: pytest.MonkeyPatch,
     by: str,
 ) -> None:
-    """The products are the new ones; every price is the old one, until then."""
+    """Until the repair, products are new and prices are old."""
     days = asked_days(FRIDAY)
     run(shop, ecb, store, days)
     files = {key: body for key, body in published(store).items() if key.startswith(PRICES.folder)}
@@ -54,7 +54,7 @@ def test_crash_between_the_commits_is_mended(
             pipeline,
             "publish_read",
             lambda store, dataset, *rest, **named: (
-                die if dataset.name == "shoe_prices" else original
+                crash if dataset.name == "shoe_prices" else original
             )(store, dataset, *rest, **named),
         )
         with pytest.raises(KeyboardInterrupt):
@@ -75,13 +75,13 @@ def test_crash_between_the_commits_is_mended(
 
 
 @pytest.mark.parametrize("step", ["refresh_copies", "update_ledger"])
-def test_crash_after_the_commits_is_mended_by_the_next_run_or_a_refresh(
+def test_crash_after_commits_is_repaired_by_the_next_run_or_a_refresh(
     run_on: RunOn, store: Store, world: Control, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     run_on(20)
     world.day = 2
     with monkeypatch.context() as killed:
-        killed.setattr(pipeline, step, die)
+        killed.setattr(pipeline, step, crash)
         with pytest.raises(KeyboardInterrupt):
             run_on(23)
     assert versions(store) == (2, 2)
@@ -98,7 +98,7 @@ def test_crash_after_the_commits_is_mended_by_the_next_run_or_a_refresh(
 def test_read_that_overlaps_a_later_one_is_outdated(
     run_on: RunOn, store: Store, world: Control
 ) -> None:
-    """A slow run puts no earlier prices over later ones, and adds no day with them."""
+    """A slow run neither overwrites later prices nor adds a day."""
     world.day = 2
     run_on(20)
     before = published(store)
@@ -109,10 +109,10 @@ def test_read_that_overlaps_a_later_one_is_outdated(
 
 
 @pytest.mark.parametrize("dataset", [SHOE_PRODUCTS, SHOE_PRICES], ids=lambda dataset: dataset.name)
-def test_read_transformed_again_gives_the_published_parts(
+def test_replayed_read_gives_the_published_parts(
     run_on: RunOn, store: Store, world: Control, dataset: Dataset
 ) -> None:
-    """From its raw pages alone, although the shop and both tables have moved on."""
+    """The raw pages are enough, although the shop and both tables have changed."""
     run_on(19)
     world.day, world.shop.price = 2, "missing"  # one product is carried over
     run_on(20)

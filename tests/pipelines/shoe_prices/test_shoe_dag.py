@@ -1,4 +1,4 @@
-"""The DAG: its tasks, its form, and that what a run is asked for reaches the pipeline."""
+"""The DAG's tasks and form; its params reach the pipeline."""
 
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -20,8 +20,8 @@ def dag() -> DAG:
 def extract_with(
     dag: DAG, monkeypatch: pytest.MonkeyPatch, logical_date: datetime | None, **params: Any
 ) -> list[Any]:
-    """What the task `extract` hands to the pipeline."""
-    given: list[Any] = []
+    """Run the task `extract`; return the arguments that it passes to the pipeline."""
+    passed: list[Any] = []
     run_after = datetime(2026, 11, 21, 0, 30, tzinfo=UTC)
     context = {
         "dag_run": SimpleNamespace(conf=params, logical_date=logical_date, run_after=run_after),
@@ -34,12 +34,12 @@ def extract_with(
     for name, client in (("ecb", "Ecb"), ("shop", "Shop")):
         hook = f"plugins.hooks.{name}_hook.{client}Hook.get_conn"
         monkeypatch.setattr(hook, lambda _, client=client: client)
-    monkeypatch.setattr(pipeline, "extract", lambda *arguments: given.extend(arguments))
+    monkeypatch.setattr(pipeline, "extract", lambda *arguments: passed.extend(arguments))
     task()
-    return given
+    return passed
 
 
-def test_dag_is_a_chain_and_its_form_starts_with_a_usual_run(dag: DAG) -> None:
+def test_dag_is_a_chain_with_default_params(dag: DAG) -> None:
     assert upstream(dag) == {
         "extract": set(),
         "transform": {"extract"},
@@ -59,7 +59,7 @@ def test_dag_form_refuses_bad_values(dag: DAG, name: str, value: str) -> None:
         dag.params.get_param(name).resolve(value)
 
 
-def test_extract_without_params_is_for_the_day_of_the_run(
+def test_extract_without_params_uses_the_day_of_the_run(
     dag: DAG, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evening = datetime(2026, 11, 20, 17, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_extract_without_params_is_for_the_day_of_the_run(
     assert extract_with(dag, monkeypatch, None)[4] == (None, date(2026, 11, 21))
 
 
-def test_extract_hands_on_what_the_form_says(dag: DAG, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extract_passes_params_to_the_pipeline(dag: DAG, monkeypatch: pytest.MonkeyPatch) -> None:
     params = {"start_date": "2023-02-06", "end_date": "2023-02-10", "category": "Clothes"}
-    given = extract_with(dag, monkeypatch, None, **params)
-    assert given[4:] == [(date(2023, 2, 6), date(2023, 2, 10)), "Clothes"]
+    passed = extract_with(dag, monkeypatch, None, **params)
+    assert passed[4:] == [(date(2023, 2, 6), date(2023, 2, 10)), "Clothes"]

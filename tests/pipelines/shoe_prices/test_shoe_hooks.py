@@ -1,4 +1,4 @@
-"""The connections `shop_api` and `ecb_api`, and where the shop's tokens are stored."""
+"""The connections `shop_api` and `ecb_api`, and the stored tokens of the shop."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Connect = Callable[..., Any]
 
 
 class Variables:
-    """Airflow's Variables, which only a running task can reach, and what is masked in logs."""
+    """Replaces Airflow's Variables, which need a running task; records masked secrets."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -43,7 +43,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch, recalls_url: str, world: Control) -> Connect:
-    """A hook whose connection leads to the fake; `path` is added to the host."""
+    """Creates a hook with a connection to the fake; `path` is appended to the host."""
     assert not world.faults
 
     def connect(hook: type[Any], path: str = "", **parts: Any) -> Any:
@@ -55,14 +55,14 @@ def connect(monkeypatch: pytest.MonkeyPatch, recalls_url: str, world: Control) -
     return connect
 
 
-def test_get_conn_takes_the_host_with_or_without_path(connect: Connect) -> None:
+def test_get_conn_accepts_host_with_or_without_path(connect: Connect) -> None:
     for path in ("", "/api/v1/"):
         assert connect(ShopHook, path).get_conn().listing("shoes")[0] == "Shoes"
     for path in ("", "/service/"):
         assert connect(EcbHook, path).get_conn().rates(Days(None, A_DAY)).status == 200
 
 
-def test_shop_creates_the_user_as_the_extra_has_it(connect: Connect, world: Control) -> None:
+def test_shop_creates_the_user_with_the_extra(connect: Connect, world: Control) -> None:
     extra = {"name": "Ann", "avatar": "https://example.com/a.png"}
     connect(ShopHook, extra=extra).get_conn().listing("shoes")
     connect(ShopHook, login="two@example.com").get_conn().listing("shoes")
@@ -86,7 +86,7 @@ def test_shop_stores_tokens_in_one_variable_and_masks_them(
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[1]", '{"of": "x"}'], ids=repr)
-def test_load_value_that_is_not_ours_is_no_token(variables: Variables, text: str) -> None:
+def test_load_ignores_invalid_value(variables: Variables, text: str) -> None:
     variables.values[VARIABLE] = text
     assert VariableTokens().load() is None
 
@@ -119,7 +119,7 @@ def test_test_connection_of_the_shop_creates_no_user(
     assert variables.values == stored
 
 
-def test_test_connection_of_the_ecb_has_a_rate(connect: Connect, world: Control) -> None:
+def test_test_connection_of_the_ecb_shows_a_rate(connect: Connect, world: Control) -> None:
     hook = connect(EcbHook)
     assert hook.test_connection() == (True, "on 2023-02-10 a euro cost 1.069 US dollars")
     world.ecb.unpublished = {date(2023, 2, 10)}
@@ -131,7 +131,7 @@ def test_test_connection_of_the_ecb_has_a_rate(connect: Connect, world: Control)
 @pytest.mark.parametrize(
     ("hook", "host"), [(ShopHook, "api.escuelajs.co"), (EcbHook, "data-api.ecb.europa.eu")]
 )
-def test_test_connection_api_that_is_down_names_the_official_host(
+def test_test_connection_of_failing_api_names_the_official_host(
     connect: Connect, world: Control, hook: type[Any], host: str
 ) -> None:
     world.fault("500", times=None)

@@ -1,4 +1,4 @@
-"""The screen of a run: the rate, what changed, the files, and a few rows."""
+"""The report of a run: rate, changes, files and first rows."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def laptop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADWATERS_LOCAL_FOLDER", "s3_bucket")
 
 
-def test_report_first_run_ends_with_the_first_rows(run_on: RunOn, store: Store) -> None:
+def test_report_of_first_run_ends_with_the_first_rows(run_on: RunOn, store: Store) -> None:
     screen = report(store, run_on(20))
     assert screen.startswith("# Shoe prices: version 1, 14 prices\n\n**This data is MADE UP.**\n")
     assert "- rate: 1.0749 US dollars for one euro on 2026-11-20\n" in screen
@@ -35,7 +35,7 @@ def test_report_first_run_ends_with_the_first_rows(run_on: RunOn, store: Store) 
     assert "... and 4 more" in table[11]
 
 
-def test_report_range_names_every_file_it_wrote(run_on: RunOn, store: Store) -> None:
+def test_report_of_a_range_names_every_written_file(run_on: RunOn, store: Store) -> None:
     run_on(20, rate_date="2023-02-10")
     screen = report(store, run_on(20, start_date="2023-02-09", end_date="2023-02-13"))
     assert "- rates: 3 days from 2023-02-09 to 2023-02-13\n" in screen
@@ -45,7 +45,7 @@ def test_report_range_names_every_file_it_wrote(run_on: RunOn, store: Store) -> 
     assert files == written
 
 
-def test_report_dry_run_says_so_and_what_would_change(
+def test_report_of_dry_run_shows_what_would_change(
     run_on: RunOn, store: Store, world: Control
 ) -> None:
     screen = report(store, run_on(20, dry_run=True))
@@ -59,7 +59,7 @@ def test_report_dry_run_says_so_and_what_would_change(
     assert "- shop: 1 published, 3 edited, 1 retracted since the read before\n" in screen
 
 
-def test_report_unchanged_run_says_so(run_on: RunOn, store: Store) -> None:
+def test_report_states_that_nothing_changed(run_on: RunOn, store: Store) -> None:
     run_on(20)
     screen = report(store, run_on(21))
     assert screen.startswith("# Shoe prices: unchanged, 14 prices; nothing was committed\n")
@@ -67,7 +67,7 @@ def test_report_unchanged_run_says_so(run_on: RunOn, store: Store) -> None:
     assert "- shop: no change since the read before\n" in screen
 
 
-def test_report_has_the_price_changes(run_on: RunOn, store: Store, world: Control) -> None:
+def test_report_lists_price_changes(run_on: RunOn, store: Store, world: Control) -> None:
     run_on(20)
     old = {row["id"]: row["price_usd"] for row in rows_of(store)}
     world.day = 2
@@ -91,7 +91,7 @@ def test_report_names_quarantined_products(run_on: RunOn, store: Store, world: C
     assert "14 listed = 0 repeated + 1 quarantined + 13 valid\n" in screen
 
 
-def test_report_outdated_run_says_so(run_on: RunOn, store: Store) -> None:
+def test_report_states_that_the_table_has_a_later_read(run_on: RunOn, store: Store) -> None:
     run_on(20)
     screen = report(store, run_on(19))
     assert screen.startswith("# Shoe prices: the table has a later read; nothing was committed\n")

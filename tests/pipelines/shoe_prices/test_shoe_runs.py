@@ -1,4 +1,4 @@
-"""Whole runs: what is published, under which names, and what a second run does."""
+"""Full runs: published files, repeated runs, ranges and refusals."""
 
 import csv
 import gzip
@@ -16,8 +16,8 @@ from include.lake.reads import SourceMismatch
 from include.lake.store import Store
 from include.shoe_prices.contract import SHOE_PRICES, SHOE_PRODUCTS
 from include.shoe_prices.transform import in_euros
-from tests.pipelines.proof import damage
-from tests.pipelines.shoe_prices.conftest import RunOn, Sells
+from tests.pipelines.lake_checks import failed_checks
+from tests.pipelines.shoe_prices.conftest import EditProducts, RunOn
 from tests.pipelines.shoe_prices.lake import (
     FRIDAY,
     PRICES,
@@ -46,31 +46,31 @@ def test_run_publishes_the_day_and_latest(run_on: RunOn, store: Store, world: Co
     assert pq.read_schema(io.BytesIO(body)).equals(SHOE_PRICES.schema)
     assert plain(store, "latest.parquet") == body
     assert plain(store, "latest.csv") == plain(store, f"{FRIDAY}.csv")
-    assert damage(store, SHOE_PRODUCTS, SHOE_PRICES) == []
+    assert failed_checks(store, SHOE_PRODUCTS, SHOE_PRICES) == []
 
 
-def test_run_csv_reads_like_the_parquet_whatever_is_in_a_text(
-    run_on: RunOn, store: Store, shop_sells: Sells
+def test_csv_has_the_rows_of_the_parquet_for_any_text(
+    run_on: RunOn, store: Store, edit_products: EditProducts
 ) -> None:
     odd = ("a\rb", 'a "b",\r\n', "nul \x00", "\u2028\x85;\t")
-    shop_sells(lambda products: [p | {"title": odd[p["id"] % len(odd)]} for p in products])
+    edit_products(lambda products: [p | {"title": odd[p["id"] % len(odd)]} for p in products])
     run_on(20)
     body = plain(store, "latest.csv")
     by_python = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
     by_pandas = pd.read_csv(io.BytesIO(body), dtype=str, keep_default_na=False).to_dict("records")
     assert by_python == by_pandas
     assert {row["title"] for row in by_python} == set(odd)
-    wanted = [
+    expected = [
         {name: "" if value is None else str(value) for name, value in row.items()}
         | {"rate": "1.0749", "created_at": f"{row['created_at']:%Y-%m-%dT%H:%M:%S.%fZ}"}
         | {"updated_at": f"{row['updated_at']:%Y-%m-%dT%H:%M:%S.%fZ}"}
         for row in rows_of(store)
     ]
-    assert by_python == wanted
+    assert by_python == expected
 
 
-def test_run_again_changes_nothing(run_on: RunOn, store: Store, world: Control) -> None:
-    """The shop's order differs each time; not a byte of what is published does."""
+def test_second_run_changes_nothing(run_on: RunOn, store: Store, world: Control) -> None:
+    """The shop changes the order of products; every published byte is the same."""
     run_on(20)
     before = published(store)
     world.shop.shuffles_between_pages = True
@@ -90,8 +90,8 @@ def test_dry_run_commits_nothing(run_on: RunOn, store: Store, world: Control) ->
     assert published(store) == before
 
 
-def test_run_for_an_older_day_leaves_latest_as_it_is(run_on: RunOn, store: Store) -> None:
-    """`latest` is the newest day of the table, not the one that was written last."""
+def test_run_for_an_older_day_keeps_latest(run_on: RunOn, store: Store) -> None:
+    """`latest` is the newest day of the table, not the last one written."""
     run_on(20)
     latest = plain(store, "latest.parquet"), plain(store, "latest.csv")
     receipts = run_on(20, rate_date="2023-02-12")
@@ -101,7 +101,7 @@ def test_run_for_an_older_day_leaves_latest_as_it_is(run_on: RunOn, store: Store
     assert {row["rate"] for row in rows_of(store, "2023-02-10.parquet")} == {Decimal("1.069")}
 
 
-def test_run_for_a_range_writes_the_days_that_differ(
+def test_run_for_a_range_writes_only_changed_days(
     run_on: RunOn, store: Store, world: Control
 ) -> None:
     run_on(20, rate_date="2023-02-10")
@@ -116,7 +116,7 @@ def test_run_for_a_range_writes_the_days_that_differ(
     assert again["prices"]["version"] is None
 
 
-def test_run_of_a_real_shop_and_made_up_rates_is_refused(
+def test_run_with_real_shop_and_made_up_rates_is_refused(
     run_on: RunOn, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -128,7 +128,7 @@ def test_run_of_a_real_shop_and_made_up_rates_is_refused(
     assert store.list("") == {}
 
 
-def test_run_lands_what_the_apis_sent_and_no_secret(run_on: RunOn, store: Store) -> None:
+def test_run_lands_the_answers_without_secrets(run_on: RunOn, store: Store) -> None:
     run_on(20)
     pages = [gzip.decompress(store.get(key)) for key in store.list("") if key.endswith(".gz")]
     (products,) = (body for body in pages if body.startswith(b"["))
@@ -146,7 +146,7 @@ def test_run_lands_what_the_apis_sent_and_no_secret(run_on: RunOn, store: Store)
 def test_run_with_an_old_rate_warns(
     run_on: RunOn, store: Store, world: Control, newest: str, outcome: str
 ) -> None:
-    """The ECB stopped publishing: the prices are there, and the screen says how old the rate is."""
+    """Prices are still published when the ECB stops publishing rates."""
     world.ecb.unpublished = {date(2026, 11, day) for day in range(int(newest[-2:]) + 1, 21)}
     receipts = run_on(20)
     (check,) = (c for c in receipts["prices"]["checks"] if c["name"] == "the rate is recent")

@@ -1,4 +1,4 @@
-"""Products of an answer: typed, or quarantined with every reason."""
+"""Products are typed, or quarantined with every reason."""
 
 import json
 from decimal import Decimal
@@ -29,7 +29,7 @@ def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in VALID.items() if key != name}
 
 
-def test_read_products_valid_product_is_typed() -> None:
+def test_read_products_types_valid_product() -> None:
     (row,) = read_products(page(VALID)).rows.to_pylist()
     assert row["id"] == 7
     assert row["price_usd"] == Decimal("39.00")
@@ -61,10 +61,10 @@ def test_read_products_valid_product_is_typed() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_read_products_broken_product_is_quarantined_with_its_reason(
+def test_read_products_quarantines_invalid_product_with_its_reason(
     product: dict[str, Any], reason: str
 ) -> None:
-    """It is counted and kept whole; the valid product beside it is not touched."""
+    """The raw product is kept; the valid product beside it is unaffected."""
     found = read_products(page(product, VALID | {"id": 8}))
     assert found.rows["id"].to_pylist() == [8]
     (bad,) = found.quarantined.to_pylist()
@@ -79,8 +79,8 @@ def test_read_products_missing_optional_field_is_null(name: str) -> None:
     assert (found.rows.num_rows, found.quarantined.num_rows) == (1, 0)
 
 
-def test_read_products_of_several_copies_takes_the_newest() -> None:
-    """Whichever came first; of two that are equally new the one that came last."""
+def test_read_products_takes_the_newest_copy() -> None:
+    """Order matters only for equally new copies: the last one wins."""
     later = VALID | {"price": 41, "updatedAt": "2026-06-27T00:00:00.000Z"}
     for products in ((VALID, later), (later, VALID)):
         found = read_products(page(*products))
@@ -105,9 +105,9 @@ def test_read_products_without_id_are_never_copies() -> None:
         ("https://x/1.png", ["https://x/1.png"]),
         ([], []),
     ],
-    ids=["whole", "cut", "quoted", "odd", "text", "none"],
+    ids=["list", "split", "quoted", "invalid", "text", "none"],
 )
-def test_read_products_images_are_a_repaired_json_list(images: Any, kept: list[str]) -> None:
+def test_read_products_repairs_the_json_list_of_images(images: Any, kept: list[str]) -> None:
     (row,) = read_products(page(VALID | {"images": images})).rows.to_pylist()
     assert json.loads(row["images"]) == kept
 
@@ -117,11 +117,11 @@ def test_read_products_images_are_a_repaired_json_list(images: Any, kept: list[s
     [
         ("39", "1.0771", "36.21"),
         ("39", "1.069", "36.48"),
-        ("1.01", "2", "0.50"),  # 0.505: half goes to the even cent
+        ("1.01", "2", "0.50"),  # 0.505: a tie rounds to the even cent
         ("1.03", "2", "0.52"),  # 0.515
         ("1", "8", "0.12"),  # 0.125
         ("3", "8", "0.38"),  # 0.375
-        ("100000001", "80000000", "1.25"),  # a little over a tie is no tie
+        ("100000001", "80000000", "1.25"),  # just above a tie
         ("0.01", "1.9999", "0.01"),
         ("0.01", "2", "0.00"),
     ],

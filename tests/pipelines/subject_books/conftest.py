@@ -1,4 +1,4 @@
-"""Open Library without pauses, and databases to load into: each test has one of its own."""
+"""The fake Open Library without pauses, and a new database for each test."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def plain(store: Store, subject: str, name: str) -> bytes:
 
 
 def plain_tables(store: Store, subject: str) -> dict[str, pa.Table]:
-    """The three tables by name, read back from the Parquet files."""
+    """Read the three Parquet files; return tables by name."""
     return {
         table.name: from_parquet(plain(store, subject, f"{table.name}.parquet"))
         for table in IN_FILES
@@ -37,7 +37,7 @@ def plain_tables(store: Store, subject: str) -> dict[str, pa.Table]:
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses before repetitions; none is made."""
+    """Records pauses instead of sleeping."""
     waits: list[float] = []
     monkeypatch.setattr("include.http.client.sleep", waits.append)
     return waits
@@ -54,7 +54,7 @@ def postgres() -> Iterator[URL]:
 
 @pytest.fixture
 def postgres_url(postgres: URL) -> Iterator[URL]:
-    """An empty database in PostgreSQL."""
+    """An empty PostgreSQL database."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -91,7 +91,7 @@ def run(
     limit: int = 500,
     **options: Any,
 ) -> Any:
-    """A run as the DAG makes it; returns the receipt and what was loaded."""
+    """Run all tasks, as the DAG does; return the receipt and the result of the load."""
     raw = extract(api, store, "run 1", subject, limit)
     receipt = publish(store, raw, transform(store, raw), **options)
     return receipt, load(store, database, subject) if database else None

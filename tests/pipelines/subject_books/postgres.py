@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of the test run's own, on a free port; gone afterwards."""
+"""A temporary PostgreSQL cluster on a free port."""
 
 import os
 import pwd
@@ -15,24 +15,20 @@ from sqlalchemy import URL
 from local.processes import free_port
 
 LOGIN, PASSWORD = "airflow", "not/a:secret@all"
-# Debian keeps the programs of each version apart.
-PLACES = "/usr/lib/postgresql"
-WHY_NOT = (
-    "PostgreSQL's initdb and pg_ctl are not on this machine: what needs them is not tested; "
-    "Debian has them in its package postgresql"
-)
+DEBIAN_FOLDER = "/usr/lib/postgresql"  # with a folder for each version
+WHY_NOT = "PostgreSQL's initdb and pg_ctl are missing; install Debian's package postgresql"
 
 
 def programs() -> Path | None:
-    """The folder of the newest PostgreSQL on this machine, if there is one."""
-    found = sorted(Path(PLACES).glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    """Return the folder of the newest installed PostgreSQL, if any."""
+    found = sorted(Path(DEBIAN_FOLDER).glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     if found:
         return found[-1].parent
     on_path = shutil.which("initdb")
     return Path(on_path).resolve().parent if on_path else None
 
 
-def as_nobody_special() -> dict[str, Any]:
+def unprivileged_user() -> dict[str, Any]:
     """PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
@@ -47,8 +43,8 @@ def as_nobody_special() -> dict[str, Any]:
 
 @contextmanager
 def cluster(binaries: Path) -> Iterator[URL]:
-    """A running cluster, as the URL of its database `postgres`."""
-    who = as_nobody_special()
+    """Run a cluster; yield the URL of its database `postgres`."""
+    who = unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="headwaters-pg-"))
     try:
         (folder / "password").write_text(PASSWORD)
@@ -57,19 +53,19 @@ def cluster(binaries: Path) -> Iterator[URL]:
                 os.chown(path, who["user"], who["group"])
 
         def program(name: str, *arguments: str) -> None:
-            # Not captured by a pipe: the server would inherit it, and hold it open.
-            with (folder / f"{name}.said").open("a+") as said:
+            # A file, because the server would inherit a pipe and keep it open.
+            with (folder / f"{name}.output").open("a+") as output:
                 done = subprocess.run(
                     [str(binaries / name), *arguments],
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
-                    stdout=said,
+                    stdout=output,
                     stderr=subprocess.STDOUT,
                     check=False,
                     **who,
                 )
-                said.seek(0)
-                assert done.returncode == 0, said.read()
+                output.seek(0)
+                assert done.returncode == 0, output.read()
 
         data, port = str(folder / "data"), free_port()
         program(

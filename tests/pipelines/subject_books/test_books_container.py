@@ -1,4 +1,4 @@
-"""The database of the containers: made once, found again, apart from Airflow's."""
+"""The container `books-db` creates the database for books, separate from Airflow's."""
 
 import os
 import shutil
@@ -16,13 +16,13 @@ COMPOSE = Path(__file__).resolve().parents[3] / "docker-compose.yaml"
 PASSWORD = 'pass\'word "of" $books'
 
 
-def test_one_shot_makes_a_database_for_books_alone(postgres: URL) -> None:
-    """Run twice it changes nothing; its user may load books, and not enter Airflow's database."""
+def test_container_creates_a_separate_database_for_books(postgres: URL) -> None:
+    """A second run succeeds; the user may load books but not connect to Airflow's database."""
     service = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["books-db"]
     engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    made = ["DROP DATABASE IF EXISTS books", "DROP ROLE IF EXISTS books"]
+    cleanup = ["DROP DATABASE IF EXISTS books", "DROP ROLE IF EXISTS books"]
     with engine.connect() as connection:
-        for statement in [*made, "DROP DATABASE IF EXISTS airflow", "CREATE DATABASE airflow"]:
+        for statement in [*cleanup, "DROP DATABASE IF EXISTS airflow", "CREATE DATABASE airflow"]:
             connection.execute(text(statement))
     environment = os.environ | {
         "PATH": f"{programs()}:{os.environ['PATH']}",
@@ -40,11 +40,11 @@ def test_one_shot_makes_a_database_for_books_alone(postgres: URL) -> None:
             check=True,
             capture_output=True,
         )
-    theirs = postgres.set(username="books", password=PASSWORD, database="books")
-    BooksDatabase(theirs).check_access()
+    books_url = postgres.set(username="books", password=PASSWORD, database="books")
+    BooksDatabase(books_url).check_access()
     with pytest.raises(DatabaseRefused, match="permission denied"):
-        BooksDatabase(theirs.set(database="airflow")).check_access()
+        BooksDatabase(books_url.set(database="airflow")).check_access()
     with engine.connect() as connection:
-        for statement in [*made, "DROP DATABASE airflow"]:
+        for statement in [*cleanup, "DROP DATABASE airflow"]:
             connection.execute(text(statement))
     engine.dispose()

@@ -21,33 +21,33 @@ POSTGRES = {
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
-    def connect(written: str = "", **parts: Any) -> BooksDbHook:
-        monkeypatch.setenv("AIRFLOW_CONN_BOOKS_DB", written or json.dumps(parts))
+    def connect(uri: str = "", **parts: Any) -> BooksDbHook:
+        monkeypatch.setenv("AIRFLOW_CONN_BOOKS_DB", uri or json.dumps(parts))
         return BooksDbHook()
 
     return connect
 
 
-def test_get_conn_postgresql_has_every_part_in_json_and_as_a_uri(connect: Connect) -> None:
+def test_get_conn_reads_postgresql_from_json_and_uri(connect: Connect) -> None:
     url = connect(**POSTGRES, extra={"sslmode": "require"}).get_conn().url
     assert url.get_backend_name() == "postgresql"
     assert (url.username, url.password) == ("me", "a/b@c:d")
     assert (url.host, url.port, url.database) == ("db.example.org", 5433, "books")
     assert dict(url.query) == {"sslmode": "require"}
-    written = "postgres://me:a%2Fb%40c%3Ad@db.example.org:5433/books?sslmode=require"
-    assert connect(written).get_conn().url == url
+    uri = "postgres://me:a%2Fb%40c%3Ad@db.example.org:5433/books?sslmode=require"
+    assert connect(uri).get_conn().url == url
 
 
-@pytest.mark.parametrize("written", ["sqlite:///{}", ""])
-def test_get_conn_sqlite_host_is_the_path(connect: Connect, tmp_path: Path, written: str) -> None:
+@pytest.mark.parametrize("uri", ["sqlite:///{}", ""])
+def test_get_conn_uses_sqlite_host_as_path(connect: Connect, tmp_path: Path, uri: str) -> None:
     path = str(tmp_path / "books.db")
-    hook = connect(written.format(path), conn_type="sqlite", host=path)
+    hook = connect(uri.format(path), conn_type="sqlite", host=path)
     assert hook.get_conn().url.database == path
     assert hook.test_connection() == (True, f"the SQLite file {path} can be loaded into")
 
 
 @pytest.mark.parametrize(
-    ("parts", "says"),
+    ("parts", "error"),
     [
         (
             {"conn_type": "mysql", "host": "x", "schema": "y"},
@@ -59,17 +59,17 @@ def test_get_conn_sqlite_host_is_the_path(connect: Connect, tmp_path: Path, writ
     ],
     ids=lambda part: str(part)[:40],
 )
-def test_get_conn_missing_part_is_named(connect: Connect, parts: dict[str, str], says: str) -> None:
+def test_get_conn_names_missing_part(connect: Connect, parts: dict[str, str], error: str) -> None:
     hook = connect(**parts)
-    with pytest.raises(PermanentError, match=f"the connection `books_db`.*{says}"):
+    with pytest.raises(PermanentError, match=f"the connection `books_db`.*{error}"):
         hook.get_conn()
-    good, told = hook.test_connection()
+    good, sentence = hook.test_connection()
     assert not good
-    assert says in told
+    assert error in sentence
 
 
-def test_test_connection_unreachable_shows_no_password(connect: Connect) -> None:
-    good, told = connect(**POSTGRES | {"host": "127.0.0.1", "port": 1}).test_connection()
+def test_test_connection_of_unreachable_host_shows_no_password(connect: Connect) -> None:
+    good, sentence = connect(**POSTGRES | {"host": "127.0.0.1", "port": 1}).test_connection()
     assert not good
-    assert "PostgreSQL at 127.0.0.1:1/books" in told
-    assert "a/b@c:d" not in told
+    assert "PostgreSQL at 127.0.0.1:1/books" in sentence
+    assert "a/b@c:d" not in sentence

@@ -1,4 +1,4 @@
-"""The model in the documents is the model in the code."""
+"""The documented DDL matches the model in the code."""
 
 from pathlib import Path
 
@@ -10,12 +10,11 @@ ROOT = Path(__file__).resolve().parents[3]
 DDL = ROOT / "docs" / "ddl" / "subject_books.sql"
 
 
-def test_the_ddl_is_current() -> None:
-    assert DDL.read_text(encoding="utf-8") == ddl() + "\n", "its first lines say how to write it"
+def test_ddl_is_current() -> None:
+    assert DDL.read_text(encoding="utf-8") == ddl() + "\n", "regenerate it as its first lines say"
 
 
-def test_the_ddl_makes_the_tables(postgres_url: URL) -> None:
-    """PostgreSQL takes the file as it is, and every table and column has its sentence."""
+def test_ddl_creates_every_table_and_comment_in_postgresql(postgres_url: URL) -> None:
     engine = create_engine(postgres_url)
     with engine.begin() as connection:
         connection.execute(text(DDL.read_text(encoding="utf-8").replace(":", r"\:")))

@@ -52,7 +52,7 @@ def author(found: Books, number: int) -> dict[str, Any]:
     return next(row for row in rows(found, "authors") if row["author_key"] == key)
 
 
-def test_tables_have_the_declared_columns_sorted_keys_and_both_ends_of_links(found: Books) -> None:
+def test_tables_match_the_contract_and_links_are_complete(found: Books) -> None:
     for table in IN_FILES:
         made = tables_of(found[0])[table.name]
         assert made.schema.equals(table.schema, check_metadata=True)
@@ -74,8 +74,8 @@ def test_title_is_verbatim_or_null_and_counted(found: Books) -> None:
         assert key_of(oddity) in found[1]["book without a title"]
 
 
-def test_positions_have_no_gap(found: Books) -> None:
-    """Authors keep the order of the book; one named twice, or merged with another, counts once."""
+def test_author_positions_have_no_gap(found: Books) -> None:
+    """Authors keep the order of the book; duplicate or merged authors count once."""
     assert authors_of(found, "order_of_authors") == [(BRAM, 1), (ANNA, 2)]
     assert authors_of(found, "author_twice") == [(ANNA, 1), (BRAM, 2)]
     assert authors_of(found, "merged_and_target") == [(ANNA, 1)]
@@ -98,14 +98,14 @@ def test_positions_have_no_gap(found: Books) -> None:
         (14, None, None),
     ],
 )
-def test_author_without_record_has_the_credited_name_and_the_problem(
+def test_author_without_record_has_credited_name_and_problem(
     found: Books, number: int, name: str | None, problem: str | None
 ) -> None:
     assert author(found, number)["name"] == name
     assert author(found, number)["problem"] == problem
 
 
-def test_author_is_what_the_record_has(found: Books) -> None:
+def test_author_fields_come_from_the_record(found: Books) -> None:
     assert author(found, 16)["name"] == "New Name"
     assert author(found, 17)["birth_date"] == "ca. 384 BC"
     assert author(found, 17)["death_date"] == "after 1 May, 322?"
@@ -132,7 +132,7 @@ def test_impossible_numbers_are_null_and_counted(found: Books) -> None:
         {"edition_count": -1, "first_publish_year": 1.5, "cover_id": 2**70},
     ],
 )
-def test_book_with_values_of_other_types_is_a_row_with_nulls(work: Record) -> None:
+def test_invalid_values_of_a_book_become_null(work: Record) -> None:
     found = books_of("odd", [{"key": "/works/OL1W", **work}], RECORDS)
     (row,) = rows(found, "books")
     assert row.pop("work_key") == "/works/OL1W"
@@ -140,8 +140,8 @@ def test_book_with_values_of_other_types_is_a_row_with_nulls(work: Record) -> No
     assert rows(found, "authors") == []
 
 
-def test_text_that_cannot_be_stored_is_mended_and_counted() -> None:
-    """PostgreSQL holds no NUL and UTF-8 no half of a surrogate pair."""
+def test_text_that_cannot_be_stored_is_repaired_and_counted() -> None:
+    """PostgreSQL rejects NUL, and UTF-8 rejects lone surrogates."""
     found = books_of("odd", [{"key": "/works/OL1W", "title": "a\0b\ud83dc"}], {})
     assert rows(found, "books")[0]["title"] == "ab?c"
     assert found[1]["text with characters that cannot be stored"] == {"/works/OL1W"}
@@ -164,12 +164,12 @@ def merged(into: str) -> Record:
     ],
     ids=str,
 )
-def test_follow_odd_record_says_what_it_is(record: Record, problem: str | None) -> None:
+def test_follow_names_the_problem_of_a_record(record: Record, problem: str | None) -> None:
     assert follow(ANNA, {ANNA: record}).problem == problem
 
 
-def test_read_records_asks_for_each_author_once() -> None:
-    """Also for those that they were merged into, in requests of a size that the API takes."""
+def test_read_records_requests_each_author_once() -> None:
+    """It also requests merge targets, in batches that the API accepts."""
     many = [author_record(number) for number in range(1, 2 * MAX_AUTHORS + 2)]
     works = [{"key": "/works/OL1W", "authors": [{"key": k} for k in [*many, *many, "x"]]}]
     records = {many[0]: merged(many[1]), many[2]: merged(author_record(404))}
@@ -186,7 +186,7 @@ def test_read_records_asks_for_each_author_once() -> None:
     assert [len(batch) for batch in batches] == [MAX_AUTHORS, MAX_AUTHORS, 1, 1]
 
 
-def test_read_records_endless_chain_ends() -> None:
+def test_read_records_limits_endless_chain() -> None:
     asked: list[str] = []
 
     def ask(keys: Sequence[str]) -> dict[str, Record]:

@@ -22,7 +22,7 @@ def book(number: int, editions: Any) -> Record:
 
 
 class Shelf:
-    """A subject whose ties are shuffled anew for each page."""
+    """A subject that shuffles ties for each page."""
 
     def __init__(self, books: list[Record], page_size: int, seed: int = 0) -> None:
         self.books = books
@@ -46,14 +46,14 @@ def keys(works: list[Record]) -> list[str]:
 
 @pytest.mark.parametrize("limit", [1, 9, 10, 43, 44, 100, 299, 300, 500])
 @pytest.mark.parametrize("seed", range(3))
-def test_read_shuffled_ties_gives_the_same_books(limit: int, seed: int) -> None:
+def test_read_of_shuffled_ties_gives_the_same_books(limit: int, seed: int) -> None:
     found = read_first_books(Shelf(BOOKS, page_size=60, seed=seed), limit)
     assert found.came == found.promised
     assert keys(found.works) == keys(take(BOOKS, limit))
 
 
 @pytest.mark.parametrize("count", [0, 1, 59, 60, 61, 120])
-def test_read_ends_where_the_subject_ends(count: int) -> None:
+def test_read_ends_at_the_last_book(count: int) -> None:
     shelf = Shelf(BOOKS[:count], page_size=60)
     found = read_first_books(shelf, 1000)
     assert len(found.works) == found.promised == count
@@ -61,14 +61,14 @@ def test_read_ends_where_the_subject_ends(count: int) -> None:
     assert count > 60 or len(shelf.asked) == 1
 
 
-def test_read_page_beyond_the_last_tie_is_not_asked_for() -> None:
+def test_read_requests_no_page_after_the_last_tie() -> None:
     shelf = Shelf(BOOKS, page_size=20)
     first = read_first_books(shelf, 5)
     assert shelf.asked == [0]
     assert first.promised == sum(work["edition_count"] >= 6 for work in BOOKS)
 
 
-def test_read_last_tie_never_agrees_ends_with_both_counts_and_a_limit_that_works() -> None:
+def test_read_of_inconsistent_ties_gives_both_counts_and_a_safe_limit() -> None:
     """The books before the first page's last tie are complete."""
     many = [book(number, 2) for number in range(1, 151)]
     ties = [book(number, 1) for number in range(201, 221)]
@@ -84,7 +84,7 @@ def test_read_last_tie_never_agrees_ends_with_both_counts_and_a_limit_that_works
     assert read_first_books(ask, found.certain).came == found.certain
 
 
-def test_read_endless_subject_ends() -> None:
+def test_read_limits_endless_subject() -> None:
     def ask(offset: int) -> Page:
         asked.append(offset)
         return Page(10**9, [book(offset + n, 1) for n in range(5)], RESPONSE)
@@ -95,7 +95,7 @@ def test_read_endless_subject_ends() -> None:
     assert len(asked) == MAX_PAGES
 
 
-def test_read_other_order_is_refused() -> None:
+def test_read_refuses_other_order() -> None:
     page = Page(9, [book(1, 1), book(2, 5)], RESPONSE)
     with pytest.raises(UnexpectedBody, match="edition count"):
         read_first_books(lambda _: page, 100)

@@ -1,4 +1,4 @@
-"""The database after a load: PostgreSQL and SQLite alike, whole or not at all."""
+"""Loads into PostgreSQL and SQLite are complete or change nothing."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +31,7 @@ from tests.clock import wait_for_a_later_moment
 from tests.pipelines.subject_books.conftest import plain_tables
 
 Run = Callable[..., Any]
-SHARED = {"/works/OL2001W", "/works/OL2002W"}  # books of both subjects of the replica
+SHARED = {"/works/OL2001W", "/works/OL2002W"}  # books of both subjects
 
 
 def rows(database: BooksDatabase, table: Table) -> list[dict[str, Any]]:
@@ -56,12 +56,12 @@ def file_rows(store: Store, subject: str) -> dict[str, list[dict[str, Any]]]:
     return {name: table.to_pylist() for name, table in plain_tables(store, subject).items()}
 
 
-def test_load_gives_the_rows_of_the_files_once(
+def test_load_inserts_the_rows_of_the_files_once(
     run_once: Run, store: Store, database: BooksDatabase
 ) -> None:
     receipt, loaded = run_once("curiosities", database=database)
-    for name, wanted in file_rows(store, "curiosities").items():
-        assert rows(database, MODEL.tables[name]) == wanted
+    for name, expected in file_rows(store, "curiosities").items():
+        assert rows(database, MODEL.tables[name]) == expected
     assert loaded["rows"] == {
         "authors": 17,
         "books": 32,
@@ -79,18 +79,18 @@ def test_load_gives_the_rows_of_the_files_once(
     assert everything(database) == before
 
 
-def test_load_next_day_replaces_what_changed(
+def test_load_of_the_next_day_replaces_changed_rows(
     run_once: Run, store: Store, database: BooksDatabase, replica: Control
 ) -> None:
     run_once("data_mining", 1000, database=database)
     replica.day = 2
     run_once("data_mining", 1000, database=database)
-    for name, wanted in file_rows(store, "data_mining").items():
-        assert rows(database, MODEL.tables[name]) == wanted
+    for name, expected in file_rows(store, "data_mining").items():
+        assert rows(database, MODEL.tables[name]) == expected
     assert rows(database, SUBJECTS)[0]["version"] == 2
 
 
-def test_load_shared_book_stays_until_both_subjects_lost_it(
+def test_load_keeps_shared_book_until_both_subjects_lose_it(
     run_once: Run, store: Store, database: BooksDatabase, replica: Control
 ) -> None:
     run_once("love")
@@ -107,10 +107,10 @@ def test_load_shared_book_stays_until_both_subjects_lost_it(
     )
 
 
-def test_load_book_of_two_subjects_is_as_it_was_read_last(
+def test_load_takes_shared_book_from_the_latest_read(
     run_once: Run, store: Store, database: BooksDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its authors, whichever subject is loaded; an author of no book is not loaded."""
+    """The order of loads does not matter; authors without books are not loaded."""
     books_of = pipeline.books_of
 
     def edited(subject: str, works: list[Record], records: dict[str, Record]) -> Any:
@@ -132,7 +132,7 @@ def test_load_book_of_two_subjects_is_as_it_was_read_last(
     assert {row["author_key"] for row in rows(database, AUTHORS)} == credited
 
 
-def test_loads_at_the_same_time_leave_what_one_by_one_leaves(
+def test_concurrent_loads_equal_sequential_loads(
     run_once: Run, store: Store, database: BooksDatabase
 ) -> None:
     subjects = ["love", "curiosities"] * 2
@@ -151,7 +151,7 @@ def test_loads_at_the_same_time_leave_what_one_by_one_leaves(
     assert everything(database) == both
 
 
-def test_load_failing_after_its_deletes_changes_nothing(
+def test_failed_load_changes_nothing(
     run_once: Run,
     store: Store,
     database: BooksDatabase,
@@ -161,7 +161,7 @@ def test_load_failing_after_its_deletes_changes_nothing(
     def fail(_: Any) -> None:
         raise MemoryError
 
-    database.check_access()  # leaves nothing either
+    database.check_access()  # creates no tables either
     run_once("data_mining")
     with monkeypatch.context() as failing:
         failing.setattr(pipeline, "insert", fail)
@@ -178,7 +178,7 @@ def test_load_failing_after_its_deletes_changes_nothing(
     assert everything(database) == before
 
 
-def test_load_other_source_is_refused(run_once: Run, database: BooksDatabase) -> None:
+def test_load_of_other_source_is_refused(run_once: Run, database: BooksDatabase) -> None:
     run_once("love", database=database)
     with database.load() as connection:
         connection.execute(text("UPDATE subjects SET publisher = 'official'"))
@@ -188,22 +188,22 @@ def test_load_other_source_is_refused(run_once: Run, database: BooksDatabase) ->
     assert everything(database) == before
 
 
-def test_load_unpublished_subject_is_refused(store: Store, database: BooksDatabase) -> None:
+def test_load_of_unpublished_subject_is_refused(store: Store, database: BooksDatabase) -> None:
     with pytest.raises(PermanentError, match="no books of love yet"):
         load(store, database, "love")
 
 
 @pytest.mark.parametrize("change", [{"password": "wrong"}, {"database": "nowhere"}], ids=str)
-def test_database_wrong_password_or_name_is_refused(
+def test_database_with_wrong_password_or_name_is_refused(
     postgres_url: URL, change: dict[str, str]
 ) -> None:
-    with pytest.raises(DatabaseRefused, match="refused") as told:
+    with pytest.raises(DatabaseRefused, match="refused") as refused:
         BooksDatabase(postgres_url.set(**change)).check_access()
-    assert str(postgres_url.password) not in str(told.value)
-    assert "wrong" not in str(told.value)
+    assert str(postgres_url.password) not in str(refused.value)
+    assert "wrong" not in str(refused.value)
 
 
-def test_database_files_of_other_kinds_are_refused(tmp_path: Any) -> None:
+def test_invalid_sqlite_files_are_refused(tmp_path: Any) -> None:
     (tmp_path / "letter.txt").write_text("Dear Sir or Madam, " * 100)
     for name in ("", "no/books.db", "letter.txt"):
         database = BooksDatabase(URL.create("sqlite", database=str(tmp_path / name)))

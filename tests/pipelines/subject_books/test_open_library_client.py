@@ -13,7 +13,7 @@ from tests.http.raw_server import Api, message
 
 
 class Clock:
-    """Time that passes when somebody sleeps."""
+    """A clock that advances only in `sleep`."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -26,10 +26,10 @@ class Clock:
 
 
 @pytest.mark.parametrize("contact", [None, "me@example.org"])
-def test_pace_is_never_refused_by_a_strict_server(
+def test_pace_stays_within_the_rate_limit(
     recalls_url: str, replica: Control, monkeypatch: pytest.MonkeyPatch, contact: str | None
 ) -> None:
-    """One a second, or three with a contact."""
+    """One request a second, or three with a contact."""
     clock = Clock()
     replica.open_library.clock = clock
     replica.open_library.limited = True
@@ -39,7 +39,7 @@ def test_pace_is_never_refused_by_a_strict_server(
     for _ in range(7):
         api.page("love")
     assert clock.now == pytest.approx(100 + SPARE * 6 / (3 if contact else 1))
-    clock.now += 60  # a pause saves nothing up
+    clock.now += 60  # idle time allows no burst
     for _ in range(2):
         api.page("love")
     assert clock.now == pytest.approx(160 + SPARE * 7 / (3 if contact else 1))
@@ -56,14 +56,14 @@ def test_user_agent_names_the_contact(recalls_url: str, replica: Control) -> Non
         api.page("love")
 
 
-def test_page_asks_for_a_thousand_books(api: OpenLibrary, replica: Control) -> None:
+def test_page_requests_a_thousand_books(api: OpenLibrary, replica: Control) -> None:
     page = api.page("data_mining")
     assert replica.requests[-1].params == {"limit": "1000", "offset": "0"}
     assert len(page.works) == page.work_count == 620
     assert page.response.publisher == "made-up:7"
 
 
-def test_authors_longest_keys_fit_into_an_address(api: OpenLibrary, replica: Control) -> None:
+def test_authors_with_longest_keys_fit_into_a_url(api: OpenLibrary, replica: Control) -> None:
     keys = [f"/authors/OL{10**13 + number}A" for number in range(MAX_AUTHORS)]
     assert api.authors(keys).json()["result"] == {}
     assert json.loads(replica.requests[-1].params["keys"]) == keys
@@ -72,8 +72,8 @@ def test_authors_longest_keys_fit_into_an_address(api: OpenLibrary, replica: Con
 
 
 @pytest.fixture
-def answering() -> Iterator[Callable[[str], OpenLibrary]]:
-    """A server that gives every request the same body."""
+def api_with() -> Iterator[Callable[[str], OpenLibrary]]:
+    """Returns a client of a server that always sends this body."""
     with Api() as server:
 
         def answer(body: str) -> OpenLibrary:
@@ -92,12 +92,12 @@ def answering() -> Iterator[Callable[[str], OpenLibrary]]:
         *('{"work_count": 1, "works": [{}]}', '{"work_count": 1, "works": [{"key": "OL1W"}]}'),
     ],
 )
-def test_page_of_another_shape_is_never_taken_for_an_empty_one(answering: Any, body: str) -> None:
+def test_page_of_invalid_shape_is_refused(api_with: Any, body: str) -> None:
     with pytest.raises(UnexpectedBody, match="after 5 attempts"):
-        answering(body).page("love")
+        api_with(body).page("love")
 
 
 @pytest.mark.parametrize("body", ["[]", "{}", '{"result": []}', '{"result": {"a": 7}}', "nothing"])
-def test_authors_of_another_shape_are_refused(answering: Any, body: str) -> None:
+def test_authors_of_invalid_shape_are_refused(api_with: Any, body: str) -> None:
     with pytest.raises(UnexpectedBody, match="after 5 attempts"):
-        answering(body).authors(["/authors/OL1A"])
+        api_with(body).authors(["/authors/OL1A"])

@@ -15,7 +15,7 @@ Connect = Callable[..., OpenLibraryHook]
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch, recalls_url: str, replica: Control) -> Connect:
-    """A hook whose connection leads to the fake, unless `parts` say otherwise."""
+    """Creates a hook with a connection to the fake; `parts` override its fields."""
     assert not replica.faults
     monkeypatch.delenv("HEADWATERS_CONTACT", raising=False)
     monkeypatch.setattr("include.subject_books.client.sleep", lambda _: None)
@@ -37,7 +37,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, recalls_url: str, replica: Control)
     ],
     ids=str,
 )
-def test_get_conn_takes_the_contact_of_extra_or_environment(
+def test_get_conn_takes_the_contact_from_extra_or_environment(
     connect: Connect,
     replica: Control,
     monkeypatch: pytest.MonkeyPatch,
@@ -45,7 +45,6 @@ def test_get_conn_takes_the_contact_of_extra_or_environment(
     variable: str,
     contact: str | None,
 ) -> None:
-    """With one, three requests a second pass the strict fake; without one, the second fails."""
     monkeypatch.setenv("HEADWATERS_CONTACT", variable)
     contacts: list[str | None] = []
     make = OpenLibrary.__init__
@@ -61,14 +60,14 @@ def test_get_conn_takes_the_contact_of_extra_or_environment(
 
 
 @pytest.mark.parametrize("contact", [7, "me\nX-Evil: 1", "mé@example.org"], ids=str)
-def test_get_conn_invalid_contact_is_refused(connect: Connect, contact: object) -> None:
+def test_get_conn_refuses_invalid_contact(connect: Connect, contact: object) -> None:
     hook = connect(extra={"contact": contact})
     with pytest.raises(PermanentError, match="`open_library_api` has an extra `contact`"):
         hook.get_conn()
     assert hook.test_connection()[0] is False
 
 
-def test_test_connection_asks_for_one_book(connect: Connect, replica: Control) -> None:
+def test_test_connection_requests_one_book(connect: Connect, replica: Control) -> None:
     assert connect().test_connection() == (True, "the API answers with a book")
     assert [asked.params["limit"] for asked in replica.requests] == ["1"]
 

@@ -1,4 +1,4 @@
-"""A read becomes a version of the table or changes nothing; the six plain files follow it."""
+"""A read becomes a version with six plain files, or changes nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ from include.subject_books.contract import SUBJECT_BOOKS
 from include.subject_books.pipeline import extract, publish, transform
 from include.subject_books.report import report
 from include.subject_books.tables import file_names, tables_of
-from tests.pipelines.proof import damage
+from tests.pipelines.lake_checks import failed_checks
 from tests.pipelines.subject_books.conftest import KEYS, plain, plain_tables
 
 Run = Callable[..., Any]
@@ -36,9 +36,9 @@ def files(store: Store, subject: str) -> dict[str, bytes]:
 
 def assert_files_are_current(store: Store, subject: str) -> None:
     path = current(store).parts[subject]["path"]
-    wanted = tables_of(read_table_file(store, SUBJECT_BOOKS, path))
+    expected = tables_of(read_table_file(store, SUBJECT_BOOKS, path))
     for name, table in plain_tables(store, subject).items():
-        assert table.equals(wanted[name])
+        assert table.equals(expected[name])
 
 
 def test_run_publishes_three_tables_as_parquet_and_csv(run_once: Run, store: Store) -> None:
@@ -54,13 +54,13 @@ def test_run_publishes_three_tables_as_parquet_and_csv(run_once: Run, store: Sto
     assert_files_are_current(store, "curiosities")
     books = plain(store, "curiosities", "books.csv").decode()
     assert books.startswith('"work_key","title",')
-    assert '"/works/OL7000001W",,"1991"' in books  # a null is nothing at all
+    assert '"/works/OL7000001W",,"1991"' in books  # a null is an empty field
 
 
 def test_second_run_of_the_same_books_is_unchanged(
     run_once: Run, api: OpenLibrary, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages that overlap, in another order each time, make the same rows."""
+    """Overlapping pages in any order give the same rows."""
     run_once("data_mining", 400)
     before = files(store, "data_mining")
     page = api.page
@@ -73,7 +73,7 @@ def test_second_run_of_the_same_books_is_unchanged(
     assert files(store, "data_mining") == before
 
 
-def test_next_day_is_a_version_with_its_events_and_files(
+def test_next_day_becomes_a_version_with_events_and_files(
     run_once: Run, store: Store, replica: Control
 ) -> None:
     run_once("data_mining", 1000)
@@ -87,11 +87,10 @@ def test_next_day_is_a_version_with_its_events_and_files(
     assert {event["subject_book"].split("/")[0] for event in events} == {"data_mining"}
     assert {event["field"] for event in edited} == {"edition_count", "authors"}
     assert_files_are_current(store, "data_mining")
-    assert damage(store, SUBJECT_BOOKS) == []
+    assert failed_checks(store, SUBJECT_BOOKS) == []
 
 
-def test_subjects_lie_side_by_side(run_once: Run, store: Store) -> None:
-    """A read of one subject says nothing about another."""
+def test_run_of_one_subject_does_not_change_another(run_once: Run, store: Store) -> None:
     run_once("love")
     before = files(store, "love")
     receipt, _ = run_once("curiosities")
@@ -100,7 +99,7 @@ def test_subjects_lie_side_by_side(run_once: Run, store: Store) -> None:
     assert set(current(store).parts) == {"love", "curiosities"}
 
 
-def test_dry_run_commits_nothing_and_says_what_would_change(run_once: Run, store: Store) -> None:
+def test_dry_run_commits_nothing_and_reports_what_would_change(run_once: Run, store: Store) -> None:
     receipt, loaded = run_once("love", dry_run=True)
     assert (receipt["outcome"], receipt["version"], loaded) == ("dry run", None, None)
     screen = report(store, receipt, loaded)
@@ -118,7 +117,7 @@ def test_subject_without_books_is_refused(run_once: Run, store: Store) -> None:
     assert store.list("") == {}
 
 
-def test_other_source_is_refused_before_anything_is_landed(
+def test_other_source_is_refused_before_landing(
     run_once: Run, store: Store, replica: Control
 ) -> None:
     run_once("love")
@@ -129,10 +128,10 @@ def test_other_source_is_refused_before_anything_is_landed(
     assert set(store.list("")) == keys
 
 
-def test_lost_half_of_the_books_waits_for_a_reason(
+def test_losing_half_of_the_books_needs_a_waiver(
     run_once: Run, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A smaller limit needs no reason."""
+    """A smaller limit needs none."""
     run_once("data_mining", 600)
     run_once("data_mining", 100)
     run_once("data_mining", 600)
@@ -154,7 +153,7 @@ def test_lost_half_of_the_books_waits_for_a_reason(
         (99, "waive this check to publish the books that came"),
     ],
 )
-def test_pages_never_agree_says_what_to_do(
+def test_inconsistent_pages_give_a_hint(
     api: OpenLibrary, store: Store, certain: int, hint: str
 ) -> None:
     raw = extract(api, store, "r", "love", 500)
@@ -170,7 +169,7 @@ def test_pages_never_agree_says_what_to_do(
     assert receipt["version"] == 1
 
 
-def test_hardly_any_author_record_is_refused(
+def test_missing_author_records_are_refused(
     api: OpenLibrary, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "read_records", lambda *_: {})

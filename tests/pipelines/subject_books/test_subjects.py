@@ -21,7 +21,7 @@ SUBJECTS = [
 
 
 def subject_of(folder: str) -> str:
-    """The escaping undone."""
+    """Undo the escaping."""
     return re.sub(
         r"(?:\.[0-9a-f]{2})+",
         lambda found: bytes.fromhex(found[0].replace(".", "")).decode(),
@@ -40,7 +40,7 @@ def test_folder_of_subject_is_safe_and_reversible(subject: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("subject", "says"),
+    ("subject", "sentence"),
     [
         ("Data Mining", "'Data Mining' is not how Open Library spells a subject; use data_mining"),
         ("Person:Harry Potter", "use person:harry_potter"),
@@ -53,16 +53,16 @@ def test_folder_of_subject_is_safe_and_reversible(subject: str) -> None:
         ("place:", "is not a subject"),
     ],
 )
-def test_check_subject_wrong_one_gets_a_sentence(subject: str, says: str) -> None:
+def test_check_subject_suggests_the_right_spelling(subject: str, sentence: str) -> None:
     with pytest.raises(PermanentError) as refused:
         check_subject(subject)
-    assert says in str(refused.value)
+    assert sentence in str(refused.value)
     assert "^" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("subject", ["place:london", "français"])
-def test_run_of_subject_with_odd_name_is_published(
+def test_run_publishes_subject_with_special_characters(
     run_once: Run, store: Store, replica: Control, subject: str
 ) -> None:
     receipt, _ = run_once(subject)
@@ -72,7 +72,7 @@ def test_run_of_subject_with_odd_name_is_published(
     assert asked.path == f"/subjects/{subject}.json"
 
 
-def test_run_of_wrong_subject_asks_and_writes_nothing(
+def test_run_of_wrong_subject_requests_and_writes_nothing(
     run_once: Run, store: Store, replica: Control
 ) -> None:
     with pytest.raises(PermanentError, match="use love"):

@@ -1,12 +1,10 @@
-"""The product's own proof, for tests of whole runs."""
-
 from include.cli.verify import verify
 from include.data.contract import Dataset
 from include.lake.store import Store
 
 
-def damage(store: Store, *datasets: Dataset) -> list[str]:
-    """What `verify` finds; nothing in a lake that a run left behind."""
+def failed_checks(store: Store, *datasets: Dataset) -> list[str]:
+    """Return the failed checks of `verify`."""
     return [
         f"{check.name}: {check.found}"
         for dataset in datasets
