@@ -20,7 +20,7 @@ LICENSE = {
     "title": "US government work, in the public domain",
     "path": "https://www.usa.gov/government-works",
 }
-REAL = {  # what search engines must not be told of made-up data
+REAL = {  # left out for made-up data, so that search engines do not list it as official
     "license": LICENSE["path"],
     "isBasedOn": f"https://datahub.transportation.gov/d/{DATASET}",
 }

@@ -60,8 +60,8 @@ def report(
     facts = [f"years changed: {years_text(changed) or 'none'}"]
     for name, column in (("outdated", "known from a later read"), ("replay_of", "replay of read")):
         if value := receipt[name]:
-            told = value if name == "replay_of" else years_text([int(year) for year in value])
-            facts.append(f"{column}: {told}")
+            shown = value if name == "replay_of" else years_text([int(year) for year in value])
+            facts.append(f"{column}: {shown}")
     new_columns = {c for f in receipt["facts"].values() for c in f.get("new_columns", [])}
     if new_columns:
         facts.append(f"new columns at the source, in raw only: {', '.join(sorted(new_columns))}")
