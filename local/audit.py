@@ -10,8 +10,9 @@ import tempfile
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from local.lake import split
 from local.processes import LocalError, tell
@@ -36,6 +37,12 @@ class Accepted(BaseModel):
     look_again: date
     id: str = ""
     lock: str = ""
+
+    @model_validator(mode="after")
+    def has_an_id_or_a_lock(self) -> Self:
+        if bool(self.id) == bool(self.lock) or self.lock not in {"", *LOCKS}:
+            raise ValueError(f"an entry has an id, or one of the locks {', '.join(LOCKS)}")
+        return self
 
 
 def run_audit(root: Path, arguments: str) -> int:

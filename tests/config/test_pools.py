@@ -72,11 +72,13 @@ def test_make_ui_imports_the_pools_after_migration(tmp_path: Path, monkeypatch: 
     pools.write_text("{}")
     monkeypatch.setattr(airflow_home, "AIRFLOW", ("sh", "-c", 'echo "$0 $*" >> commands'))
     migrations = ["db migrate", f"pools import {pools}"]
+    messages: list[str] = []
 
-    assert migrate(tmp_path, UI, {})
-    assert not migrate(tmp_path, UI, {})
+    migrate(tmp_path, UI, {}, messages.append)
+    migrate(tmp_path, UI, {}, messages.append)
     assert (tmp_path / "commands").read_text().splitlines() == migrations
+    assert messages == ["making Airflow's database, once ..."]
     pools.write_text('{"an_api": {"slots": 1, "description": "Why."}}')
-    assert migrate(tmp_path, UI, {})
-    assert migrate(tmp_path, RUNS, {})
+    migrate(tmp_path, UI, {}, messages.append)
+    migrate(tmp_path, RUNS, {}, messages.append)
     assert (tmp_path / "commands").read_text().splitlines() == [*2 * migrations, "db migrate"]
