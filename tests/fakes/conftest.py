@@ -1,4 +1,4 @@
-"""The fake recalls API as a client sees it."""
+"""Fixtures that query the fake recalls API."""
 
 import pytest
 import requests
@@ -7,8 +7,8 @@ PAGE = {"$select": ":*,*", "$order": "nhtsa_id,:id", "$limit": 50_000}
 
 
 @pytest.fixture
-def ask(recalls_url, replica):  # noqa: ARG001 - for its tidying up
-    """Ask the dataset; names of parameters as they travel, headers apart."""
+def ask(recalls_url, replica):  # noqa: ARG001 - resets the fakes
+    """Query the dataset; keyword arguments become headers."""
 
     def get(params=None, **headers):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -20,7 +20,7 @@ def ask(recalls_url, replica):  # noqa: ARG001 - for its tidying up
 
 @pytest.fixture
 def page(ask):
-    """All rows that match, as the pipeline asks for them."""
+    """All matching rows, queried as the pipeline does."""
 
     def get(where=None):
         answer = ask(PAGE | ({"$where": where} if where else {}))

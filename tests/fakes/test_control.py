@@ -1,4 +1,4 @@
-"""The control, in process and over HTTP, and the server as a program."""
+"""The control API of the fakes, and `python -m fakes`."""
 
 import re
 import signal
@@ -12,7 +12,7 @@ from fakes.app import create_app
 from fakes.serve import serving
 
 
-def test_reset_restores_what_was_created(replica, count):
+def test_reset_restores_initial_state(replica, count):
     replica.rows, replica.seed, replica.day = 5, 5, 5
     replica.shop.price = "text"
     replica.fault("503", times=None)
@@ -23,7 +23,7 @@ def test_reset_restores_what_was_created(replica, count):
     assert count() == 1_200
 
 
-def test_the_day_is_set_and_shown_over_http(recalls_url, replica, ask):
+def test_control_sets_and_shows_day_over_http(recalls_url, replica, ask):
     control = f"{recalls_url}/_control"
     assert requests.post(control, json={"day": 2}, timeout=30).json() == {"day": 2}
     ask()
@@ -34,14 +34,14 @@ def test_the_day_is_set_and_shown_over_http(recalls_url, replica, ask):
     assert replica.day == 2
 
 
-def test_a_port_in_use_is_said_in_one_line():
+def test_port_in_use_is_named_in_error():
     with serving(create_app(rows=1)) as url:
         port = int(url.rsplit(":", 1)[1])
         with pytest.raises(OSError, match=f"port {port} of 127.0.0.1"), serving(create_app(), port):
             pass
 
 
-def test_the_program_says_when_it_is_ready_and_ends_on_sigterm():
+def test_program_prints_ready_and_ends_on_sigterm():
     command = [sys.executable, "-m", "fakes", "--port", "0", "--rows", "50", "--day", "3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         try:

@@ -1,4 +1,4 @@
-"""The fake exchange rates answer as the ECB's data portal does."""
+"""The fake ECB API answers like the ECB's data portal."""
 
 import csv
 import io
@@ -37,12 +37,12 @@ def rows(ecb):
 
 
 @pytest.fixture
-def found(rows):
+def observations(rows):
     """Day and value of each observation."""
     return lambda **params: [(r["TIME_PERIOD"], r["OBS_VALUE"]) for r in rows(USD, **params)]
 
 
-def test_known_rates_are_written_as_the_ecb_writes_them(ecb):
+def test_known_rates_match_ecb_csv(ecb):
     answer = ecb(startPeriod="2023-02-09", endPeriod="2023-02-10")
     assert answer.content == (
         b"KEY,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,EXR_SUFFIX,TIME_PERIOD,OBS_VALUE\r\n"
@@ -53,7 +53,7 @@ def test_known_rates_are_written_as_the_ecb_writes_them(ecb):
 
 
 @pytest.mark.parametrize("seed", [1, 7])
-def test_a_walk_passes_through_the_known_rates_without_a_jump(seed):
+def test_made_up_rates_include_known_rates_without_jumps(seed):
     values = [Decimal(value) for value in rates(seed, "USD").values()]
     assert rates(seed, "USD")[date(2023, 2, 10)] == "1.069"
     assert max(abs(b / a - 1) for a, b in itertools.pairwise(values)) < Decimal("0.05")
@@ -70,8 +70,8 @@ def test_a_walk_passes_through_the_known_rates_without_a_jump(seed):
     ],
     ids=["easter", "may", "christmas"],
 )
-def test_weekends_and_holidays_have_no_rates(found, first, last, days):
-    assert [day for day, _ in found(startPeriod=first, endPeriod=last)] == days
+def test_weekends_and_holidays_have_no_rates(observations, first, last, days):
+    assert [day for day, _ in observations(startPeriod=first, endPeriod=last)] == days
 
 
 @pytest.mark.parametrize(
@@ -83,31 +83,31 @@ def test_weekends_and_holidays_have_no_rates(found, first, last, days):
         (datetime(2026, 7, 15, 14, 0, tzinfo=UTC), "2026-07-15"),
     ],
 )
-def test_the_rate_of_today_comes_at_four_in_frankfurt(found, replica, now, last):
+def test_rate_of_the_day_appears_at_4_pm_frankfurt_time(observations, replica, now, last):
     replica.date = now
-    assert found(startPeriod="2026-07-01")[-1][0] == last
+    assert observations(startPeriod="2026-07-01")[-1][0] == last
 
 
 @pytest.mark.parametrize("day", ["2023-02-11", "2027-01-04"])
-def test_a_range_without_observations_is_404(ecb, day):
+def test_empty_range_returns_404(ecb, day):
     answer = ecb(startPeriod=day, endPeriod=day)
     assert (answer.status_code, answer.json()["detail"]) == (404, "No results found.")
 
 
-@pytest.mark.parametrize(("dial", "length"), [("empty", 0), ("header", 76)])
-def test_a_range_without_observations_can_be_200(ecb, replica, dial, length):
-    replica.ecb.nothing_found = dial
+@pytest.mark.parametrize(("setting", "length"), [("empty", 0), ("header", 76)])
+def test_empty_range_can_return_200(ecb, replica, setting, length):
+    replica.ecb.nothing_found = setting
     answer = ecb(startPeriod="2023-02-11", endPeriod="2023-02-12")
     assert (answer.status_code, len(answer.content)) == (200, length)
     assert ecb("D.XXX.EUR.SP00.A").status_code == 404
 
 
-def test_the_last_observations_on_or_before_a_day(found):
-    days = [day for day, _ in found(endPeriod="2024-04-01", lastNObservations="2")]
+def test_last_n_observations_end_at_end_period(observations):
+    days = [day for day, _ in observations(endPeriod="2024-04-01", lastNObservations="2")]
     assert days == ["2024-03-27", "2024-03-28"]
 
 
-def test_all_currencies_at_once(rows):
+def test_one_query_returns_several_currencies(rows):
     last = {row["CURRENCY"]: row for row in rows("D..EUR.SP00.A", lastNObservations="1")}
     assert last.keys() == CURRENCIES.keys()
     assert last["USD"]["TIME_PERIOD"] == "2026-11-18"
@@ -131,7 +131,7 @@ def test_all_currencies_at_once(rows):
         (USD, "EXR", {"format": "jsondata"}, 406),
     ],
 )
-def test_anything_else_is_refused_in_a_sentence(ecb, key, flow, params, status):
+def test_invalid_query_is_refused_with_a_sentence(ecb, key, flow, params, status):
     answer = ecb(key, flow, **params)
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert answer.json()["detail"].endswith(".")

@@ -1,4 +1,4 @@
-"""vPIC as a client sees it: always 200, and the verdict in the codes."""
+"""The fake vPIC reports the verdict on a VIN in its error codes."""
 
 import pytest
 import requests
@@ -11,7 +11,7 @@ FIFTY = vins(7, 50)
 
 
 @pytest.fixture
-def batch(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+def batch(recalls_url, replica):  # noqa: ARG001 - resets the fakes
     def post(entries):
         url = f"{recalls_url}/api/vehicles/DecodeVINValuesBatch/"
         form = {"DATA": ";".join(entries), "format": "json"}
@@ -20,7 +20,7 @@ def batch(recalls_url, replica):  # noqa: ARG001 - for its tidying up
     return post
 
 
-def test_a_known_car_is_named(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+def test_known_vin_returns_make_and_model_year(recalls_url, replica):  # noqa: ARG001 - resets the fakes
     vin = EXAMPLES["found"]
     url = f"{recalls_url}/api/vehicles/DecodeVinValues/{vin.lower()}"
     answer = requests.get(url, params={"format": "json"}, timeout=30)
@@ -31,7 +31,7 @@ def test_a_known_car_is_named(recalls_url, replica):  # noqa: ARG001 - for its t
 
 
 @pytest.mark.parametrize("code", ["1", "6", "7", "8"])
-def test_a_bad_vin_is_an_answer_with_its_code_and_text(code):
+def test_bad_vin_returns_error_code_and_text(code):
     result = decode(EXAMPLES[code])
     assert result["ErrorCode"] == code
     assert result["ErrorText"].startswith(f"{code} - ")
@@ -41,29 +41,29 @@ def test_a_bad_vin_is_an_answer_with_its_code_and_text(code):
     ("vin", "codes"),
     [("X", "6"), ("OIQ" + "1" * 14, "400"), ("\N{ARABIC-INDIC DIGIT ONE}" * 17, "400")],
 )
-def test_any_text_is_decoded(vin, codes):
+def test_malformed_vin_returns_error_code(vin, codes):
     assert decode(vin)["ErrorCode"] == codes
 
 
-def test_a_batch_answers_each_in_order(batch):
+def test_batch_returns_results_in_order(batch):
     asked = [EXAMPLES["found"].lower(), "", f" {EXAMPLES['7']} ", EXAMPLES["6"], ""]
     results = batch(asked).json()["Results"]
     assert [result["ErrorCode"] for result in results] == ["0", "7", "6"]
     assert [result["VIN"] for result in results] == [v.strip().upper() for v in asked if v]
 
 
-def test_a_batch_has_one_to_fifty_vins(batch):
+def test_batch_accepts_1_to_50_vins(batch):
     assert [r["VIN"] for r in batch(FIFTY).json()["Results"]] == FIFTY
     assert batch([*FIFTY, EXAMPLES["1"]]).status_code == 400
     assert batch([";"]).status_code == 400
 
 
 @pytest.mark.parametrize("vin", ["1HGCM82633A004352", "1M8GDM9AXKP042788", "11111111111111111"])
-def test_the_check_digit_is_that_of_published_examples(vin):
+def test_check_digit_matches_published_examples(vin):
     assert check_digit(vin) == vin[8]
 
 
-def test_made_up_vins_are_distinct_and_decode_clean():
+def test_made_up_vins_are_distinct_and_valid():
     many = vins(1, 2_000)
     assert len(set(many)) == 2_000
     assert many[:400] == vins(1, 400)

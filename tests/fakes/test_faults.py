@@ -1,10 +1,10 @@
-"""Each way to misbehave does what it says, as often as it says, and then stops."""
+"""Each fault changes the answers as requested, then stops."""
 
 from collections import Counter
 
 import pytest
 
-from tests.fakes.test_recalls import CENSUS
+from tests.fakes.test_recalls import COUNTS_BY_YEAR
 
 IN_2019 = (
     "report_received_date >= '2019-01-01T00:00:00' AND report_received_date < '2020-01-01T00:00:00'"
@@ -12,7 +12,7 @@ IN_2019 = (
 
 
 @pytest.mark.parametrize(("loses", "rows", "distinct"), [(False, 1201, 1200), (True, 1200, 1199)])
-def test_a_page_can_repeat_a_row(page, replica, loses, rows, distinct):
+def test_repeated_row_fault_duplicates_a_row(page, replica, loses, rows, distinct):
     replica.fault("repeated_row", loses=loses)
     found = page()
     assert (len(found), len({row[":id"] for row in found})) == (rows, distinct)
@@ -31,8 +31,7 @@ DIRTY = {
 
 
 @pytest.mark.parametrize("which", DIRTY)
-def test_dirty_rows_are_dirty_in_every_answer(page, count, replica, which):
-    """As many as asked for; the rest is as it was, and counts agree."""
+def test_dirty_fault_changes_only_the_requested_number_of_rows(page, count, replica, which):
     clean = {row[":id"]: row for row in page()}
     replica.fault("dirty", which=which, rows=2, year=2019)
     found = page()
@@ -43,7 +42,7 @@ def test_dirty_rows_are_dirty_in_every_answer(page, count, replica, which):
     assert page() == found
 
 
-def test_a_duplicate_key_is_one_more_row(page, count, replica):
+def test_duplicate_key_fault_adds_rows(page, count, replica):
     replica.fault("dirty", which="duplicate_key", rows=2)
     found = page()
     keys = Counter(row["nhtsa_id"] for row in found)
@@ -52,16 +51,16 @@ def test_a_duplicate_key_is_one_more_row(page, count, replica):
 
 
 @pytest.mark.parametrize("which", ["bad_date", "missing_date"])
-def test_rows_without_a_year_are_counted_and_found_apart(ask, page, count, replica, which):
+def test_undated_rows_are_counted_and_selected_separately(ask, page, count, replica, which):
     replica.fault("dirty", which=which, rows=2, year=2019)
-    undated = [row for row in ask(CENSUS).json() if "year" not in row]
+    undated = [row for row in ask(COUNTS_BY_YEAR).json() if "year" not in row]
     assert undated == [{"recalls": "2"}]
     assert count("report_received_date IS NULL") == 2
     both = f"({IN_2019}) OR report_received_date IS NULL"
     assert len(page(both)) == count(both) == count(IN_2019) + 2
 
 
-def test_two_answers_due_at_once_come_one_after_the_other(ask, replica):
+def test_response_faults_apply_one_at_a_time(ask, replica):
     replica.fault("stale")
     replica.fault("503")
     replica.fault("429")

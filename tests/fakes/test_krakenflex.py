@@ -1,4 +1,4 @@
-"""KrakenFlex as a client sees it: it accepts what is exactly right, and nothing else."""
+"""The fake KrakenFlex API accepts only correct payloads."""
 
 import pytest
 import requests
@@ -9,7 +9,7 @@ KEY = {"x-api-key": "local-key"}
 
 
 @pytest.fixture
-def api(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+def api(recalls_url, replica):  # noqa: ARG001 - resets the fakes
     def ask(path, method="GET", headers=KEY, **more):
         url = f"{recalls_url}/interview-tests-mock-api/v1{path}"
         return requests.request(method, url, headers=headers, timeout=30, **more)
@@ -22,8 +22,8 @@ def post(api):
     return lambda site, rows: api(f"/site-outages/{site}", "POST", json=rows).status_code
 
 
-def right_payload(api, site):
-    """By the publisher's rule, for data without oddities."""
+def correct_payload(api, site):
+    """The correct payload of a site without odd data."""
     devices = {d["id"]: d["name"] for d in api(f"/site-info/{site}").json()["devices"]}
     return [
         {"id": o["id"], "name": devices[o["id"]], "begin": o["begin"], "end": o["end"]}
@@ -34,20 +34,20 @@ def right_payload(api, site):
 
 @pytest.mark.parametrize("path", ["/outages", "/site-info/kingfisher", "/site-info/nowhere"])
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": "wrong"}])
-def test_a_call_without_the_key_is_403(api, replica, path, headers):
+def test_call_without_valid_key_returns_403(api, replica, path, headers):
     answer = api(path, headers=headers)
     assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
     assert api("/site-outages/no-outages", "POST", headers=headers, json=[]).status_code == 403
     assert (replica.krakenflex.accepted, replica.krakenflex.refused) == ({}, {})
 
 
-def test_an_unknown_site_is_404(api, post):
+def test_unknown_site_returns_404(api, post):
     answer = api("/site-info/nowhere")
     assert (answer.status_code, answer.json()) == (404, {"message": "Site not found"})
     assert post("nowhere", []) == 404
 
 
-def test_the_publishers_example_is_accepted(api, post, replica):
+def test_published_example_is_accepted(api, post, replica):
     listed = [o for o in api("/outages").json() if o in KINGFISHER.outages]
     assert listed == list(KINGFISHER.outages)
     payload = [
@@ -55,63 +55,63 @@ def test_the_publishers_example_is_accepted(api, post, replica):
         listed[2] | {"name": "Battery 1"},
         listed[4] | {"name": "Battery 2"},
     ]
-    assert right_payload(api, "kingfisher") == payload
+    assert correct_payload(api, "kingfisher") == payload
     assert post("kingfisher", payload) == 200
     assert replica.krakenflex.accepted == {"kingfisher": [payload]}
 
 
-def test_the_usual_site_has_outages_around_the_day_that_counts(api, post):
+def test_default_site_has_outages_around_the_cutoff(api, post):
     devices = {device["id"] for device in api(f"/site-info/{USUAL}").json()["devices"]}
     begins = [o["begin"] for o in api("/outages").json() if o["id"] in devices]
     assert {SINCE, "2021-12-31T23:59:59.999Z"} <= set(begins)
-    kept = right_payload(api, USUAL)
+    kept = correct_payload(api, USUAL)
     assert 3 < len(kept) < len(begins) - 3
     assert kept != sorted(kept, key=lambda outage: outage["begin"])
     assert [post(USUAL, kept), post(USUAL, kept)] == [200, 200]
 
 
 WRONG = {
-    "nothing": lambda _: [],
-    "one too few": lambda rows: rows[:-1],
-    "one twice": lambda rows: [*rows, rows[-1]],
-    "another order": lambda rows: rows[::-1],
-    "another name": lambda rows: [rows[0] | {"name": "Battery 99"}, *rows[1:]],
-    "no name": lambda rows: [{k: v for k, v in row.items() if k != "name"} for row in rows],
-    "something more": lambda rows: [row | {"site": USUAL} for row in rows],
-    "other strings": lambda rows: [r | {"begin": r["begin"].replace("Z", "+00:00")} for r in rows],
-    "without the first instant": lambda rows: [row for row in rows if row["begin"] != SINCE],
+    "empty": lambda _: [],
+    "missing row": lambda rows: rows[:-1],
+    "duplicate row": lambda rows: [*rows, rows[-1]],
+    "wrong order": lambda rows: rows[::-1],
+    "wrong name": lambda rows: [rows[0] | {"name": "Battery 99"}, *rows[1:]],
+    "missing name": lambda rows: [{k: v for k, v in row.items() if k != "name"} for row in rows],
+    "extra field": lambda rows: [row | {"site": USUAL} for row in rows],
+    "time format": lambda rows: [r | {"begin": r["begin"].replace("Z", "+00:00")} for r in rows],
+    "no outage at cutoff": lambda rows: [row for row in rows if row["begin"] != SINCE],
     "not a list": lambda rows: {"outages": rows},
-    "no objects": lambda _: [1, None],
+    "not objects": lambda _: [1, None],
 }
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_payload_is_refused(api, post, replica, wrong):
-    payload = WRONG[wrong](right_payload(api, USUAL))
+def test_wrong_payload_is_refused(api, post, replica, wrong):
+    payload = WRONG[wrong](correct_payload(api, USUAL))
     assert post(USUAL, payload) == 400
     assert replica.krakenflex.refused == {USUAL: [payload]}
     assert replica.krakenflex.accepted == {}
 
 
-def test_a_broken_body_and_an_early_outage_are_refused(api, post):
+def test_invalid_json_and_early_outage_are_refused(api, post):
     assert api(f"/site-outages/{USUAL}", "POST", data="[{").status_code == 400
     early = KINGFISHER.outages[0] | {"name": "Battery 1"}
-    assert post("kingfisher", [early, *right_payload(api, "kingfisher")]) == 400
+    assert post("kingfisher", [early, *correct_payload(api, "kingfisher")]) == 400
 
 
-def test_a_day_brings_an_outage_and_prolongs_one(api, post, replica):
-    """The payload of the day before is right only for a client that read the day before."""
-    before = right_payload(api, USUAL)
+def test_next_day_adds_one_outage_and_extends_one(api, post, replica):
+    """A payload must match the day that the client last read."""
+    before = correct_payload(api, USUAL)
     replica.day = 2
     assert post(USUAL, before) == 200
-    after = right_payload(api, USUAL)
+    after = correct_payload(api, USUAL)
     assert len(after) == len(before) + 1
     assert sum(old != new for old, new in zip(before, after, strict=False)) == 1
     assert (post(USUAL, before), post(USUAL, after)) == (400, 200)
 
 
 def test_every_third_call_can_fail(api, post, replica):
-    payload = right_payload(api, "kingfisher")
+    payload = correct_payload(api, "kingfisher")
     replica.krakenflex.fails_every = 3
     answers = [api("/outages"), *(post("kingfisher", payload) for _ in range(3))]
     assert answers[0].json() == {"message": "Internal Server Error"}
@@ -120,7 +120,7 @@ def test_every_third_call_can_fail(api, post, replica):
 
 
 @pytest.mark.parametrize("site", ODD)
-def test_odd_outages_may_be_posted_or_left_out(api, post, replica, site):
+def test_odd_outages_are_optional_in_the_payload(api, post, replica, site):
     assert api(f"/site-info/{site}").status_code == 404
     replica.krakenflex.odd_sites = True
     devices = api(f"/site-info/{site}").json()["devices"]
@@ -132,7 +132,7 @@ def test_odd_outages_may_be_posted_or_left_out(api, post, replica, site):
     assert [post(site, ordinary[:-1]), post(site, [*ordinary, ordinary[0]])] == [400, 400]
 
 
-def test_an_absent_end_and_null_are_the_same(api, post, replica):
+def test_missing_end_equals_null(api, post, replica):
     replica.krakenflex.odd_sites = True
     site = "outage-without-end"
     names = {d["id"]: d["name"] for d in api(f"/site-info/{site}").json()["devices"]}
@@ -142,7 +142,7 @@ def test_an_absent_end_and_null_are_the_same(api, post, replica):
         assert post(site, [rows[0], rows[1] | {"end": end}, *rows[2:]]) == status
 
 
-def test_a_device_under_two_names_may_have_either(api, post, replica):
+def test_device_with_two_names_accepts_either(api, post, replica):
     replica.krakenflex.odd_sites = True
     site = "device-listed-under-two-names"
     one, other, same = api(f"/site-info/{site}").json()["devices"]
@@ -153,6 +153,6 @@ def test_a_device_under_two_names_may_have_either(api, post, replica):
 
 
 @pytest.mark.parametrize("site", ["no-outages", "no-devices"])
-def test_a_site_without_outages_accepts_an_empty_list_only(post, site):
+def test_site_without_outages_accepts_only_an_empty_list(post, site):
     assert post(site, []) == 200
     assert post(site, [{"id": "x", "name": "x", "begin": SINCE, "end": SINCE}]) == 400

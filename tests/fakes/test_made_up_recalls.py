@@ -1,4 +1,4 @@
-"""Made-up recalls have the shape of the real ones, and change by the day."""
+"""Made-up recalls look like real ones and change every day."""
 
 import itertools
 import json
@@ -41,8 +41,7 @@ def second():
     return rows_of(2)
 
 
-def test_day_2_changes_history_in_real_proportions(first, second):
-    """A dozen new, three retracted, about forty edited, one of them moved to another year."""
+def test_day_2_changes_a_realistic_number_of_rows(first, second):
     assert len(second.keys() - first.keys()) == 12
     assert len(first.keys() - second.keys()) == 3
     edits = edits_between(first, second)
@@ -51,13 +50,13 @@ def test_day_2_changes_history_in_real_proportions(first, second):
     assert set(names) == {edit.column for edit in EDITS} | {"report_received_date"}
     years = {year(first[key]) for key, _ in edits}
     assert (min(years) < "1990", max(years) > "2015") == (True, True)
-    gone = [key for key, name in edits if name == "component" and first[key][name]]
-    assert (len(gone), {second[key]["component"] for key in gone}) == (12, {None})
+    cleared = [key for key, name in edits if name == "component" and first[key][name]]
+    assert (len(cleared), {second[key]["component"] for key in cleared}) == (12, {None})
     (moved,) = (key for key, name in edits if name == "report_received_date")
     assert year(first[moved]) != year(second[moved])
 
 
-def test_every_refresh_replaces_all_system_fields(first, second):
+def test_refresh_replaces_all_system_fields(first, second):
     for column in (":id", ":version"):
         before = {row[column] for row in first.values()}
         assert len(before) == len(first)
@@ -67,7 +66,7 @@ def test_every_refresh_replaces_all_system_fields(first, second):
         assert times == {(f"2026-06-{day}T09:30:43.000Z",) * 2}
 
 
-def test_a_retracted_recall_may_return(first, second):
+def test_retracted_recall_can_return(first, second):
     assert len(rows_of(3).keys() & (first.keys() - second.keys())) == 1
 
 
@@ -81,7 +80,7 @@ def test_small_sources_change_every_day(rows):
     assert rows_of(3, 0) == {}
 
 
-def test_the_day_rows_and_seed_count_from_the_next_request(replica, page, count, ask):
+def test_day_rows_and_seed_apply_to_the_next_request(replica, page, count, ask):
     rows, modified = page(), ask(PAGE).headers["Last-Modified"]
     replica.day = 2
     assert page() != rows

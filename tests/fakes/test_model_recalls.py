@@ -1,4 +1,4 @@
-"""NHTSA's recalls of a model; their campaigns are those of the dataset of the same source."""
+"""The fake recallsByVehicle API returns campaigns of the fake dataset."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ ROWS = 30_000
 
 
 @pytest.fixture
-def recalls(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+def recalls(recalls_url, replica):  # noqa: ARG001 - resets the fakes
     def get(vin="", **params):
         car = decode(vin)
         named = {"make": car["Make"], "model": car["Model"], "modelYear": car["ModelYear"]}
@@ -23,7 +23,7 @@ def recalls(recalls_url, replica):  # noqa: ARG001 - for its tidying up
     return get
 
 
-def test_sample_vins_decode_clean_and_have_recalls_of_their_make_and_model(recalls, replica):
+def test_sample_vins_have_recalls_of_their_make_and_model(recalls, replica):
     replica.rows = ROWS
     samples = sample_vins(ROWS, 7)
     cars = [decode(vin) for vin in samples]
@@ -40,8 +40,7 @@ def test_sample_vins_decode_clean_and_have_recalls_of_their_make_and_model(recal
             assert first <= car["ModelYear"] <= last
 
 
-def test_campaigns_are_rows_of_the_dataset(recalls, page, replica):
-    """The same id, component, texts and day, which is written the other way round."""
+def test_campaigns_match_dataset_rows(recalls, page, replica):
     replica.rows = ROWS
     rows = {row["nhtsa_id"]: row for row in page()}
     for vin in sample_vins(ROWS, 7):
@@ -59,8 +58,7 @@ def test_campaigns_are_rows_of_the_dataset(recalls, page, replica):
 
 
 @pytest.mark.parametrize(("name", "times"), [("one recall", 1), ("eight recalls", 8)])
-def test_recalls_stand_in_where_there_are_few_rows(recalls, page, name, times):
-    """They are rows of the dataset, too."""
+def test_example_vins_have_recalls_in_small_datasets(recalls, page, name, times):
     vin = EXAMPLES[name]
     body = recalls(vin).json()
     assert (body["Count"], len(body["results"])) == (times, times)
@@ -72,9 +70,9 @@ def test_recalls_stand_in_where_there_are_few_rows(recalls, page, name, times):
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"make": "NOBODY"}, {"make": "OSTERWICK"}, {"modelYear": "9" * 5_000}, {"modelYear": "x"}],
+    [{}, {"make": "NONE"}, {"make": "OSTERWICK"}, {"modelYear": "9" * 5_000}, {"modelYear": "x"}],
 )
-def test_no_recalls_is_400_with_an_empty_list(recalls, replica, change):
+def test_no_recalls_returns_400_with_an_empty_list(recalls, replica, change):
     name = "eight recalls" if change else "no recalls"
     answer = recalls(EXAMPLES[name], **change)
     assert (answer.status_code, answer.json()["Count"]) == (400, 0)
@@ -84,7 +82,7 @@ def test_no_recalls_is_400_with_an_empty_list(recalls, replica, change):
 
 
 @pytest.mark.parametrize("missing", ["make", "model", "modelYear"])
-def test_a_missing_parameter_is_400_without_results(recalls, missing):
+def test_missing_parameter_returns_400_without_results(recalls, missing):
     answer = recalls(EXAMPLES["eight recalls"], **{missing: " "})
     assert answer.status_code == 400
     assert "results" not in answer.json()

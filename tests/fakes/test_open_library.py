@@ -1,4 +1,4 @@
-"""Open Library as a client sees it: its pages, its authors, its manners."""
+"""The fake Open Library: subjects, authors, redirects and rate limits."""
 
 import json
 
@@ -12,7 +12,7 @@ CONTACT = {"User-Agent": "headwaters/0.1 (+https://headwaters.example)"}
 
 
 @pytest.fixture
-def api(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+def api(recalls_url, replica):  # noqa: ARG001 - resets the fakes
     def ask(path, params=None, headers=CONTACT, **more):
         return requests.get(recalls_url + path, params, headers=headers, timeout=30, **more)
 
@@ -33,7 +33,7 @@ def records(api):
     return lambda *keys: api("/api/get_many", {"keys": json.dumps(keys)}).json()["result"]
 
 
-def test_a_subject_says_what_it_is(api):
+def test_subject_has_metadata_and_works(api):
     answer = api("/subjects/love.json").json()
     works = answer.pop("works")
     assert answer == {
@@ -51,12 +51,12 @@ def test_a_subject_says_what_it_is(api):
     ("subject", "kind"),
     [("children's_fiction", "subject"), ("person:harry_potter", "person"), ("français", "subject")],
 )
-def test_subjects_of_other_kinds_and_spellings_have_books(api, subject, kind):
+def test_subject_keys_may_have_a_kind_or_accents(api, subject, kind):
     answer = api(f"/subjects/{subject}.json").json()
     assert (answer["work_count"], answer["subject_type"]) == (7, kind)
 
 
-def test_a_page_has_twelve_books_by_default_and_a_thousand_at_most(api):
+def test_page_size_is_12_by_default_and_1000_at_most(api):
     answer = api(f"/subjects/{BIG}.json").json()
     assert (len(answer["works"]), answer["work_count"]) == (12, 620)
     refused = api(f"/subjects/{BIG}.json", {"limit": 1001})
@@ -64,14 +64,14 @@ def test_a_page_has_twelve_books_by_default_and_a_thousand_at_most(api):
     assert refused.json()["detail"][0]["loc"] == ["query", "limit"]
 
 
-def test_upper_case_is_redirected_and_loses_the_query(api):
+def test_upper_case_subject_is_redirected_without_the_query(api):
     answer = api("/subjects/Data_Mining.json", {"limit": 50}, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (301, "/subjects/data_mining.json")
     assert len(api("/subjects/Data_Mining.json", {"limit": 50}).json()["works"]) == 12
 
 
 def test_pages_overlap(books, replica):
-    """Books of as many editions change places from page to page."""
+    """Books with equal edition counts change order between pages."""
     pages = [books(BIG, 200, offset) for offset in range(0, 620, 200)]
     keys = [work["key"] for page in pages for work in page]
     assert len(keys) == 620
@@ -82,8 +82,7 @@ def test_pages_overlap(books, replica):
     assert counts == sorted(counts, reverse=True)
 
 
-def test_every_author_of_the_big_subject_is_known(books, records):
-    """Nine hundred, of whom some share a name and some were merged into others."""
+def test_all_authors_of_the_big_subject_exist(books, records):
     keys = sorted({a["key"] for work in books(BIG) for a in work["authors"]})
     found: dict = {}
     for start in range(0, len(keys), 200):
@@ -106,7 +105,7 @@ def test_every_author_of_the_big_subject_is_known(books, records):
         *((name, None) for name in ("merged_into_itself", "merged_into_a_work")),
     ],
 )
-def test_merged_authors_lead_to_a_person_or_nowhere(records, name, ends_at):
+def test_merged_authors_redirect_to_an_author_or_nowhere(records, name, ends_at):
     key = WORKS[name]["authors"][0]["key"]
     for _ in range(5):
         record = records(key).get(key, {})
@@ -115,8 +114,7 @@ def test_merged_authors_lead_to_a_person_or_nowhere(records, name, ends_at):
 
 
 @pytest.mark.parametrize("day", [1, 2, 366])
-def test_the_library_is_whole_on_each_day(day):
-    """No subject names a book that is not there, no day changes an oddity or another day."""
+def test_library_is_consistent_on_each_day(day):
     held = library(3, day)
     odd = {work["key"] for work in WORKS.values()}
     for keys in held.subjects.values():
@@ -129,7 +127,7 @@ def test_the_library_is_whole_on_each_day(day):
 
 
 @pytest.mark.parametrize("path", ["/subjects/love.json", "/api/get_many"])
-def test_anonymous_scripts_are_refused_with_a_page(api, path):
+def test_default_user_agent_is_refused_with_html(api, path):
     answer = api(path, headers={"User-Agent": requests.utils.default_user_agent()})
     assert answer.status_code == 403
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -139,7 +137,7 @@ def test_anonymous_scripts_are_refused_with_a_page(api, path):
     ("agent", "allowed"),
     [("curl/8.5.0", 1), (CONTACT["User-Agent"], 3), ("headwaters (someone@headwaters.example)", 3)],
 )
-def test_asking_too_fast_is_429_until_a_second_has_passed(api, replica, agent, allowed):
+def test_rate_limit_returns_429_for_one_second(api, replica, agent, allowed):
     now = 100.0
     replica.open_library.clock = lambda: now
     headers = {"User-Agent": agent}

@@ -1,4 +1,4 @@
-"""The fake recalls API answers as APIS.md section 1 says the real one does."""
+"""The fake recalls API answers as APIS.md section 1 describes the real one."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import requests
 from fakes.soql import TYPES
 from tests.fakes.conftest import PAGE
 
-CENSUS = {
+COUNTS_BY_YEAR = {
     "$select": "date_extract_y(report_received_date) AS year, count(*) AS recalls",
     "$group": "year",
     "$order": "year",
@@ -25,7 +25,7 @@ def day(row):
     return row["report_received_date"]
 
 
-def test_a_page_has_the_layout_of_the_publisher(ask):
+def test_page_has_the_publisher_layout(ask):
     body = ask(PAGE | {"$limit": 3}).text
     assert re.fullmatch(r"\[\{.*\}\n,\{.*\}\n,\{.*\}\n\]\n", body)
     assert ask(PAGE | {"$limit": 0}).text == "[]\n"
@@ -33,7 +33,7 @@ def test_a_page_has_the_layout_of_the_publisher(ask):
     assert len(ask(usual).json()) == 1000
 
 
-def test_every_value_is_a_string_except_the_link(page):
+def test_values_are_strings_except_the_link(page):
     rows = page()
     assert any("completion_rate" not in row for row in rows)
     for row in rows:
@@ -45,7 +45,7 @@ def test_every_value_is_a_string_except_the_link(page):
 
 
 @pytest.mark.parametrize("size", [399, 400, 1199, 1200, 1201])
-def test_pages_in_order_neither_repeat_nor_lose_a_row(ask, size):
+def test_ordered_pages_return_each_row_once(ask, size):
     pages = [
         ask(PAGE | {"$limit": size, "$offset": offset}).json() for offset in range(0, 1201, size)
     ]
@@ -54,7 +54,7 @@ def test_pages_in_order_neither_repeat_nor_lose_a_row(ask, size):
     assert [row["nhtsa_id"] for row in rows] == sorted(row["nhtsa_id"] for row in rows)
 
 
-def test_headers_say_columns_time_and_source(ask):
+def test_headers_have_columns_time_and_source(ask):
     first, second = ask(PAGE).headers, ask({"$select": "count(*)"}).headers
     fields, types = (json.loads(first[f"X-SODA2-{name}"]) for name in ("Fields", "Types"))
     assert dict(zip(fields, types, strict=True)) == TYPES
@@ -67,11 +67,11 @@ def test_headers_say_columns_time_and_source(ask):
     assert ask(PAGE).headers["ETag"] == first["ETag"]
 
 
-def test_the_census_counts_every_year(ask, page):
-    answer = ask(CENSUS)
-    census = {int(row["year"]): int(row["recalls"]) for row in answer.json()}
-    assert list(census) == sorted(census)
-    assert census == Counter(int(day(row)[:4]) for row in page())
+def test_group_by_year_counts_rows(ask, page):
+    answer = ask(COUNTS_BY_YEAR)
+    counts = {int(row["year"]): int(row["recalls"]) for row in answer.json()}
+    assert list(counts) == sorted(counts)
+    assert counts == Counter(int(day(row)[:4]) for row in page())
     assert json.loads(answer.headers["X-SODA2-Fields"]) == ["year", "recalls"]
 
 
@@ -84,7 +84,7 @@ def test_the_census_counts_every_year(ask, page):
         ("report_received_date IS NOT NULL", lambda _: True),
     ],
 )
-def test_a_condition_selects_its_rows(page, count, where, matches):
+def test_where_selects_matching_rows(page, count, where, matches):
     expected = [row["nhtsa_id"] for row in page() if matches(row)]
     assert [row["nhtsa_id"] for row in page(where)] == expected
     assert count(where) == len(expected)
@@ -103,8 +103,7 @@ def test_a_condition_selects_its_rows(page, count, where, matches):
         PAGE | {"$offset": "1.5"},
     ],
 )
-def test_any_other_query_is_malformed(ask, params):
-    """400 with the publisher's code."""
+def test_unsupported_query_returns_400(ask, params):
     answer = ask(params)
     assert answer.status_code == 400
     body = answer.json()
@@ -112,13 +111,13 @@ def test_any_other_query_is_malformed(ask, params):
     assert body["message"]
 
 
-def test_another_dataset_is_missing(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+def test_unknown_dataset_returns_404(recalls_url, replica):  # noqa: ARG001 - resets the fakes
     for path in ("/resource/aaaa-bbbb.json", "/api/views/aaaa-bbbb.json"):
         answer = requests.get(recalls_url + path, timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (404, "dataset.missing")
 
 
-def test_the_view_describes_the_columns(recalls_url, replica):
+def test_view_describes_the_columns(recalls_url, replica):
     replica.day = 2
     view = requests.get(f"{recalls_url}/api/views/6axg-epim.json", timeout=30).json()
     named = {column["fieldName"]: column["dataTypeName"] for column in view["columns"]}
@@ -127,7 +126,7 @@ def test_the_view_describes_the_columns(recalls_url, replica):
     assert view["rowsUpdatedAt"] == 1_782_725_443
 
 
-def test_a_wrong_token_is_refused(ask):
+def test_wrong_token_returns_403(ask):
     refused = ask(PAGE, X_App_Token="wrong")
     assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
     assert ask(PAGE, X_App_Token="local-token").status_code == 200

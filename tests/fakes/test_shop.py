@@ -1,4 +1,4 @@
-"""The fake shop answers as the public one does, and misbehaves as its dials say."""
+"""The fake shop answers like the public one; its settings add known faults."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ MIDNIGHT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def shop(recalls_url, replica):  # noqa: ARG001 - for its tidying up
+def shop(recalls_url, replica):  # noqa: ARG001 - resets the fakes
     def ask(method, path, **more):
         return requests.request(method, f"{recalls_url}/api/v1{path}", timeout=30, **more)
 
@@ -25,8 +25,8 @@ def shop(recalls_url, replica):  # noqa: ARG001 - for its tidying up
 
 
 @pytest.fixture
-def signed_in(shop, replica):
-    """The tokens of a new user, made at midnight."""
+def tokens(shop, replica):
+    """The tokens of a user who signed in at midnight."""
     replica.date = MIDNIGHT
     shop("POST", "/users", json=NEW)
     return shop("POST", "/auth/login", json=NEW).json()
@@ -36,11 +36,11 @@ def profile(shop, token):
     return shop("GET", "/auth/profile", headers={"Authorization": f"Bearer {token}"})
 
 
-def refreshed(shop, token):
+def refresh(shop, token):
     return shop("POST", "/auth/refresh-token", json={"refreshToken": token})
 
 
-def listed(shop, **params):
+def list_products(shop, **params):
     answer = shop("GET", "/products", params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -51,14 +51,14 @@ def ids(products):
 
 
 def pages(shop, limit=5):
-    """Page after page of shoes until one is not full."""
-    found = [listed(shop, categoryId=4, offset=0, limit=limit)]
+    """Fetch pages of shoes until one is not full."""
+    found = [list_products(shop, categoryId=4, offset=0, limit=limit)]
     while len(found[-1]) == limit:
-        found.append(listed(shop, categoryId=4, offset=len(found) * limit, limit=limit))
+        found.append(list_products(shop, categoryId=4, offset=len(found) * limit, limit=limit))
     return found
 
 
-def test_a_new_user_signs_in(shop):
+def test_new_user_can_sign_in(shop):
     refused = shop("POST", "/auth/login", json=NEW)
     assert refused.status_code == 401
     assert refused.json() == {"message": "Unauthorized", "statusCode": 401}
@@ -70,82 +70,80 @@ def test_a_new_user_signs_in(shop):
     assert (seen.status_code, seen.json()["email"]) == (200, NEW["email"])
 
 
-def test_a_wrong_new_user_is_refused_with_a_reason(shop):
+def test_invalid_user_is_refused_with_a_reason(shop):
     answer = shop("POST", "/users", json=NEW | {"name": ""})
     expected = {"message": ["name should not be empty"], "error": "Bad Request", "statusCode": 400}
     assert (answer.status_code, answer.json()) == (400, expected)
     assert shop("GET", "/users").json() == []
 
 
-def test_tokens_expire_by_the_clock(shop, replica, signed_in):
-    """Access after twenty days, refresh after ten hours."""
+def test_access_token_lasts_20_days_and_refresh_token_10_hours(shop, replica, tokens):
     for age, status in ((timedelta(hours=10, seconds=-1), 201), (timedelta(hours=10), 401)):
         replica.date = MIDNIGHT + age
-        answer = refreshed(shop, signed_in["refresh_token"])
+        answer = refresh(shop, tokens["refresh_token"])
         assert answer.status_code == status
-        assert not set(answer.json().values()) & set(signed_in.values())
+        assert not set(answer.json().values()) & set(tokens.values())
     for age, status in ((timedelta(days=20, seconds=-1), 200), (timedelta(days=20), 401)):
         replica.date = MIDNIGHT + age
-        assert profile(shop, signed_in["access_token"]).status_code == status
+        assert profile(shop, tokens["access_token"]).status_code == status
 
 
-def test_a_token_is_good_for_its_own_use_only(shop, signed_in):
-    assert refreshed(shop, signed_in["access_token"]).status_code == 401
-    assert profile(shop, signed_in["refresh_token"]).status_code == 401
-    for bad in (f"{signed_in['access_token']}x", "a.b.c", ""):
+def test_token_works_only_for_its_own_endpoint(shop, tokens):
+    assert refresh(shop, tokens["access_token"]).status_code == 401
+    assert profile(shop, tokens["refresh_token"]).status_code == 401
+    for bad in (f"{tokens['access_token']}x", "a.b.c", ""):
         assert profile(shop, bad).status_code == 401
-        assert refreshed(shop, bad).status_code == 401
-    basic = {"Authorization": f"Basic {signed_in['access_token']}"}
+        assert refresh(shop, bad).status_code == 401
+    basic = {"Authorization": f"Basic {tokens['access_token']}"}
     assert shop("GET", "/auth/profile", headers=basic).status_code == 401
 
 
-def test_tokens_of_a_forgotten_user_are_refused(shop, replica, signed_in):
+def test_tokens_of_a_deleted_user_are_refused(shop, replica, tokens):
     replica.shop.accounts.users.clear()
-    answer = profile(shop, signed_in["access_token"])
+    answer = profile(shop, tokens["access_token"])
     assert (answer.status_code, answer.json()["name"]) == (400, "EntityNotFoundError")
-    assert refreshed(shop, signed_in["refresh_token"]).status_code == 401
+    assert refresh(shop, tokens["refresh_token"]).status_code == 401
 
 
-def test_limit_counts_only_together_with_offset(shop):
-    whole = sorted(ids(listed(shop, categoryId=4)))
+def test_limit_requires_offset(shop):
+    all_ids = sorted(ids(list_products(shop, categoryId=4)))
     for params in ({"limit": 3}, {"offset": 3}, {"offset": 0, "limit": 0}):
-        assert sorted(ids(listed(shop, categoryId=4, **params))) == whole
-    assert len(listed(shop, categoryId=4, offset=0, limit=3)) == 3
-    assert listed(shop, categoryId=4, offset=len(whole), limit=3) == []
+        assert sorted(ids(list_products(shop, categoryId=4, **params))) == all_ids
+    assert len(list_products(shop, categoryId=4, offset=0, limit=3)) == 3
+    assert list_products(shop, categoryId=4, offset=len(all_ids), limit=3) == []
 
 
-def test_an_unknown_category_is_empty_and_none_is_everything(shop):
-    assert listed(shop, categoryId=99) == []
-    assert len(listed(shop)) == len(listed(shop, categoryId=0)) == 60
+def test_unknown_category_is_empty_and_no_category_returns_all(shop):
+    assert list_products(shop, categoryId=99) == []
+    assert len(list_products(shop)) == len(list_products(shop, categoryId=0)) == 60
 
 
-def test_pages_of_one_listing_fit_together(shop, replica):
+def test_pages_of_one_listing_cover_all_products(shop, replica):
     first, second = ([n for page in pages(shop) for n in ids(page)] for _ in range(2))
-    assert sorted(first) == sorted(second) == sorted(ids(listed(shop, categoryId=4)))
+    assert sorted(first) == sorted(second) == sorted(ids(list_products(shop, categoryId=4)))
     assert first != second
     assert first != sorted(first)
     replica.reset()
     assert [n for page in pages(shop) for n in ids(page)] == first
 
 
-def test_pages_can_be_shuffled_between(shop, replica):
+def test_shuffle_between_pages_repeats_products(shop, replica):
     replica.shop.shuffles_between_pages = True
     found = [n for page in pages(shop, limit=4) for n in ids(page)]
     assert len(set(found)) < len(found)
 
 
-def test_a_product_can_come_on_two_pages(shop, replica):
+def test_product_can_repeat_across_pages(shop, replica):
     replica.shop.repeats_over_pages = True
     first, second, *others = pages(shop)
     assert first[-1] == second[0]
     found = ids([*first, *second, *(product for page in others for product in page)])
-    assert set(found) == set(ids(listed(shop, categoryId=4)))
+    assert set(found) == set(ids(list_products(shop, categoryId=4)))
     assert len(found) == len(set(found)) + 1
 
 
 @pytest.mark.parametrize("day", [2, 3, 40])
-def test_each_day_changes_the_shoes(day):
-    """Two prices and a title are other than the day before, one pair is gone and one is new."""
+def test_each_day_changes_prices_a_title_and_the_range(day):
     before, after = (
         {p["id"]: p for p in products(1, d) if p["category"] == 4} for d in (day - 1, day)
     )
