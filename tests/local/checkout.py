@@ -1,4 +1,4 @@
-"""A checkout of its own for a target, and the program that runs the target in it."""
+"""Runs `python -m local` in a temporary checkout."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 from local.processes import clean_environment
 from local.s3_engine import ROOT
 
-# A terminal on 0 becomes the one that Ctrl-C comes from.
+# A terminal on stdin becomes the controlling terminal, which receives Ctrl-C.
 PROGRAM = f"""
 import fcntl, os, sys, termios
 from pathlib import Path
@@ -22,7 +22,7 @@ sys.exit(main.main())
 
 
 def start(root: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """`python -m local ARGUMENTS` in this checkout, in a session of its own."""
+    """Start `python -m local ARGUMENTS` in a checkout, in a new session."""
     given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     environment = clean_environment() | {"HOME": str(root)} | options.pop("env", {})
     return subprocess.Popen(
@@ -35,7 +35,7 @@ def start(root: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def finished(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_local(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     with start(root, *arguments) as process:
         output, errors = process.communicate()
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)

@@ -1,4 +1,4 @@
-"""`make secrets` and `make up`, with a docker that records what it is asked."""
+"""`make secrets`, `make up` and `make down`, with a stub of docker."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def free_ports() -> dict[str, int]:
 
 @pytest.fixture
 def run(tmp_path: Path, free_ports: dict[str, int]) -> Run:
-    """Run an action with a stub of docker; its calls are in `calls`, a line each."""
+    """Run a command with a stub of docker that appends its calls to the file `calls`."""
     for name, port in free_ports.items():
         CONFIG["services"][name]["ports"][0]["published"] = str(port)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
@@ -76,7 +76,7 @@ def calls(tmp_path: Path) -> list[str]:
     return (tmp_path / "calls").read_text().splitlines()
 
 
-def test_secrets_are_made_once_and_never_overwritten(tmp_path: Path) -> None:
+def test_secrets_are_created_once_and_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("LAKE_BUCKET=mine\nPOSTGRES_PASSWORD=chosen\nJWT_SECRET=")
     make_secrets(path)
@@ -89,7 +89,7 @@ def test_secrets_are_made_once_and_never_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == text
 
 
-def test_up_starts_the_profile_and_prints_the_addresses(
+def test_up_starts_profile_and_prints_addresses(
     run: Run, tmp_path: Path, free_ports: dict[str, int]
 ) -> None:
     done = run("up", "--profile", "celery", "--workers", "3")
@@ -100,7 +100,7 @@ def test_up_starts_the_profile_and_prints_the_addresses(
     assert f"Airflow      http://127.0.0.1:{free_ports['api-server']}" in done.stdout
 
 
-def test_moto_takes_the_place_of_localstack_when_it_is_chosen(run: Run, tmp_path: Path) -> None:
+def test_s3_engine_selects_localstack_or_moto(run: Run, tmp_path: Path) -> None:
     assert run("up", S3_ENGINE="moto").returncode == 0
     assert "docker-compose.yaml:" in calls(tmp_path)[-1]
     assert "/deploy/compose/moto.yaml" in calls(tmp_path)[-1]
@@ -113,15 +113,15 @@ def test_moto_takes_the_place_of_localstack_when_it_is_chosen(run: Run, tmp_path
     )
 
 
-def test_settings_of_the_shell_never_lead_made_up_data_to_aws(run: Run, tmp_path: Path) -> None:
+def test_local_profile_ignores_the_lake_of_the_shell(run: Run, tmp_path: Path) -> None:
     run("up", LAKE_BUCKET="mine", AWS_ACCESS_KEY_ID="real")
     assert all(call.endswith("LAKE_BUCKET=") for call in calls(tmp_path) if "compose --" in call)
     run("up", "--profile", "live", LAKE_BUCKET="mine")
     assert calls(tmp_path)[-1].endswith("LAKE_BUCKET=mine")
 
 
-def test_up_without_secrets_names_them_before_anything_is_built(run: Run, tmp_path: Path) -> None:
-    program = tmp_path / "local" / "containers.py"  # of a checkout without a .env
+def test_up_without_secrets_fails_before_the_build(run: Run, tmp_path: Path) -> None:
+    program = tmp_path / "local" / "containers.py"  # a checkout without .env
     program.parent.mkdir()
     shutil.copy(ROOT / "local" / "containers.py", program)
     shutil.copytree(ROOT / "deploy" / "compose", tmp_path / "deploy" / "compose")
@@ -133,7 +133,7 @@ def test_up_without_secrets_names_them_before_anything_is_built(run: Run, tmp_pa
     assert not [call for call in calls(tmp_path) if " up " in call]
 
 
-def test_up_on_a_used_port_names_the_variable(
+def test_up_on_used_port_names_the_variable(
     run: Run, tmp_path: Path, free_ports: dict[str, int]
 ) -> None:
     with socket.socket() as taken:
@@ -148,7 +148,7 @@ def test_up_on_a_used_port_names_the_variable(
     assert not [call for call in calls(tmp_path) if " up " in call]
 
 
-def test_failed_start_says_where_to_look(run: Run) -> None:
+def test_failed_start_suggests_make_ps_and_make_logs(run: Run) -> None:
     done = run("up", UP_EXIT="3")
     assert done.returncode == 3
     assert "look at `make ps` and `make logs`" in done.stderr
@@ -161,17 +161,17 @@ def test_failed_start_says_where_to_look(run: Run) -> None:
         (["up", "--workers", "many"], "WORKERS is 'many'; write a number such as 3"),
     ],
 )
-def test_wrong_arguments_are_one_line(run: Run, arguments: list[str], message: str) -> None:
+def test_wrong_argument_prints_one_line(run: Run, arguments: list[str], message: str) -> None:
     assert run(*arguments).stderr == f"error: {message}\n"
 
 
-def test_without_docker_it_says_what_needs_none(run: Run, tmp_path: Path) -> None:
+def test_missing_docker_is_an_error_with_a_hint(run: Run, tmp_path: Path) -> None:
     (tmp_path / "docker").unlink()
     done = run("up", PATH="/nonexistent")
     assert done.stderr.startswith("error: docker compose was not found; install Docker")
 
 
-def test_down_deletes_data_only_when_asked(run: Run, tmp_path: Path) -> None:
+def test_down_deletes_volumes_only_on_request(run: Run, tmp_path: Path) -> None:
     run("down")
     run("down", "--volumes")
     one, other = [call for call in calls(tmp_path) if " down" in call]

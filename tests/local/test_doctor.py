@@ -1,4 +1,4 @@
-"""`make doctor`: green on stand-ins, and one line with the fix for each thing that is wrong."""
+"""`make doctor` passes on local stand-ins and prints one line with a fix per problem."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ from local.state import State
 from tests.conftest import open_store
 from tests.faulty_s3 import Call, FaultyS3
 from tests.http.raw_server import Api, message
-from tests.local.checkout import finished
+from tests.local.checkout import run_local
 from tests.recalls_source import RecallsSource, recalls_source
 
 KEY = "a-key-of-some-length"
@@ -37,19 +37,19 @@ Doctor = Callable[..., dict[str, Found]]
 def doctor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, s3_url: str, bucket: str, recalls_url: str
 ) -> Doctor:
-    """What it finds with stand-ins for everything but what `own` names."""
+    """Run the checks with the settings in `own` and stand-ins for all others."""
     monkeypatch.setattr("include.http.client.sleep", lambda _: None)
     books = json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "books.db")})
 
-    def examined(*, endpoint: str = s3_url, lake: str = bucket, **own: str) -> dict[str, Found]:
+    def run_checks(*, endpoint: str = s3_url, lake: str = bucket, **own: str) -> dict[str, Found]:
         own = {"AIRFLOW_CONN_BOOKS_DB": books} | own
         settings = connect(own, bucket=lake, s3_url=endpoint, fakes_url=recalls_url) | own
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
-        yours = own.keys() - {"AIRFLOW_CONN_BOOKS_DB"}
-        return {found.what: found for found in examine(settings, yours)}
+        user_settings = own.keys() - {"AIRFLOW_CONN_BOOKS_DB"}
+        return {found.what: found for found in examine(settings, user_settings)}
 
-    return examined
+    return run_checks
 
 
 @pytest.fixture
@@ -62,92 +62,92 @@ def api(host: str, **parts: Any) -> str:
     return json.dumps({"conn_type": "http", "host": host} | parts)
 
 
-def of_state(found: dict[str, Found], state: str) -> set[str]:
+def in_state(found: dict[str, Found], state: str) -> set[str]:
     return {line.what for line in found.values() if line.state == state}
 
 
 def failed(found: dict[str, Found]) -> str:
-    """The one line that failed."""
+    """The text of the only failed check."""
     (line,) = (line for line in found.values() if line.state == "FAIL")
     assert "\n" not in line.said
     return f"{line.what}: {line.said}"
 
 
-def test_stand_ins_are_green_and_no_probe_is_left(doctor: Doctor, s3_url: str, bucket: str):
+def test_stand_ins_pass_and_probes_are_deleted(doctor: Doctor, s3_url: str, bucket: str):
     found = doctor()
-    assert of_state(found, "skipped") == {"HEADWATERS_CONTACT", "vin_api"}
-    assert of_state(found, "FAIL") == set()
-    assert {f"rights in {name}/" for name in [*datasets(), "site"]} < of_state(found, "ok")
+    assert in_state(found, "skipped") == {"HEADWATERS_CONTACT", "vin_api"}
+    assert in_state(found, "FAIL") == set()
+    assert {f"rights in {name}/" for name in [*datasets(), "site"]} < in_state(found, "ok")
     assert open_store(s3_url, bucket).list("") == {}
 
 
-def test_settings_line_says_what_is_yours(doctor: Doctor, recalls_url: str):
-    said = doctor(AIRFLOW_CONN_ECB_API=api(recalls_url))["settings"].said
-    assert said.startswith("the lake is on this laptop; you set ecb_api; stand-ins for recalls_api")
+def test_settings_line_names_the_users_settings(doctor: Doctor, recalls_url: str):
+    text = doctor(AIRFLOW_CONN_ECB_API=api(recalls_url))["settings"].said
+    assert text.startswith("the lake is on this laptop; you set ecb_api; stand-ins for recalls_api")
 
 
-def test_apis_that_are_down_are_one_line_each(doctor: Doctor):
+def test_unreachable_apis_fail_with_one_line_each(doctor: Doctor):
     names = {"recalls_api", "ecb_api", "open_library_api", "vin_api"}
     nowhere = api(f"http://127.0.0.1:{free_port()}")
     connections = {f"AIRFLOW_CONN_{name.upper()}": nowhere for name in names}
     found = doctor(HEADWATERS_CONTACT="me@example.org", **connections)
-    assert of_state(found, "FAIL") == names
+    assert in_state(found, "FAIL") == names
     for name in names:
-        told = found[name].said
-        assert "\n" not in told
-        assert "nothing answers there" in told
-        assert f"the host of the connection `{name}`" in told or "password" not in told
+        text = found[name].said
+        assert "\n" not in text
+        assert "nothing answers there" in text
+        assert f"the host of the connection `{name}`" in text or "password" not in text
 
 
-def test_wrong_key_is_named_and_not_shown(doctor: Doctor, recalls_url: str):
+def test_wrong_key_fails_without_showing_it(doctor: Doctor, recalls_url: str):
     settings = {KRAKENFLEX: api(recalls_url, password=KEY), "HEADWATERS_CONTACT": "me@example.org"}
-    told = failed(doctor(**settings))
-    assert told.startswith("krakenflex_api: ")
-    assert "check the token or key" in told
-    assert KEY not in told
+    text = failed(doctor(**settings))
+    assert text.startswith("krakenflex_api: ")
+    assert "check the token or key" in text
+    assert KEY not in text
 
 
-def test_refused_app_token_is_named_and_not_shown(doctor: Doctor):
+def test_refused_app_token_fails_without_showing_it(doctor: Doctor):
     refusal = message(
         b'{"code": "permission_denied", "message": "app_token %s"}' % KEY.encode(), 403
     )
     with Api(refusal) as server:
         connection = api(server.url, password=KEY)
-        told = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{RECALLS_API: connection}))
-    assert "The password of the connection `recalls_api` is the app token" in told
-    assert KEY not in told
+        text = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{RECALLS_API: connection}))
+    assert "The password of the connection `recalls_api` is the app token" in text
+    assert KEY not in text
 
 
-def test_redirect_says_where_to(doctor: Doctor):
+def test_redirect_error_names_its_target(doctor: Doctor):
     with Api(message(status=301, Location="https://elsewhere.example/x")) as server:
         connection = api(server.url)
-        told = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{RECALLS_API: connection}))
-    assert "redirects to elsewhere.example/x" in told
+        text = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{RECALLS_API: connection}))
+    assert "redirects to elsewhere.example/x" in text
 
 
-def test_other_columns_are_named(doctor: Doctor, source: RecallsSource):
+def test_changed_column_is_named(doctor: Doctor, source: RecallsSource):
     source.columns["manufacturer"] = "number"
-    told = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{RECALLS_API: api(source.url)}))
-    assert told.startswith("recalls_api: the source's columns changed: `manufacturer` is number")
+    text = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{RECALLS_API: api(source.url)}))
+    assert text.startswith("recalls_api: the source's columns changed: `manufacturer` is number")
 
 
-def test_clock_of_the_api_is_compared(doctor: Doctor, source: RecallsSource):
+def test_clock_skew_of_the_api_fails(doctor: Doctor, source: RecallsSource):
     source.headers["Date"] = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    told = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{RECALLS_API: api(source.url)}))
-    assert told.startswith("clock of recalls_api: it is 3,")
-    assert "s ahead of this machine" in told
+    text = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{RECALLS_API: api(source.url)}))
+    assert text.startswith("clock of recalls_api: it is 3,")
+    assert "s ahead of this machine" in text
 
 
-def test_connection_that_is_not_json_is_one_line_without_it(doctor: Doctor):
-    told = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{KRAKENFLEX: "{'password': 'pw-1"}))
-    assert told.startswith("krakenflex_api: ")
-    assert "pw-1" not in told
+def test_connection_that_is_not_json_fails_without_showing_it(doctor: Doctor):
+    text = failed(doctor(HEADWATERS_CONTACT="me@example.org", **{KRAKENFLEX: "{'password': 'pw-1"}))
+    assert text.startswith("krakenflex_api: ")
+    assert "pw-1" not in text
 
 
-def test_vpic_is_asked_where_it_is_set(doctor: Doctor, recalls_url: str):
+def test_vpic_url_is_checked(doctor: Doctor, recalls_url: str):
     assert doctor(VPIC_URL=f"{recalls_url}/api")["vPIC"].state == "ok"
-    told = doctor(VPIC_URL=f"http://127.0.0.1:{free_port()}")["vPIC"]
-    assert (told.state, "nothing answers there" in told.said) == ("FAIL", True)
+    text = doctor(VPIC_URL=f"http://127.0.0.1:{free_port()}")["vPIC"]
+    assert (text.state, "nothing answers there" in text.said) == ("FAIL", True)
 
 
 @pytest.mark.parametrize(
@@ -159,22 +159,20 @@ def test_vpic_is_asked_where_it_is_set(doctor: Doctor, recalls_url: str):
         ({"HEADWATERS_CONTACT": "me@example.org"}, True, "ok"),
     ],
 )
-def test_contact_is_needed_where_publishers_are_asked(
-    own: dict[str, str], *, official: bool, state: str
-):
+def test_contact_is_required_for_official_apis(own: dict[str, str], *, official: bool, state: str):
     lines = examine(own, own.keys(), official=official)
     assert next(line for line in lines if line.what == "HEADWATERS_CONTACT").state == state
 
 
-def test_missing_bucket_skips_what_needs_it(doctor: Doctor):
+def test_missing_bucket_skips_dependent_checks(doctor: Doctor):
     found = doctor(lake="there-is-none")
     assert "S3 answered NoSuchBucket; create the bucket" in failed(found)
-    assert "rights, conditional put, clock of S3" in of_state(found, "skipped")
+    assert "rights, conditional put, clock of S3" in in_state(found, "skipped")
 
 
-def test_store_that_is_down_is_one_line(doctor: Doctor):
-    told = failed(doctor(endpoint=f"http://127.0.0.1:{free_port()}"))
-    assert "no answer; check that the endpoint of the connection `lake` is right and up" in told
+def test_unreachable_store_fails_with_a_hint(doctor: Doctor):
+    text = failed(doctor(endpoint=f"http://127.0.0.1:{free_port()}"))
+    assert "no answer; check that the endpoint of the connection `lake` is right and up" in text
 
 
 @pytest.mark.parametrize(
@@ -185,36 +183,36 @@ def test_store_that_is_down_is_one_line(doctor: Doctor):
         ("RequestTimeTooSkewed", "correct the clock"),
     ],
 )
-def test_refusal_of_the_store_has_its_fix(doctor: Doctor, code: str, hint: str):
+def test_store_error_has_a_hint(doctor: Doctor, code: str, hint: str):
     body = f"<Error><Code>{code}</Code><Message>x</Message></Error>".encode()
     with Api(message(body, status=403, Content_Type="application/xml")) as server:
-        told = failed(doctor(endpoint=server.url))
-    assert f"S3 answered {code}; {hint}" in told
+        text = failed(doctor(endpoint=server.url))
+    assert f"S3 answered {code}; {hint}" in text
 
 
-def test_folder_without_the_right_to_write_is_named(
+def test_folder_without_write_permission_is_named(
     doctor: Doctor, proxy: FaultyS3, s3_url: str, bucket: str
 ):
     proxy.fail(f"PUT /{bucket}/vehicle_recalls/raw/", status=403)
     proxy.fail(f"PUT /{bucket}/vehicle_recalls/ledger/", status=403)
-    told = failed(doctor(endpoint=proxy.url))
-    assert told.startswith("rights in vehicle_recalls/: could not write")
-    assert "/vehicle_recalls/raw/" in told
-    assert told.endswith("grant the connection `lake` access to it (1 more of its folders fail)")
+    text = failed(doctor(endpoint=proxy.url))
+    assert text.startswith("rights in vehicle_recalls/: could not write")
+    assert "/vehicle_recalls/raw/" in text
+    assert text.endswith("grant the connection `lake` access to it (1 more of its folders fail)")
     assert open_store(s3_url, bucket).list("") == {}
 
 
-def test_right_to_delete_is_needed_where_pipelines_delete(doctor: Doctor, proxy: FaultyS3):
+def test_missing_delete_permission_fails(doctor: Doctor, proxy: FaultyS3):
     proxy.fail(lambda call: "delete" in call.query or call.method == "DELETE", status=403)
     found = doctor(endpoint=proxy.url)
     assert "could not delete" in found["rights in shoe_prices/"].said
     assert "(3 more of its folders fail)" in found["rights in shoe_prices/"].said
 
 
-def test_probe_that_pipelines_never_delete_may_stay(
+def test_ledger_probe_may_stay_without_delete_permission(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, s3_url: str, bucket: str
 ):
-    """The role of terraform cannot delete in the ledger; the one probe there is overwritten."""
+    """The Terraform role cannot delete in the ledger; each run overwrites one probe."""
     delete = Store.delete
 
     def refuse_in_ledger(store: Store, keys: list[str]) -> None:
@@ -225,7 +223,7 @@ def test_probe_that_pipelines_never_delete_may_stay(
     monkeypatch.setattr(Store, "delete", refuse_in_ledger)
     doctor()
     found = doctor()
-    assert of_state(found, "FAIL") == set()
+    assert in_state(found, "FAIL") == set()
     assert found["rights in shoe_prices/"].said == (
         "6 probes were put, listed and read; 5 deleted; without that right, which pipelines need "
         "not have, stay shoe_prices/ledger/doctor/probe"
@@ -234,10 +232,10 @@ def test_probe_that_pipelines_never_delete_may_stay(
     assert left.keys() == {f"{name}/ledger/doctor/probe" for name in datasets()}
 
 
-def test_store_that_overwrites_an_existing_object_fails(
+def test_store_without_conditional_put_fails(
     doctor: Doctor, proxy: FaultyS3, s3: BaseClient, bucket: str
 ):
-    """A store that forgets the object in between answers as one that ignores the condition."""
+    """Deleting the object before the second put simulates such a store."""
     keys: list[str] = []
 
     def is_second_put(call: Call) -> bool:
@@ -246,13 +244,13 @@ def test_store_that_overwrites_an_existing_object_fails(
         return len(keys) == 2 and call.method == "PUT" and call.path.endswith("/conditional")
 
     proxy.before(lambda: s3.delete_object(Bucket=bucket, Key=keys[0]), is_second_put)
-    told = failed(doctor(endpoint=proxy.url))
-    assert told.startswith("conditional put: the store overwrote an object that existed")
+    text = failed(doctor(endpoint=proxy.url))
+    assert text.startswith("conditional put: the store overwrote an object that existed")
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
 @pytest.mark.parametrize(("off_s", "direction"), [(3_000, "ahead of"), (-3_000, "behind")])
-def test_clock_of_the_store_is_compared(bucket: str, off_s: int, direction: str):
+def test_clock_skew_of_the_store_fails(bucket: str, off_s: int, direction: str):
     theirs = format_datetime(datetime.now(UTC) + timedelta(seconds=off_s), usegmt=True)
     with Api(message(b"<Error/>", status=403, Date=theirs)) as server:
         store = open_store(server.url, bucket)
@@ -260,7 +258,7 @@ def test_clock_of_the_store_is_compared(bucket: str, off_s: int, direction: str)
             clock_of_s3(store)
 
 
-def test_every_connection_of_the_pipelines_is_checked():
+def test_every_pipeline_connection_is_checked():
     texts = [path.read_text() for path in (ROOT / "plugins" / "hooks").glob("*_hook.py")]
     names = {name for text in texts for name in CONNECTION.findall(text)}
     assert len(names) > 5
@@ -268,7 +266,7 @@ def test_every_connection_of_the_pipelines_is_checked():
 
 
 @pytest.mark.parametrize("dataset", sorted(datasets()))
-def test_probes_need_no_other_rights_than_the_role_of_terraform_has(dataset: str):
+def test_terraform_role_allows_every_probe(dataset: str):
     policy = json.loads((ROOT / "deploy" / "terraform" / "policies" / "airflow.json").read_text())
     allowed = {each["Action"]: each["Resource"] for each in policy["Statement"]}
 
@@ -294,21 +292,20 @@ def test_secrets_are_found_in_connections_and_variables():
 
 
 @pytest.mark.slow
-def test_command_is_green_without_settings_and_red_with_a_wrong_one(tmp_path: Path):
-    """On a laptop as it comes everything is started, checked and ended."""
+def test_command_passes_without_settings_and_fails_with_a_wrong_one(tmp_path: Path):
     for folder in ("include", "fakes", "plugins", "dags", "config"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     try:
-        ended = finished(tmp_path, "doctor")
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        lines = [line.split()[0] for line in ended.stdout.splitlines() if line]
+        result = run_local(tmp_path, "doctor")
+        assert result.returncode == 0, result.stdout + result.stderr
+        lines = [line.split()[0] for line in result.stdout.splitlines() if line]
         assert lines.count("ok") >= 18
         assert set(lines) == {"ok", "skipped", "nothing"}
         (tmp_path / ".env").write_text(f"{RECALLS_API}='{api('127.0.0.1:9', password=KEY)}'\n")
-        ended = finished(tmp_path, "doctor", "--live")
-        assert ended.returncode == 1
-        assert "\nFAIL     recalls_api: " in ended.stdout
-        assert KEY not in ended.stdout + ended.stderr
+        result = run_local(tmp_path, "doctor", "--live")
+        assert result.returncode == 1
+        assert "\nFAIL     recalls_api: " in result.stdout
+        assert KEY not in result.stdout + result.stderr
     finally:
         State.read(tmp_path).end_servers()
         shutil.rmtree(tmp_path / ".local", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Settings: what wins, and what Airflow, the commands and the VIN service are given."""
+"""Settings of Airflow, the commands and the VIN service, and their precedence."""
 
 import json
 import re
@@ -33,14 +33,14 @@ OWN_LAKE = {
 }
 
 
-def test_dotenv_is_read_as_docker_compose_reads_it(tmp_path: Path):
+def test_dotenv_is_parsed_like_docker_compose_does(tmp_path: Path):
     (tmp_path / ".env").write_text(
         """# a comment
-PLAIN=a b  # told
+PLAIN=a b  # comment
 export EXPORTED = x
 HASH=a#b
 EMPTY=
-SINGLE='{"a": "$b # c"}'  # told
+SINGLE='{"a": "$b # c"}'  # comment
 DOUBLE="say \\"hi\\" # c"
 JSON={"a": "b"}
 
@@ -57,35 +57,35 @@ JSON={"a": "b"}
     }
 
 
-def test_a_line_that_cannot_be_read_is_numbered_and_not_shown(tmp_path: Path):
+def test_invalid_dotenv_line_is_named_by_number_only(tmp_path: Path):
     (tmp_path / ".env").write_text("A=1\nmy secret\n")
     with pytest.raises(LocalError, match="line 2") as error:
         read_environment(tmp_path, {})
     assert "my secret" not in str(error.value)
 
 
-def test_the_real_environment_wins_and_another_airflow_stays_out(tmp_path: Path):
+def test_environment_overrides_dotenv_except_for_airflow(tmp_path: Path):
     (tmp_path / ".env").write_text("A=file\nB=file\nAIRFLOW__CORE__X=file\n")
     real = {"A": "real", "AIRFLOW__CORE__X": "another's", "AIRFLOW_HOME": "/another"}
-    ours = {"A": "real", "B": "file", "AIRFLOW__CORE__X": "file"}
-    assert read_environment(tmp_path, real) == ours
+    expected = {"A": "real", "B": "file", "AIRFLOW__CORE__X": "file"}
+    assert read_environment(tmp_path, real) == expected
 
 
 @pytest.mark.parametrize("name", [RECALLS_API, LAKE, "LAKE_BUCKET", "VIN_API_KEY", "VPIC_URL"])
-def test_a_name_set_to_nothing_is_not_set(tmp_path: Path, name: str):
+def test_empty_variable_counts_as_unset(tmp_path: Path, name: str):
     (tmp_path / ".env").write_text(f"{name}=x\n")
     assert read_environment(tmp_path, {name: ""}) == {}
 
 
 @pytest.mark.parametrize("name", [LAKE, "LAKE_ENDPOINT_URL"])
-def test_half_a_lake_or_a_second_name_of_it_is_refused(tmp_path: Path, name: str):
+def test_lake_setting_without_bucket_is_refused(tmp_path: Path, name: str):
     with pytest.raises(Misuse, match="LAKE_BUCKET") as error:
         read_environment(tmp_path, {name: "my-secret"})
     assert "my-secret" not in str(error.value)
 
 
-def test_without_settings_all_is_on_this_laptop():
-    """The user's own account stays out of it, in both names of the lake."""
+def test_default_settings_are_local():
+    """The user's AWS account is not used."""
     settings = {"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SESSION_TOKEN": "x"}
     urls = {"s3_url": "http://l", "fakes_url": "http://f", "vin_url": "http://v"}
     connected = connect(settings, bucket=BUCKET, **urls)
@@ -103,13 +103,13 @@ def test_without_settings_all_is_on_this_laptop():
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & connected.keys()
 
 
-def test_reports_learn_the_folder_of_the_mirrored_lake_and_of_no_other():
+def test_mirror_folder_is_set_only_for_a_local_lake():
     assert connect_lake({}, bucket=BUCKET)[LOCAL_FOLDER] == "s3_bucket"
     assert connect_lake({}, bucket=LIVE_BUCKET)[LOCAL_FOLDER] == "s3_bucket_live"
     assert LOCAL_FOLDER not in connect_lake(OWN_LAKE | {LOCAL_FOLDER: "s3_bucket"})
 
 
-def test_a_lake_of_ones_own_is_the_connection_too():
+def test_own_lake_settings_become_the_connection():
     connected = connect(OWN_LAKE)
     assert connected.items() >= OWN_LAKE.items()
     assert json.loads(connected[LAKE]) == {
@@ -124,13 +124,13 @@ def test_a_lake_of_ones_own_is_the_connection_too():
     }
 
 
-def test_a_connection_of_ones_own_is_kept_and_one_without_a_server_left_out():
+def test_own_connection_is_kept_and_no_server_means_no_connection():
     for name in api_connections({}, "http://f", "http://v"):
         assert connect({name: "mine"}, fakes_url="http://f", vin_url="http://v")[name] == "mine"
     assert api_connections({}, "", "") == {}
 
 
-def test_keys_reach_the_connections_that_need_them():
+def test_keys_are_added_to_their_connections():
     connected = connect({"VIN_API_KEY": "k", "RECALLS_APP_TOKEN": "t"}, vin_url="v", official=True)
     assert json.loads(connected[VIN_API])["password"] == "k"
     official = {"conn_type": "http", "host": OFFICIAL_RECALLS_API}
@@ -138,14 +138,14 @@ def test_keys_reach_the_connections_that_need_them():
     assert json.loads(connect({}, official=True)[RECALLS_API]) == official
 
 
-def test_a_proxy_is_not_used_for_this_laptop():
+def test_local_addresses_bypass_the_proxy():
     connected = connect({"HTTPS_PROXY": "http://p", "no_proxy": "example.org"})
     assert connected["no_proxy"] == "example.org,127.0.0.1,localhost"
     assert connected["NO_PROXY"] == "127.0.0.1,localhost"
 
 
-def test_airflow_is_the_projects_own_whatever_the_settings_say(tmp_path: Path):
-    settings = {"AIRFLOW_HOME": "/another", "AIRFLOW__API__HOST": "0.0.0.0", "OTHER": "kept"}  # noqa: S104 - what must not win
+def test_user_settings_do_not_override_the_projects_airflow(tmp_path: Path):
+    settings = {"AIRFLOW_HOME": "/another", "AIRFLOW__API__HOST": "0.0.0.0", "OTHER": "kept"}  # noqa: S104 - it is overridden
     environment = airflow_environment(tmp_path, UI, settings, port=8081)
     assert environment["OTHER"] == "kept"
     assert environment["AIRFLOW_HOME"] == str(tmp_path / ".local" / "airflow")
@@ -154,8 +154,7 @@ def test_airflow_is_the_projects_own_whatever_the_settings_say(tmp_path: Path):
     assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].endswith("/.local/airflow/ui.db")
 
 
-def test_the_recipes_of_the_example_are_settings(tmp_path: Path):
-    """Five lines each; together they name every connection with a default, and a whole lake."""
+def test_example_recipes_are_valid_settings(tmp_path: Path):
     recipes = re.split(r"^# --- ", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)[1:]
     lines = [re.findall(r"^# ((?:export )?[A-Z_]+=.*)$", text, re.MULTILINE) for text in recipes]
     assert [len(recipe) for recipe in lines[:2]] == [5, 5]

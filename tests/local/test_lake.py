@@ -1,7 +1,4 @@
-"""`make lake`: one command with its output untouched, or a shell that outlives Ctrl-C.
-
-moto is the local S3 but for one test: it starts faster.
-"""
+"""`make lake` runs one command or a shell. Most tests use moto, which starts faster."""
 
 import os
 import shutil
@@ -16,9 +13,9 @@ from local.lake import CHANGES, COMMANDS, split
 from local.processes import Misuse, clean_environment
 from local.s3_engine import ROOT, S3
 from local.state import State, state_file
-from tests.local.checkout import finished, start
+from tests.local.checkout import run_local, start
 
-# Stands for the lake's commands: with `write` it writes; it says what it was given.
+# Replaces the lake's commands: prints its arguments, and writes if one is `write`.
 COMMAND = """
 import os, sys
 from include.lake.connect import connect
@@ -33,7 +30,7 @@ YEAR = "vehicle_recalls/2019.parquet"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """A checkout whose commands are the stand-in, with the core of the project."""
+    """A checkout with a stub of the lake's commands and the real `include/lake`."""
     module = tmp_path.joinpath(*COMMANDS.split("."), "__main__.py")
     module.parent.mkdir(parents=True)
     module.write_text(COMMAND)
@@ -45,7 +42,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 
 class Terminal:
-    """A shell of the target in a terminal, typed into and read as a person would."""
+    """A `make lake` shell in a pseudo-terminal."""
 
     def __init__(self, root: Path) -> None:
         self.keyboard, there = os.openpty()
@@ -81,13 +78,11 @@ def terminal(root: Path) -> Iterator[Terminal]:
         ("a; b > c $HOME *", ["a;", "b", ">", "c", "$HOME", "*"]),
     ],
 )
-def test_quotes_hold_words_together_and_nothing_else_has_a_meaning(
-    arguments: str, words: list[str]
-):
+def test_split_handles_quotes_and_no_other_shell_syntax(arguments: str, words: list[str]):
     assert split(arguments) == words
 
 
-def test_an_open_quote_is_refused():
+def test_split_refuses_an_open_quote():
     with pytest.raises(Misuse, match=r'No closing quotation.*: a "b'):
         split('a "b')
 
@@ -96,54 +91,53 @@ def test_an_open_quote_is_refused():
     ("flags", "folder", "engine"),
     [([], "s3_bucket", "localstack"), (["--live"], "s3_bucket_live", "moto")],
 )
-def test_a_command_that_writes_is_mirrored(root: Path, flags: list[str], folder: str, engine: str):
-    """Its output and exit code are its own; the local S3 has ended."""
+def test_writing_command_is_mirrored(root: Path, flags: list[str], folder: str, engine: str):
     (root / ".env").write_text(f"S3_ENGINE={engine}\n")
-    ended = finished(root, "lake", *flags, "--arguments=write '1 May'")
-    assert (ended.stdout, ended.returncode) == (f"['write', '1 May'] {folder}\n", 7)
-    assert f"{S3} up" in ended.stderr
-    assert "mirrored" in ended.stderr
+    result = run_local(root, "lake", *flags, "--arguments=write '1 May'")
+    assert (result.stdout, result.returncode) == (f"['write', '1 May'] {folder}\n", 7)
+    assert f"{S3} up" in result.stderr
+    assert "mirrored" in result.stderr
     assert (root / folder / YEAR).read_bytes() == b"1"
     assert not state_file(root).exists()
 
 
-def test_a_command_that_reads_is_not_mirrored(root: Path):
+def test_reading_command_is_not_mirrored(root: Path):
     (root / "s3_bucket" / YEAR).parent.mkdir(parents=True)
     (root / "s3_bucket" / YEAR).write_bytes(b"0")
     before = (root / "s3_bucket" / YEAR).stat()
-    ended = finished(root, "lake", f"--arguments={CHANGES}")
-    assert "mirrored" not in ended.stderr
+    result = run_local(root, "lake", f"--arguments={CHANGES}")
+    assert "mirrored" not in result.stderr
     after = (root / "s3_bucket" / YEAR).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_lake_of_ones_own_starts_nothing(root: Path):
+def test_own_lake_starts_no_server(root: Path):
     root.joinpath(*COMMANDS.split("."), "__main__.py").write_text(
         "import os; print(os.environ['LAKE_BUCKET'], os.environ['AWS_REGION'])"
     )
     (root / ".env").write_text("LAKE_BUCKET=my-lake\nAWS_REGION=eu-central-1\n")
-    ended = finished(root, "lake", "--arguments=verify")
-    assert (ended.returncode, ended.stdout) == (0, "my-lake eu-central-1\n")
+    result = run_local(root, "lake", "--arguments=verify")
+    assert (result.returncode, result.stdout) == (0, "my-lake eu-central-1\n")
     assert not state_file(root).exists()
 
 
-def test_the_command_that_people_are_sent_to_exists():
-    """It gets as far as a lake that is not named, past all arguments."""
+def test_suggested_command_is_valid():
+    """It fails only because LAKE_BUCKET is not set."""
     command = [sys.executable, "-m", COMMANDS, *split(CHANGES)]
-    ended = subprocess.run(
+    result = subprocess.run(
         command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False
     )
-    assert "LAKE_BUCKET is not set" in ended.stderr
+    assert "LAKE_BUCKET is not set" in result.stderr
 
 
-def test_without_a_terminal_there_is_no_shell(root: Path):
-    ended = finished(root, "lake")
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("error: there is no terminal")
-    assert len(ended.stderr.splitlines()) == 1
+def test_shell_without_terminal_is_refused(root: Path):
+    result = run_local(root, "lake")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: there is no terminal")
+    assert len(result.stderr.splitlines()) == 1
 
 
-def test_ctrl_c_is_for_the_shell_and_its_end_mirrors(root: Path, terminal: Terminal):
+def test_shell_survives_ctrl_c_and_mirrors_on_exit(root: Path, terminal: Terminal):
     terminal.read_until(PROMPT)
     terminal.type("sh -c 'echo $((6 * 7))run; exec sleep 600'\n")
     terminal.read_until("42run")
@@ -159,7 +153,7 @@ def test_ctrl_c_is_for_the_shell_and_its_end_mirrors(root: Path, terminal: Termi
     assert not state_file(root).exists()
 
 
-def test_a_closed_terminal_leaves_nothing_running_and_mirrors(root: Path, terminal: Terminal):
+def test_closed_terminal_mirrors_and_ends_the_servers(root: Path, terminal: Terminal):
     terminal.read_until(PROMPT)
     terminal.type(f"{sys.executable} -m {COMMANDS} write\n")
     terminal.read_until("['write']")

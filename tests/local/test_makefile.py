@@ -17,16 +17,10 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def targets() -> set[str]:
-    return set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-
-
-def test_help_lists_every_target_with_a_sentence():
-    """`make`, and `make help`, list each target and what it does; nothing else is a target."""
+def test_help_lists_and_describes_every_target():
     listed = dict(re.findall(r"^  make (\S+) +(\S.+)$", make("help").stdout, re.MULTILINE))
-
     assert len(listed) > 10
-    assert listed.keys() == targets()
+    assert listed.keys() == set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert all(" " in sentence for sentence in listed.values())
     assert make().stdout == make("help").stdout
 
@@ -47,30 +41,29 @@ def test_help_lists_every_target_with_a_sentence():
         (("lake", """ARGS=a "b 'c*;"""), "ARGS cannot be split into words (No closing quotation)"),
     ],
 )
-def test_a_mistake_is_one_line_before_anything_is_started(arguments: tuple[str, ...], error: str):
-    """What is given reaches the command as it is: no shell takes its quotes off."""
-    told = make(*arguments, "--assume-old=install")
-    assert told.returncode == 2
-    assert told.stderr.splitlines()[0].startswith(f"error: {error}")
-    assert len(told.stderr.splitlines()) == 2  # make's own
-    assert not told.stdout
+def test_wrong_argument_prints_one_line(arguments: tuple[str, ...], error: str):
+    """Quotes reach the command unchanged."""
+    result = make(*arguments, "--assume-old=install")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[0].startswith(f"error: {error}")
+    assert len(result.stderr.splitlines()) == 2  # the second line comes from make
+    assert not result.stdout
 
 
-def test_tests_see_no_settings_of_the_user():
-    """`make test` runs without the user's connections, keys and Airflow."""
-    theirs = ("AIRFLOW_CONN_LAKE", "AWS_PROFILE", "VIN_API_KEY", "VPIC_URL", "RECALLS_API_URL")
+def test_make_test_unsets_user_settings():
+    names = ("AIRFLOW_CONN_LAKE", "AWS_PROFILE", "VIN_API_KEY", "VPIC_URL", "RECALLS_API_URL")
     shown = subprocess.run(
         ["make", "-n", "test", "--assume-old=install"],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin"} | dict.fromkeys(theirs, "x"),
+        env={"PATH": "/usr/bin:/bin"} | dict.fromkeys(names, "x"),
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert all(f"-u {name} " in shown for name in theirs)
+    assert all(f"-u {name} " in shown for name in names)
 
 
-def test_make_calls_every_command_of_local_and_no_other():
+def test_make_calls_every_local_command():
     called = set(re.findall(r"\$\(LOCAL\) ([a-z]+)", MAKEFILE))
     usage = subprocess.run(
         [sys.executable, "-m", "local", "--help"],

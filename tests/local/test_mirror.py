@@ -1,4 +1,4 @@
-"""The bucket as a folder and back, against a real LocalStack."""
+"""Saves a bucket to a folder and loads it back, on a real S3 server."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -48,8 +48,8 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
-def loaded(s3: BaseClient, s3_url: str, folder: Path) -> dict[str, bytes]:
-    """What another bucket holds after a load."""
+def load_into_new_bucket(s3: BaseClient, s3_url: str, folder: Path) -> dict[str, bytes]:
+    """Load the folder into a new bucket and return its objects."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
     other = connect(local_lake(name, s3_url))
@@ -60,22 +60,23 @@ def loaded(s3: BaseClient, s3_url: str, folder: Path) -> dict[str, bytes]:
 def test_save_and_load_keep_every_byte(s3: BaseClient, s3_url: str, store: Store, folder: Path):
     assert mirror.save(store, folder) == mirror.Saved(len(OBJECTS), 0, len(OBJECTS))
     assert files(folder) == OBJECTS
-    assert loaded(s3, s3_url, folder) == OBJECTS
+    assert load_into_new_bucket(s3, s3_url, folder) == OBJECTS
 
 
-def test_staging_and_hidden_files_stay_out(s3: BaseClient, s3_url: str, store: Store, folder: Path):
-    store.replace("vehicle_recalls/staging/t/1.parquet", b"on its way")
+def test_staging_and_hidden_files_are_skipped(
+    s3: BaseClient, s3_url: str, store: Store, folder: Path
+):
+    store.replace("vehicle_recalls/staging/t/1.parquet", b"staged")
     mirror.save(store, folder)
     assert files(folder) == OBJECTS
 
     for hidden in (".day", ".DS_Store", "vehicle_recalls/.DS_Store"):
         (folder / hidden).write_text("1")
     assert mirror.save(store, folder).deleted == 0
-    assert loaded(s3, s3_url, folder) == OBJECTS
+    assert load_into_new_bucket(s3, s3_url, folder) == OBJECTS
 
 
-def test_save_copies_only_what_differs(store: Store, folder: Path):
-    """Changed, edited by hand, or deleted by hand; every other file stays untouched."""
+def test_save_copies_only_changed_files(store: Store, folder: Path):
     mirror.save(store, folder)
     before = {key: (folder / key).stat().st_ino for key in OBJECTS}
     store.replace(YEAR, b"2020")
@@ -89,7 +90,7 @@ def test_save_copies_only_what_differs(store: Store, folder: Path):
     assert mirror.save(store, folder) == mirror.Saved(0, 0, len(OBJECTS))
 
 
-def test_save_deletes_what_is_gone_with_its_folders(store: Store, folder: Path):
+def test_save_deletes_removed_objects_and_empty_folders(store: Store, folder: Path):
     mirror.save(store, folder)
     store.delete(key for key in OBJECTS if key.startswith("shoe_prices/"))
     assert mirror.save(store, folder).deleted == 1
@@ -97,7 +98,7 @@ def test_save_deletes_what_is_gone_with_its_folders(store: Store, folder: Path):
     assert len(files(folder)) == len(OBJECTS) - 1
 
 
-def test_a_missing_bucket_deletes_nothing(s3_url: str, store: Store, folder: Path):
+def test_missing_bucket_deletes_nothing(s3_url: str, store: Store, folder: Path):
     mirror.save(store, folder)
     with pytest.raises(StoreRefused):
         mirror.save(connect(local_lake("test-never-made", s3_url)), folder)
@@ -105,7 +106,7 @@ def test_a_missing_bucket_deletes_nothing(s3_url: str, store: Store, folder: Pat
 
 
 @pytest.mark.parametrize("key", ["a/.hidden", ".day"])
-def test_an_unsafe_key_is_refused_before_anything_is_copied(store: Store, folder: Path, key: str):
+def test_unsafe_key_is_refused_before_copying(store: Store, folder: Path, key: str):
     store.replace(key, b"x")
     with pytest.raises(LocalError, match=f"s3://{store.bucket}/{key} "):
         mirror.save(store, folder)
@@ -113,10 +114,10 @@ def test_an_unsafe_key_is_refused_before_anything_is_copied(store: Store, folder
 
 
 class Killed(BaseException):
-    """Like a kill: nothing in the code under test catches it."""
+    """Simulates a kill: no handler of `Exception` catches it."""
 
 
-def killed_after(steps: int, replace: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+def kill_after(steps: int, replace: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
     def step(self: Path, target: Path) -> Path:
         nonlocal steps
         steps -= 1
@@ -128,10 +129,10 @@ def killed_after(steps: int, replace: Callable[[Path, Path], Path]) -> Callable[
 
 
 @pytest.mark.parametrize("steps", range(7))
-def test_a_save_killed_at_any_step_is_readable_and_completed_by_the_next(
+def test_save_killed_at_any_step_is_completed_by_the_next(
     store: Store, folder: Path, steps: int, monkeypatch: pytest.MonkeyPatch
 ):
-    """Killed before any of its renames, it leaves no log entry without what that refers to."""
+    """A log entry is written only after the files that it refers to."""
     mirror.save(store, folder)
     new = {
         "vehicle_recalls/table/2019/t-2.parquet": b"new",
@@ -145,7 +146,7 @@ def test_a_save_killed_at_any_step_is_readable_and_completed_by_the_next(
     for key, body in new.items():
         store.replace(key, body)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", killed_after(steps, Path.replace))
+        patch.setattr(Path, "replace", kill_after(steps, Path.replace))
         with pytest.raises(Killed):
             mirror.save(store, folder)
 
@@ -155,11 +156,8 @@ def test_a_save_killed_at_any_step_is_readable_and_completed_by_the_next(
     assert files(folder) == OBJECTS | new
 
 
-class Publishing:
-    """A store whose listing takes a while: a commit (file, then log) lands in the middle of it.
-
-    `table/9/` is listed before the commit, `table/_delta_log/` after it.
-    """
+class CommittingStore:
+    """A store with a commit during each listing, which shows the log entry but not its file."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -177,8 +175,8 @@ class Publishing:
         return getattr(self.store, name)
 
 
-def test_a_save_during_commits_has_no_log_entry_without_its_file(store: Store, folder: Path):
-    mirror.save(Publishing(store), folder)
+def test_save_during_commits_has_no_log_entry_without_its_file(store: Store, folder: Path):
+    mirror.save(CommittingStore(store), folder)
     logged = {int(path.stem) for path in (folder / LOG).glob("*.json")} - {0, 1}
     there = {int(path.name) for path in (folder / "vehicle_recalls/table/9").glob("*")}
     assert logged

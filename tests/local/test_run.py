@@ -1,4 +1,4 @@
-"""What stands on the screen of a run; a program stands in for Airflow."""
+"""The output of a run, with a script in place of Airflow."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ pathlib.Path(os.environ["HEADWATERS_SCREEN"]).write_text(report)
 
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Let this Python stand in for `airflow dags test`."""
+    """Replace `airflow dags test` with a Python script."""
     return lambda script: monkeypatch.setattr(dag_run, "AIRFLOW", (sys.executable, "-c", script))
 
 
@@ -60,7 +60,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 def checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recalls_url: str, replica: Control
 ) -> Path:
-    """A checkout in which nothing but the fake APIs is started."""
+    """A checkout that starts only the fake APIs."""
     (tmp_path / "dags").symlink_to(ROOT / "dags")
     folder = tmp_path / "s3_bucket"
     replica.day = 1
@@ -76,8 +76,8 @@ def checkout(
     return tmp_path
 
 
-def test_each_task_is_a_line_and_the_first_failure_ends_the_run(checkout: Path, airflow, capsys):
-    """The failure is the newest error in one line; Airflow's retry in minutes is not waited for."""
+def test_run_prints_tasks_and_ends_at_first_failure(checkout: Path, airflow, capsys):
+    """It shows the last error in one line and does not wait for Airflow's retry."""
     airflow(f"import time; print({TASK + FAILED!r}, flush=True); time.sleep(600)")
     assert run.run(checkout, "vehicle_recalls", log_name="run") == 1
     lines = [line[10:] for line in capsys.readouterr().err.splitlines()]
@@ -86,13 +86,13 @@ def test_each_task_is_a_line_and_the_first_failure_ends_the_run(checkout: Path, 
     assert lines[3].startswith(f"the run failed: {reason} (Airflow's log is ")
 
 
-def test_a_run_that_was_killed_says_so(checkout: Path, airflow, capsys):
+def test_killed_run_names_the_signal(checkout: Path, airflow, capsys):
     airflow("import os; os.kill(os.getpid(), 9)")
     assert run.run(checkout, "vehicle_recalls", log_name="run") == 1
     assert "the run failed: Airflow was killed by SIGKILL; " in capsys.readouterr().err
 
 
-def test_a_broken_dag_file_is_named():
+def test_broken_dag_file_is_named():
     failure = Failure()
     for line in (
         "2026-11-21T05:21Z [error    ] Error loading DAG from a.py: no `x` here [airflow.a]",
@@ -104,31 +104,31 @@ def test_a_broken_dag_file_is_named():
     assert str(failure) == "Dag 'a' could not be found; dags/a.py: no `x` here"
 
 
-def test_a_long_silence_says_what_is_waited_for(monkeypatch: pytest.MonkeyPatch):
-    said: list[str] = []
+def test_long_silence_names_the_running_task(monkeypatch: pytest.MonkeyPatch):
+    output: list[str] = []
     monkeypatch.setattr(dag_run, "SILENCE_S", 0.01)
-    progress = Progress(said.append)
+    progress = Progress(output.append)
     progress.follow(TASK.splitlines()[0])
     progress.timer.join()
-    assert said == ["still waiting: plan is at work ..."]
+    assert output == ["still waiting: plan is at work ..."]
 
 
-def test_a_server_that_starts_slowly_is_named_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    said: list[str] = []
+def test_slow_server_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    output: list[str] = []
     monkeypatch.setattr(processes, "SILENCE_S", 0.01)
     child = processes.start_group(["sleep", "600"], {}, tmp_path / "log", folder=tmp_path)
     try:
-        processes.wait_until(lambda: bool(said), "LocalStack", child, tmp_path / "log", said.append)
+        processes.wait_until(
+            lambda: bool(output), "LocalStack", child, tmp_path / "log", output.append
+        )
     finally:
         processes.end_groups([child.pid])
-    assert said == ["still waiting for LocalStack ..."]
+    assert output == ["still waiting for LocalStack ..."]
 
 
-def test_a_run_shows_its_own_report_and_what_to_do_next(checkout: Path, airflow, capsys):
+def test_run_prints_its_report_and_the_next_command(checkout: Path, airflow, capsys):
     (checkout / ".local").mkdir()
-    (checkout / ".local" / "screen.txt").write_text("of yesterday")
+    (checkout / ".local" / "screen.txt").write_text("old report")
     airflow(REPORTS)
     assert run_flagship(checkout, "") == 0
     shown = capsys.readouterr().out
@@ -136,8 +136,7 @@ def test_a_run_shows_its_own_report_and_what_to_do_next(checkout: Path, airflow,
     assert f"  make lake ARGS='{CHANGES}'" in shown
 
 
-def test_days_follow_one_another_with_their_tasks(checkout: Path, airflow, capsys):
-    """From the day of the lake; each report is shown under its day."""
+def test_days_run_in_order_from_the_day_of_the_lake(checkout: Path, airflow, capsys):
     run.connected(checkout).__enter__().days.go_on(3)
     airflow(f"print({TASK!r})\n{REPORTS}")
     assert run_flagship(checkout, "2") == 0
@@ -152,13 +151,13 @@ def test_days_follow_one_another_with_their_tasks(checkout: Path, airflow, capsy
     ]
 
 
-def test_days_end_with_the_first_that_fails(checkout: Path, airflow, capsys):
+def test_days_stop_at_the_first_failure(checkout: Path, airflow, capsys):
     airflow("import sys; sys.exit(1)")
     assert run_flagship(checkout, "5") == 1
     assert capsys.readouterr().err.count("--- day ") == 1
 
 
-def test_days_of_another_source_are_refused(checkout: Path, monkeypatch: pytest.MonkeyPatch):
+def test_days_require_the_fake_apis(checkout: Path, monkeypatch: pytest.MonkeyPatch):
     @contextmanager
     def connected(root: Path, *_: Any, **__: Any) -> Iterator[Connected]:
         yield Connected(clean_environment(), Stack(root, str))
@@ -168,31 +167,31 @@ def test_days_of_another_source_are_refused(checkout: Path, monkeypatch: pytest.
         run_flagship(checkout, "3")
 
 
-def test_the_made_up_day_only_moves_forward_and_is_resumed(
+def test_made_up_day_only_moves_forward_and_is_resumed(
     tmp_path: Path, recalls_url: str, replica: Control
 ):
     days = MadeUpDays(recalls_url, tmp_path / "s3_bucket")
     assert days.resume() == 1
     assert days.go_on(3) == 3
     assert days.go_on(2) == 3
-    replica.day = 1  # the fake APIs were started again
+    replica.day = 1  # the fake APIs restarted
     assert days.resume() == 3
     assert replica.day == 3
 
 
-def test_the_last_made_up_day_and_a_dead_source_say_what_to_do(tmp_path: Path, recalls_url: str):
+def test_day_out_of_range_and_unreachable_fakes_are_errors(tmp_path: Path, recalls_url: str):
     with pytest.raises(LocalError, match="no day 10000; `make clean`"):
         MadeUpDays(recalls_url, tmp_path).go_on(10_000)
     with pytest.raises(LocalError, match="do not answer"):
         MadeUpDays(f"http://127.0.0.1:{free_port()}", tmp_path).go_on(1)
 
 
-def test_a_run_waits_for_its_turn_and_holds_it_while_airflow_runs(tmp_path: Path, airflow):
-    said: list[str] = []
+def test_run_waits_for_the_lock_and_holds_it(tmp_path: Path, airflow):
+    output: list[str] = []
     other = Lock(tmp_path, "run").take()
 
     def say(line: str) -> None:
-        said.append(line)
+        output.append(line)
         other.release()
 
     airflow("import sys; sys.exit(0)")
@@ -201,4 +200,4 @@ def test_a_run_waits_for_its_turn_and_holds_it_while_airflow_runs(tmp_path: Path
         environment = clean_environment()
         assert run_dag(tmp_path, "x", "{}", environment, log, Progress(str), held) == 0
         assert not other.take_if_free()
-    assert said == ["waiting for another run of this checkout to end ..."]
+    assert output == ["waiting for another run of this checkout to end ..."]

@@ -1,4 +1,4 @@
-"""The S3 engines as tests and targets start them."""
+"""Starts, selects and ends the S3 engines."""
 
 import signal
 import socket
@@ -23,14 +23,14 @@ def refuses(host: str, port: int) -> bool:
     return False
 
 
-def test_only_this_machine_can_reach_it(s3_url: str):
+def test_engine_listens_on_127_0_0_1_only(s3_url: str):
     port = urlsplit(s3_url).port
     assert not refuses("127.0.0.1", port)
     assert refuses("127.0.0.2", port)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_it_ends_with_its_starter_even_after_sigkill(tmp_path: Path, engine: str):
+def test_engine_ends_after_its_parent_is_killed(tmp_path: Path, engine: str):
     script = f"""
 import sys
 from pathlib import Path
@@ -40,18 +40,18 @@ with running_s3(Path({str(tmp_path)!r})) as url:
     sys.stdin.read()
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    starter = subprocess.Popen(
+    parent = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=ROOT,
         env=clean_environment() | {"PYTHONPATH": str(ROOT), "S3_ENGINE": engine},
         **pipes,
     )
-    with starter:
-        url = starter.stdout.readline().strip()
+    with parent:
+        url = parent.stdout.readline().strip()
         assert s3_runs(url)
-        starter.send_signal(signal.SIGKILL)
-    give_up = time.monotonic() + 30
-    while s3_runs(url) and time.monotonic() < give_up:
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while s3_runs(url) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not s3_runs(url)
 
@@ -63,10 +63,9 @@ def fake_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return python
 
 
-def test_one_that_cannot_start_shows_its_log_and_got_nothing_of_our_environment(
+def test_failed_start_shows_the_log_and_inherits_no_environment(
     tmp_path: Path, fake_python: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Keys, proxies and Python settings of the user stay outside."""
     fake_python.write_text("#!/bin/sh\nenv\necho no module named localstack\nexit 3\n")
     fake_python.chmod(0o755)
     for name in ("AWS_ACCESS_KEY_ID", "HTTPS_PROXY", "PYTHONPATH", "AIRFLOW_CONN_LAKE"):
@@ -81,25 +80,23 @@ def test_one_that_cannot_start_shows_its_log_and_got_nothing_of_our_environment(
     assert "ours" not in given
 
 
-def test_without_its_virtual_environment_the_error_names_the_target(
-    tmp_path: Path, fake_python: Path
-):
+def test_missing_virtual_environment_names_make_install(tmp_path: Path, fake_python: Path):
     assert not fake_python.exists()
     with pytest.raises(LocalError, match="make install"), running_s3(tmp_path, "localstack"):
         pass
 
 
 @pytest.mark.parametrize("settings", [{}, {"S3_ENGINE": ""}, {"S3_ENGINE": "localstack"}])
-def test_without_a_choice_it_is_localstack(settings: dict[str, str]):
+def test_default_engine_is_localstack(settings: dict[str, str]):
     assert chosen_engine(settings) == "localstack"
 
 
-def test_an_engine_that_is_none_is_refused_with_those_that_are():
+def test_unknown_engine_error_lists_the_engines():
     with pytest.raises(Misuse, match="S3_ENGINE is 'minio'; choose one of localstack, moto"):
         chosen_engine({"S3_ENGINE": "minio"})
 
 
-def test_make_install_makes_its_catalog_of_aws():
-    """Without it each LocalStack of each test run would spend 15 seconds on it."""
+def test_make_install_builds_the_service_catalog():
+    """Without it, each start of LocalStack takes 15 seconds longer."""
     made = ROOT / ".venv-localstack" / "catalog"
     assert list(made.glob("usr/lib/localstack/service-catalog-*.dill"))

@@ -1,7 +1,4 @@
-"""The servers of a checkout: shared, mirrored, found again, and ended by the last user.
-
-moto stands for both engines where nothing depends on which one it is: it starts faster.
-"""
+"""Users of a checkout share its servers. Most tests use moto, which starts faster."""
 
 import json
 import signal
@@ -29,7 +26,7 @@ KEY = "vehicle_recalls/2019.parquet"
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A checkout of its own; what a failed test leaves running in it is ended."""
+    """A temporary checkout whose servers end with the test."""
     monkeypatch.setenv("S3_ENGINE", "moto")
     for folder in ("include", "fakes"):
         (tmp_path / folder).symlink_to(ROOT / folder)
@@ -37,24 +34,20 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     State.read(tmp_path).end_servers()
 
 
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
 def quiet(_: str) -> None:
-    """Stands for the terminal."""
+    """Discard a line of output."""
 
 
 def lake(stack: Stack, bucket: str = "headwaters") -> Store:
     return connect(local_lake(bucket, stack.s3_url))
 
 
-def test_two_users_share_the_servers_and_the_last_one_ends_them(
-    root: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+def test_users_share_the_servers_and_the_last_one_ends_them(
+    root: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    output: list[str] = []
     monkeypatch.setenv("S3_ENGINE", "localstack")
-    with Stack(root, said.append).used(bucket="headwaters", fakes=True) as first:
+    with Stack(root, output.append).used(bucket="headwaters", fakes=True) as first:
         with Stack(root, quiet).used(bucket="headwaters-live", fakes=True) as second:
             assert second.urls == first.urls
             lake(first, "headwaters-live").put(KEY, b"1")
@@ -67,21 +60,21 @@ def test_two_users_share_the_servers_and_the_last_one_ends_them(
     assert (root / "s3_bucket" / KEY).read_bytes() == b"2"
     assert not any(server.alive() for server in servers.values())
     assert not state_file(root).exists()
-    assert said[0].endswith(f"starting {S3} and the fake APIs ...")
+    assert output[0].endswith(f"starting {S3} and the fake APIs ...")
 
 
-def test_the_next_s3_has_the_folder_and_says_nothing_when_only_read(root: Path, said: list[str]):
-    """What the S3 forgot, the next one has; a user that only reads mirrors nothing."""
+def test_s3_loads_the_folder_and_reading_mirrors_nothing(root: Path):
+    output: list[str] = []
     (root / "s3_bucket" / KEY).parent.mkdir(parents=True)
     (root / "s3_bucket" / KEY).write_bytes(b"1")
-    with Stack(root, said.append).used(bucket="headwaters") as stack:
+    with Stack(root, output.append).used(bucket="headwaters") as stack:
         assert lake(stack).get(KEY) == b"1"
-    assert any("1 files of s3_bucket/ put back" in line for line in said)
-    assert not any("mirrored" in line for line in said)
+    assert any("1 files of s3_bucket/ put back" in line for line in output)
+    assert not any("mirrored" in line for line in output)
 
 
-def test_a_killed_user_loses_nothing(root: Path):
-    """After SIGKILL the servers run on; the next user continues with them, and ends them."""
+def test_servers_survive_a_killed_user(root: Path):
+    """The next user takes over the servers and ends them."""
     script = f"""
 import os, signal, sys
 from pathlib import Path
@@ -103,7 +96,7 @@ with Stack(Path({str(root)!r}), print).used(bucket="headwaters") as stack:
     assert not left.alive()
 
 
-def test_a_process_that_reuses_the_pid_of_a_dead_server_is_left_alone(root: Path):
+def test_process_with_a_reused_pid_is_not_ended(root: Path):
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         stale = Server(stranger.pid, "long ago", "http://127.0.0.1:9")
@@ -116,11 +109,11 @@ def test_a_process_that_reuses_the_pid_of_a_dead_server_is_left_alone(root: Path
         stranger.communicate(b"\n")
 
 
-def test_a_failed_mirror_keeps_the_s3_for_the_next_user(root: Path):
+def test_failed_mirror_keeps_s3_for_the_next_user(root: Path):
     with ExitStack() as leaving:
         stack = leaving.enter_context(Stack(root, quiet).used(bucket="headwaters"))
         lake(stack).put(KEY, b"1")
-        (root / "s3_bucket").write_text("in the way")
+        (root / "s3_bucket").write_text("not a folder")
         with pytest.raises(LocalError, match="nothing is lost"):
             leaving.close()
     assert s3_runs(stack.s3_url)
@@ -132,7 +125,7 @@ def test_a_failed_mirror_keeps_the_s3_for_the_next_user(root: Path):
     assert not s3_runs(stack.s3_url)
 
 
-def test_an_s3_that_died_is_an_error_and_the_folder_stays(root: Path):
+def test_dead_s3_is_an_error_and_keeps_the_folder(root: Path):
     (root / "s3_bucket").mkdir()
     (root / "s3_bucket" / "kept").write_bytes(b"1")
     with ExitStack() as leaving:
@@ -145,11 +138,10 @@ def test_an_s3_that_died_is_an_error_and_the_folder_stays(root: Path):
     assert not servers[FAKES].alive()
 
 
-def test_the_vin_service_is_shared_and_replaced_when_it_knew_other_servers(
+def test_vin_service_is_shared_and_replaced_when_the_fakes_restart(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """It asks the fake APIs, keeps its answers in its own file, and ends with the last user."""
-    monkeypatch.setattr("local.vin.PREFERRED_PORT", 0)  # which another test uses at the same time
+    monkeypatch.setattr("local.vin.PREFERRED_PORT", 0)  # another test may use the real one
     vin = EXAMPLES["found"]
     settings = {"VIN_API_KEY": "k", "LAKE_BUCKET": "none"}
     with Stack(root, quiet).used(fakes=True) as first:
@@ -174,7 +166,7 @@ def test_the_vin_service_is_shared_and_replaced_when_it_knew_other_servers(
     assert (root / ".local" / "vin" / "made-up.db").exists()
 
 
-def test_stop_ends_what_was_left_and_nothing_in_use(root: Path):
+def test_stop_ends_servers_that_are_not_in_use(root: Path):
     left = subprocess.Popen(["sleep", "600"], start_new_session=True)
     State({"Airflow's scheduler": Server(left.pid, born(left.pid) or "")}).write(root)
     with Lock(root, "users").take():
@@ -187,16 +179,14 @@ def test_stop_ends_what_was_left_and_nothing_in_use(root: Path):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", json.dumps({"servers": {"x": {}}, "loaded": []})])
-def test_an_unreadable_state_file_counts_as_none(root: Path, content: str):
+def test_invalid_state_file_is_ignored(root: Path, content: str):
     state_file(root).parent.mkdir()
     state_file(root).write_text(content)
     assert State.read(root) == State()
 
 
-def test_a_running_s3_is_used_whichever_engine_is_chosen(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """Two would mirror into one folder."""
+def test_running_s3_is_reused_whatever_the_engine(root: Path, monkeypatch: pytest.MonkeyPatch):
+    """Two engines would mirror to the same folder."""
     with Stack(root, quiet).used(bucket="headwaters") as first:
         monkeypatch.setenv("S3_ENGINE", "localstack")
         with Stack(root, quiet).used(bucket="headwaters") as second:

@@ -1,4 +1,4 @@
-"""`make ui` starts four programs and leaves none behind; shell scripts stand in for Airflow."""
+"""`make ui` starts and ends four programs; shell scripts replace Airflow."""
 
 import os
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ from local.stack import Stack
 from local.state import Lock, State
 
 HEALTHY = {part: {"status": "healthy"} for part in ui.PARTS}
-# Each has a child of its own, as Airflow's have.
+# Like Airflow, each script has a child process.
 STAYS = ("sh", "-c", "sleep 60 & wait")
 SCHEDULER_DIES = ("sh", "-c", 'test "$0" = scheduler && exit 3; sleep 60 & wait')
 
 
 @pytest.fixture(autouse=True)
 def connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A checkout in which nothing but Airflow is started."""
+    """Start only Airflow."""
 
     @contextmanager
-    def nothing_else(root: Path, *_: Any, **__: Any) -> Iterator[Connected]:
+    def no_servers(root: Path, *_: Any, **__: Any) -> Iterator[Connected]:
         with Stack(root, str).used() as stack:
             yield Connected(clean_environment(), stack)
 
-    monkeypatch.setattr(ui, "connected", nothing_else)
+    monkeypatch.setattr(ui, "connected", no_servers)
     monkeypatch.setattr(ui, "LOOK_EVERY_S", 0.05)
     yield
     State.read(tmp_path).end_servers(patience_s=0)
@@ -43,10 +43,10 @@ def group_exists(leader: int) -> bool:
     return True
 
 
-def test_the_scheduler_starts_after_the_api_server_answers_and_the_end_ends_every_group(
+def test_scheduler_starts_last_and_every_process_group_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """All four are written down as they start; those of a killed `make ui` are replaced."""
+    """A second start replaces the programs of a killed `make ui`."""
     seen: list[int] = []
 
     def health(_: str) -> dict[str, Any]:
@@ -72,16 +72,16 @@ def test_the_scheduler_starts_after_the_api_server_answers_and_the_end_ends_ever
     assert not [server for server in servers.values() if group_exists(server.pid)]
 
 
-def test_one_that_dies_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_dead_process_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     children: list[int] = []
     start = ui.start_group
 
-    def start_and_note(*arguments: Any, **options: Any):
+    def start_and_record(*arguments: Any, **options: Any):
         child = start(*arguments, **options)
         children.append(child.pid)
         return child
 
-    monkeypatch.setattr(ui, "start_group", start_and_note)
+    monkeypatch.setattr(ui, "start_group", start_and_record)
     monkeypatch.setattr(ui, "AIRFLOW", SCHEDULER_DIES)
     monkeypatch.setattr(ui, "health", lambda _: {"metadatabase": {}})
     with pytest.raises(LocalError, match=r"scheduler (has )?ended"):
@@ -90,6 +90,6 @@ def test_one_that_dies_ends_the_others(tmp_path: Path, monkeypatch: pytest.Monke
     assert not [child for child in children if group_exists(child)]
 
 
-def test_a_second_one_is_refused(tmp_path: Path):
+def test_second_ui_is_refused(tmp_path: Path):
     with Lock(tmp_path, "ui").take(), pytest.raises(LocalError, match="already running"):
         ui.run_ui(tmp_path)

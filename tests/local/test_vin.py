@@ -1,4 +1,4 @@
-"""`make vin`: which APIs the service asks, where it keeps answers, and that nothing is left."""
+"""`make vin`: APIs, caches, printed calls and shutdown."""
 
 import json
 import os
@@ -24,25 +24,21 @@ from local.vin import (
 from tests.local.checkout import start
 
 
-def program_with(root: Path, settings: dict[str, str], **urls: str):
-    stack = Stack(root, str)
-    stack.urls |= urls
-    return vin_service(stack, settings, "")
-
-
 def environment_with(
     tmp_path: Path, settings: dict[str, str], fakes_url: str = ""
 ) -> dict[str, str]:
-    """What the service finds, as it says itself in its log."""
+    """The environment of the service, printed by a stub."""
     module = tmp_path / "include" / "vin_service"
     module.mkdir(parents=True, exist_ok=True)
     (module / "__main__.py").write_text("import json, os; print(json.dumps(dict(os.environ)))")
-    program = program_with(tmp_path, {"LAKE_BUCKET": "b"} | settings, **{FAKES: fakes_url})
+    stack = Stack(tmp_path, str)
+    stack.urls[FAKES] = fakes_url
+    program = vin_service(stack, {"LAKE_BUCKET": "b"} | settings, "")
     program.start()[0].wait()
     return dict(json.loads(program.log.read_text()))
 
 
-def test_each_source_has_its_own_cache_and_a_setting_of_the_user_wins(tmp_path: Path):
+def test_each_source_has_its_own_cache_and_user_settings_win(tmp_path: Path):
     made_up = environment_with(tmp_path, {}, "http://f")
     real = environment_with(tmp_path, {})
     own = environment_with(tmp_path, {"VPIC_URL": "mine"}, "http://f")
@@ -53,7 +49,7 @@ def test_each_source_has_its_own_cache_and_a_setting_of_the_user_wins(tmp_path: 
     assert environment_with(tmp_path, {"VIN_DB": "x"})["VIN_DB"] == "x"
 
 
-def test_calls_to_try_show_no_key_and_a_real_vin_for_the_real_api():
+def test_example_calls_hide_the_key_and_match_the_api():
     named = calls_to_try("u", made_up=True, key=True)
     assert all('"X-API-Key: $VIN_API_KEY"' in line for line in named)
     assert not any("X-API-Key" in line for line in calls_to_try("u", made_up=True, key=False))
@@ -61,7 +57,7 @@ def test_calls_to_try_show_no_key_and_a_real_vin_for_the_real_api():
     assert [REAL_VIN in line for line in real] == [True, True, False, True]
 
 
-def test_sample_vins_are_those_of_the_fakes_and_containers_offer_the_same():
+def test_sample_vins_match_the_fakes_and_the_containers():
     assert set(SAMPLE_VINS.split()) <= set(sample_vins(30_000, 1))
     assert f"VIN_SAMPLES={SAMPLE_VINS}\n" in (ROOT / "deploy/compose/fakes.env").read_text()
 
@@ -70,17 +66,16 @@ def test_sample_vins_are_those_of_the_fakes_and_containers_offer_the_same():
 def root(tmp_path: Path):
     for folder in ("include", "fakes"):
         (tmp_path / folder).symlink_to(ROOT / folder)
-    (tmp_path / ".env").write_text("S3_ENGINE=moto\n")  # it starts faster
+    (tmp_path / ".env").write_text("S3_ENGINE=moto\n")  # moto starts faster
     yield tmp_path
     State.read(tmp_path).end_servers()
 
 
-def test_it_serves_until_it_is_ended(root: Path):
-    """The calls that it shows work; after Ctrl-C nothing is left."""
-    with start(root, "vin", stderr=None) as shown:
+def test_printed_calls_work_until_ctrl_c(root: Path):
+    with start(root, "vin", stderr=None) as process:
         try:
             urls: list[str] = []
-            for line in shown.stdout or ():
+            for line in process.stdout or ():
                 if line.startswith("  curl "):
                     urls.append(line.split()[-1])
                 if len(urls) == 3:
@@ -88,9 +83,9 @@ def test_it_serves_until_it_is_ended(root: Path):
             answers = [requests.get(url, timeout=30) for url in urls]
             servers = State.read(root).servers
         finally:
-            os.killpg(shown.pid, signal.SIGINT)
-            shown.communicate()
-    assert shown.returncode == 130
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate()
+    assert process.returncode == 130
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert answers[1].json()["recalls"]
     assert answers[2].content.startswith(b"PAR1")
@@ -99,7 +94,7 @@ def test_it_serves_until_it_is_ended(root: Path):
     assert not state_file(root).exists()
 
 
-def test_a_service_that_dies_ends_it_with_its_log(tmp_path: Path):
+def test_dead_service_is_an_error_with_its_log(tmp_path: Path):
     module = tmp_path / "include" / "vin_service"
     module.mkdir(parents=True)
     (module / "__main__.py").write_text("print('a corrupt setting'); raise SystemExit(3)")

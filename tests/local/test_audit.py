@@ -1,4 +1,4 @@
-"""`make audit`, with the real pip-audit on a vulnerability service of our own."""
+"""`make audit` with the real pip-audit and a fake vulnerability service."""
 
 import json
 import subprocess
@@ -14,41 +14,41 @@ from local.audit import LOCKS, run_audit
 from local.processes import LocalError
 from local.s3_engine import ROOT
 
-pytestmark = pytest.mark.slow  # seconds for each start of pip-audit
+pytestmark = pytest.mark.slow  # pip-audit takes seconds to start
 LOCALSTACK = "requirements/localstack.lock"
 OLD_ENOUGH = ("--assume-old=.venv/installed", "--assume-old=.venv/bootstrapped")
 
 
 class Service(ThreadingHTTPServer):
-    """Answers as OSV does: {} where nothing is known."""
+    """A fake OSV API; it answers {} for a package without findings."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Asked)
-        self.known: dict[str, list[dict[str, Any]]] = {}
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.findings: dict[str, list[dict[str, Any]]] = {}
         self.asked: set[tuple[str, str]] = set()
         self.broken = b""
         self.options = f"--osv-url http://127.0.0.1:{self.server_port}/v1/query"
 
-    def knows(self, package: str, *ids: str) -> None:
+    def add_finding(self, package: str, *ids: str) -> None:
         events = [{"introduced": "0"}, {"fixed": "9.9.9"}]
         affected = {
             "package": {"name": package, "ecosystem": "PyPI"},
             "ranges": [{"type": "ECOSYSTEM", "events": events}],
         }
-        self.known.setdefault(package, []).append(
+        self.findings.setdefault(package, []).append(
             {"id": ids[0], "aliases": ids[1:], "summary": "it leaks", "affected": [affected]}
         )
 
 
-class Asked(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     server: Service
 
     def do_POST(self) -> None:
         query = json.loads(self.rfile.read(int(self.headers["content-length"])))
         name = query["package"]["name"]
         self.server.asked.add((name, query["version"]))
-        known = self.server.known.get(name)
-        body = self.server.broken or json.dumps({"vulns": known} if known else {}).encode()
+        findings = self.server.findings.get(name)
+        body = self.server.broken or json.dumps({"vulns": findings} if findings else {}).encode()
         self.send_response(500 if self.server.broken else 200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -82,7 +82,7 @@ def environment() -> Path:
 
 @pytest.fixture
 def root(environment: Path, tmp_path: Path) -> Path:
-    """A project of a few packages, which accepts nothing."""
+    """A project with two locked packages and no accepted findings."""
     for lock in LOCKS:
         (tmp_path / lock).parent.mkdir(exist_ok=True)
         (tmp_path / lock).touch()
@@ -103,10 +103,10 @@ def accept(root: Path) -> Callable[..., None]:
     return write
 
 
-def test_every_pinned_version_is_asked_about(
+def test_audit_checks_every_pinned_version(
     root: Path, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The image's Python is not the laptop's: what a lock has for either is looked at."""
+    """Image and laptop use different Pythons, so markers must not exclude a version."""
     root.joinpath("requirements.txt").write_text(
         "water==1.0 ; python_full_version < '3.12' \\\nwater==2.0 ; python_full_version >= '3.12'\n"
     )
@@ -115,10 +115,10 @@ def test_every_pinned_version_is_asked_about(
     assert capsys.readouterr().out == "nothing needs a look\n"
 
 
-def test_a_finding_fails_and_says_what_where_and_which_version_helps(
+def test_finding_fails_with_lock_package_id_and_fixed_version(
     root: Path, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service.knows("water", "PYSEC-2026-1", "CVE-2026-1")
+    service.add_finding("water", "PYSEC-2026-1", "CVE-2026-1")
     assert run_audit(root, service.options) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "requirements.txt"
@@ -126,18 +126,18 @@ def test_a_finding_fails_and_says_what_where_and_which_version_helps(
     assert lines[-1] == "something needs a look"
 
 
-def test_a_finding_is_accepted_by_any_of_its_ids(root: Path, service: Service, accept) -> None:
-    service.knows("water", "PYSEC-2026-1", "CVE-2026-1")
+def test_finding_is_accepted_by_any_id(root: Path, service: Service, accept) -> None:
+    service.add_finding("water", "PYSEC-2026-1", "CVE-2026-1")
     accept(id="CVE-2026-1")
     assert run_audit(root, service.options) == 0
-    service.knows("mud", "PYSEC-2026-2")
+    service.add_finding("mud", "PYSEC-2026-2")
     assert run_audit(root, service.options) == 1
 
 
-def test_a_lock_is_accepted_as_a_whole_with_its_findings_shown(
+def test_accepted_lock_still_shows_its_findings(
     root: Path, service: Service, accept, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service.knows("mud", "PYSEC-2026-2")
+    service.add_finding("mud", "PYSEC-2026-2")
     accept(lock=LOCALSTACK)
     assert run_audit(root, service.options) == 0
     shown = capsys.readouterr().out
@@ -145,18 +145,20 @@ def test_a_lock_is_accepted_as_a_whole_with_its_findings_shown(
     assert "accepted until 2999-01-01: not reached" in shown
 
 
-@pytest.mark.parametrize("spoil", ["in another lock too", "is itself the attack"])
-def test_a_lock_is_not_accepted_for_what(root: Path, service: Service, accept, spoil: str) -> None:
+@pytest.mark.parametrize("case", ["other lock", "malware"])
+def test_accepted_lock_does_not_cover_other_locks_or_malware(
+    root: Path, service: Service, accept, case: str
+) -> None:
     accept(lock=LOCALSTACK)
-    if spoil == "is itself the attack":
-        service.knows("mud", "MAL-2026-1")
+    if case == "malware":
+        service.add_finding("mud", "MAL-2026-1")
     else:
-        service.knows("mud", "PYSEC-2026-2")
+        service.add_finding("mud", "PYSEC-2026-2")
         (root / "requirements/bench.lock").write_text("mud==0.1 \\\n")
     assert run_audit(root, service.options) == 1
 
 
-def test_a_date_that_has_passed_fails(
+def test_expired_acceptance_fails(
     root: Path, service: Service, accept, capsys: pytest.CaptureFixture[str]
 ) -> None:
     accept("2026-01-01", id="CVE-1")
@@ -164,16 +166,14 @@ def test_a_date_that_has_passed_fails(
     assert "CVE-1 was to be looked at again by 2026-01-01" in capsys.readouterr().out
 
 
-def test_a_service_that_fails_is_not_a_clean_bill(root: Path, service: Service) -> None:
+def test_failing_service_is_an_error(root: Path, service: Service) -> None:
     service.broken = b"too busy"
     with pytest.raises(LocalError, match=r"nothing was audited.*500 Server Error") as error:
         run_audit(root, service.options)
     assert "\n" not in str(error.value)
 
 
-def test_a_service_out_of_reach_is_one_line_that_says_what_to_do(
-    root: Path, service: Service
-) -> None:
+def test_unreachable_service_is_an_error_with_a_hint(root: Path, service: Service) -> None:
     service.server_close()
     with pytest.raises(LocalError, match=r"nothing was audited.*Connection refused.*ARGS="):
         run_audit(root, service.options)

@@ -1,4 +1,4 @@
-"""`make site`: the folder of the last run, to this machine alone."""
+"""`make site` serves the site of the last run to this machine only."""
 
 import re
 import signal
@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from local.processes import Misuse
 from local.site import create_app, site_folder
-from tests.local.checkout import finished, start
+from tests.local.checkout import run_local, start
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def client(folder: Path) -> TestClient:
 
 
 @pytest.mark.parametrize(
-    ("path", "kind", "lasts"),
+    ("path", "kind", "immutable"),
     [
         ("/", "text/html; charset=utf-8", False),
         ("/site.json", "application/json", False),
@@ -36,43 +36,43 @@ def client(folder: Path) -> TestClient:
         ("/assets/0/app.js", "text/javascript; charset=utf-8", True),
     ],
 )
-def test_file_has_its_type_and_the_policy(
-    client: TestClient, path: str, kind: str, *, lasts: bool
+def test_file_has_content_type_and_security_headers(
+    client: TestClient, path: str, kind: str, *, immutable: bool
 ) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.text) == (200, "x" * 2000)
     assert answer.headers["Content-Type"] == kind
     assert answer.headers["Content-Security-Policy"] == "default-src 'self'"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert ("immutable" in answer.headers["Cache-Control"]) == lasts
+    assert ("immutable" in answer.headers["Cache-Control"]) == immutable
 
 
-def test_code_travels_compressed(client: TestClient) -> None:
+def test_code_is_compressed(client: TestClient) -> None:
     assert client.get("/assets/0/app.js").headers["Content-Encoding"] == "gzip"
 
 
-def test_other_names_and_other_folders_are_refused(client: TestClient, folder: Path) -> None:
+def test_other_hosts_and_folders_are_refused(client: TestClient, folder: Path) -> None:
     (folder.parent / "secret.txt").write_text("secret")
     assert client.get("/", headers={"Host": "evil.example.org"}).status_code == 400
     assert client.get("/%2e%2e/secret.txt").status_code == 404
     assert client.get("/none").status_code == 404
 
 
-def test_without_a_site_one_line_says_what_to_do(tmp_path: Path) -> None:
-    done = finished(tmp_path, "site")
+def test_missing_site_prints_one_line_with_a_hint(tmp_path: Path) -> None:
+    done = run_local(tmp_path, "site")
     assert done.returncode == 2
     assert done.stderr.strip().endswith("there is no site yet in s3_bucket/site/: `make run` first")
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_own_lake_is_not_mirrored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_lake_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_BUCKET", "mine")
     with pytest.raises(Misuse, match="its site is the folder site/ of that bucket"):
         site_folder(tmp_path)
 
 
 @pytest.mark.usefixtures("folder")
-def test_served_until_ctrl_c(tmp_path: Path) -> None:
+def test_site_is_served_until_ctrl_c(tmp_path: Path) -> None:
     with start(tmp_path, "site") as process:
         try:
             assert process.stderr
