@@ -1,4 +1,4 @@
-"""A site of hostile recalls in a bucket and on a server, and Chromium to look at it."""
+"""Publishes a site with hostile recalls and opens its pages in Chromium."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SCRIPT = "<script>window.hacked = 1</script>"
 IMAGE = '"><img src=x onerror="window.hacked = 2">'
-TURNED = "\u202eTURNED\u2066"  # direction marks that nothing ends
+TURNED = "\u202eTURNED\u2066"  # unclosed direction marks
 MAKER = f"O'Neil & {SCRIPT}"
 LONG = (
     "The hose between the pump and the steering gear may chafe against the frame, "
@@ -35,7 +35,7 @@ SPARE = [
 
 
 def publish_hostile_days(store: Store) -> None:
-    """Three days: edits, two warnings (one lifted), a retraction, and rows that would do harm."""
+    """Publish three days: edits, warnings, a retraction and rows with hostile text."""
     hostile = {
         "subject": f"{SCRIPT}{IMAGE}",
         "manufacturer": MAKER,
@@ -83,7 +83,7 @@ def start_browser(playwright: Playwright) -> Browser:
 
 
 @contextmanager
-def opened(
+def open_page(
     browser: Browser,
     url: str,
     size: dict[str, int] = WIDE,
@@ -92,16 +92,14 @@ def opened(
     *,
     bypass_csp: bool = False,
 ) -> Iterator[Page]:
-    """The page once it is shown. It asks nothing of other hosts, runs nothing of a publisher's,
-    and leaves the console clean, but for the answers that are made to fail.
-    """
+    """Open a page; fail on requests to other hosts, injected code and unexpected errors."""
     context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=bypass_csp)
     problems: list[str] = []
 
     def watch(route: Route) -> None:
         address = urlsplit(route.request.url)
         if address.hostname != "127.0.0.1" and address.scheme != "blob":
-            problems.append(f"it asked for {route.request.url}")
+            problems.append(f"request to {route.request.url}")
             route.abort()
         elif name := next((n for n in answers or {} if n in address.path), None):
             route.fulfill(**answers[name])
@@ -111,16 +109,16 @@ def opened(
     context.route("**/*", watch)
     page = context.new_page()
     if not answers:
-        page.on("console", lambda said: problems.append(said.text))
+        page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
     page.goto(url)
-    shown(page)
+    wait_until_shown(page)
     yield page
     assert page.evaluate("window.hacked") is None
     context.close()
     assert problems == [], problems
 
 
-def shown(page: Page) -> None:
+def wait_until_shown(page: Page) -> None:
     page.locator("main:not([aria-busy]):not(:has([aria-busy])) h1").wait_for()

@@ -1,4 +1,4 @@
-"""A lake of a few days with its site, made once; and the site as a browser reads it."""
+"""Lakes of a few published days with their sites, built once per module."""
 
 import gzip
 import json
@@ -40,7 +40,7 @@ class Site:
         return self.json(found)
 
     def files(self) -> dict[str, str]:
-        """The ETag of every file by path."""
+        """The ETag of each file by path."""
         return {key.removeprefix("site/"): o.etag for key, o in self.store.list("site").items()}
 
 
@@ -50,14 +50,14 @@ def publish_with_site(store: Store, *rows: Row, **options: Any) -> dict[str, Any
     return receipt
 
 
-def publish_alone(store: Store, *rows: Row, day: int) -> dict[str, Any]:
-    """A new version whose site, ledger and plain files are not yet made."""
+def publish_only(store: Store, *rows: Row, day: int) -> dict[str, Any]:
+    """Publish a version without its ledger, plain files and site."""
     plan, raw = land(store, list(rows), day=day)
     return pipeline.publish(store, [plan], [pipeline.transform(store, raw)])
 
 
-def first_days(store: Store) -> None:
-    """The baseline, two days of changes, and a day on which nothing changes."""
+def publish_three_days(store: Store) -> None:
+    """Publish the baseline and two days of changes."""
     tesla = {"manufacturer": "TESLA, INC.", "do_not_drive": "Yes"}
     publish(store, recall(1), recall(2, **tesla), recall(3, fire_risk_when_parked="Yes"), day=1)
     in_2020 = {"report_received_date": "2020-05-01T00:00:00.000", "manufacturer": "Tesla Inc"}
@@ -74,15 +74,15 @@ def first_days(store: Store) -> None:
 
 @pytest.fixture(scope="module")
 def site(s3: BaseClient, s3_url: str) -> Site:
-    """After three days: read only."""
+    """A site of three days, read only."""
     store = new_store(s3, s3_url)
-    first_days(store)
+    publish_three_days(store)
     pipeline.refresh(store)
     return Site(store)
 
 
 @pytest.fixture(scope="module")
-def _made_once(s3: BaseClient, s3_url: str) -> tuple[Site, dict[str, str]]:
+def _two_days(s3: BaseClient, s3_url: str) -> tuple[Site, dict[str, str]]:
     store = new_store(s3, s3_url)
     publish(store, recall(1, subject="Old"), day=1)
     publish_with_site(store, recall(1), day=2)
@@ -90,10 +90,10 @@ def _made_once(s3: BaseClient, s3_url: str) -> tuple[Site, dict[str, str]]:
 
 
 @pytest.fixture
-def whole(_made_once: tuple[Site, dict[str, str]]) -> Site:
-    """After two days of one recall: a test may change or damage the site, not the table."""
-    site, files = _made_once
-    if site.files() != files:  # a test before left it so
+def small_site(_two_days: tuple[Site, dict[str, str]]) -> Site:
+    """A site of one recall, which a test may change or damage; the table is read only."""
+    site, files = _two_days
+    if site.files() != files:  # an earlier test changed it
         site.store.delete(site.store.list("site"))
         build_site(site.store)
     return site

@@ -1,4 +1,4 @@
-"""What the standard JSON Feed 1.1 requires, as a JSON Schema of the members that our feeds have."""
+"""A JSON Schema of JSON Feed 1.1 for the members that our feeds use."""
 
 TEXT = {"type": "string", "minLength": 1}
 DATE = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"}

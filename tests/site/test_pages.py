@@ -1,4 +1,4 @@
-"""The site's pages in Chromium, over rows that would do harm if they were more than text."""
+"""The site's pages in Chromium, with hostile recalls."""
 
 import csv
 import io
@@ -28,9 +28,9 @@ from tests.site.browsing import (
     SCRIPT,
     TURNED,
     WIDE,
-    opened,
-    shown,
+    open_page,
     start_browser,
+    wait_until_shown,
     write_site,
 )
 
@@ -69,7 +69,7 @@ def folder(s3: BaseClient, s3_url: str, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
-    """The address of the site; beside it, another page with a <base> that mounts it too."""
+    """A server with the site, and with a page that mounts it under another <base>."""
     code = json.loads((folder / "site.json").read_text())["code"]
     app = FastAPI()
 
@@ -102,23 +102,23 @@ def at(url: str, hash_path: str = "") -> str:
 def go(page: Page, hash_path: str) -> None:
     page.evaluate("path => { location.hash = path }", f"#/{hash_path}")
     page.wait_for_timeout(50)
-    shown(page)
+    wait_until_shown(page)
 
 
-def maker(page: Page) -> Locator:
+def manufacturer_field(page: Page) -> Locator:
     return page.get_by_role("combobox", name="Manufacturer", exact=True)
 
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", PAGES)
-def test_page_over_hostile_rows_runs_nothing_fits_and_axe_finds_nothing(
+def test_page_with_hostile_rows_is_safe_fits_and_passes_axe(
     browser: Browser, url: str, name: str, look: str
 ) -> None:
     size, scheme = LOOKS[look]
-    # axe puts a style into the page
-    with opened(browser, at(url, PAGES[name]), size, scheme, bypass_csp=True) as page:
+    # axe adds a style to the page
+    with open_page(browser, at(url, PAGES[name]), size, scheme, bypass_csp=True) as page:
         unfold(page)
-        draw_all(page)
+        draw_charts(page)
         assert page.locator("main img, main script, main iframe").count() == 0
         assert page.locator(".made-up").inner_text().startswith("Made-up data (made-up:7)")
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
@@ -131,7 +131,7 @@ def unfold(page: Page) -> None:
         "document.querySelector('#recalls-site').shadowRoot"
         ".querySelectorAll('details').forEach(d => d.open = true)"
     )
-    page.wait_for_timeout(50)  # tables enter when they are opened
+    page.wait_for_timeout(50)  # a table is built when it opens
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def unfold(page: Page) -> None:
         (PAGES["manufacturer"], MAKER),
     ],
 )
-def test_publishers_text_stays_text_and_turns_nothing_around_it(
+def test_publisher_text_is_escaped_and_isolated(
     browser: Browser, url: str, where: str, text: str
 ) -> None:
-    with opened(browser, at(url, where)) as page:
+    with open_page(browser, at(url, where)) as page:
         element = page.locator("bdi", has_text=text).first
         assert element.text_content() == text
         assert element.evaluate("e => getComputedStyle(e).unicodeBidi") == "isolate"
@@ -163,32 +163,29 @@ def test_publishers_text_stays_text_and_turns_nothing_around_it(
         ("19V000004", None),  # a host that only ends like NHTSA's
     ],
 )
-def test_only_links_to_nhtsa_are_links(
+def test_only_nhtsa_links_are_shown(
     browser: Browser, url: str, folder: Path, number: str, link: str | None
 ) -> None:
-    answers = {"site.json": {"json": official(folder)}}
-    with opened(browser, f"{url}/host/page#/recall/{number}", answers=answers) as page:
+    official = json.loads((folder / "site.json").read_text()) | {"made_up": False}
+    answers = {"site.json": {"json": official}}
+    with open_page(browser, f"{url}/host/page#/recall/{number}", answers=answers) as page:
         links = page.get_by_role("link", name="This recall at NHTSA")
         assert [a.get_attribute("href") for a in links.all()] == ([link] if link else [])
         assert ("NHTSA gives no link" in page.locator("article").inner_text()) is (link is None)
 
 
-def official(folder: Path) -> dict:
-    return json.loads((folder / "site.json").read_text()) | {"made_up": False}
-
-
 def test_made_up_recall_has_no_link_to_nhtsa(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "recall/19V000003")) as page:
+    with open_page(browser, at(url, "recall/19V000003")) as page:
         assert page.locator("article a").count() == 0
         assert "NHTSA has no page on a made-up recall." in page.locator("article").inner_text()
 
 
-def test_filters_of_the_overview_live_in_the_address(browser: Browser, url: str) -> None:
-    with opened(browser, at(url)) as page:
+def test_overview_filters_are_kept_in_the_url(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url)) as page:
         before = page.locator(".found").inner_text()
         page.get_by_label("From year").select_option("2019")
         page.get_by_label("To year").select_option("2020")
-        maker(page).fill("ford")
+        manufacturer_field(page).fill("ford")
         page.get_by_label("Warning").select_option("do-not-drive")
         after = page.locator(".found").inner_text()
         assert after.startswith("1 recall of 100")
@@ -199,10 +196,10 @@ def test_filters_of_the_overview_live_in_the_address(browser: Browser, url: str)
         assert "flag=do-not-drive" in address
         page.goto("about:blank")
         page.goto(address)
-        shown(page)
+        wait_until_shown(page)
         assert page.locator(".found").inner_text() == after
         assert page.get_by_label("From year").input_value() == "2019"
-        assert maker(page).input_value() == "ford"
+        assert manufacturer_field(page).input_value() == "ford"
         assert figures(page)[:4] == ["1", "100", "1", "0"]
         page.emulate_media(media="print")
         assert page.locator(".chosen").inner_text() == (
@@ -228,27 +225,27 @@ def figures(page: Page) -> list[str]:
         ("years=2019-soon", "To year", "Unknown: soon"),
     ],
 )
-def test_unknown_value_of_the_address_is_named_and_matches_nothing(
+def test_unknown_filter_value_is_named_and_matches_nothing(
     browser: Browser, url: str, query: str, field: str, shown_as: str
 ) -> None:
-    with opened(browser, at(url, f"?{query}")) as page:
+    with open_page(browser, at(url, f"?{query}")) as page:
         select = page.get_by_label(field)
         assert select.evaluate("select => select.selectedOptions[0].text") == shown_as
         assert page.locator(".found").inner_text() == "No recall matches; clear a filter."
 
 
-def test_few_rates_make_no_line(browser: Browser, url: str) -> None:
-    """FORD MOTOR COMPANY has one recall; the others of 2019 have more."""
-    with opened(browser, at(url, "?manufacturer=FORD+MOTOR+COMPANY")) as page:
+def test_completion_chart_needs_more_than_one_recall(browser: Browser, url: str) -> None:
+    """FORD MOTOR COMPANY has one recall; the year 2019 has several."""
+    with open_page(browser, at(url, "?manufacturer=FORD+MOTOR+COMPANY")) as page:
         assert figures(page)[0] == "1"
         assert page.locator("figure").count() == 4
         go(page, "?years=2019")
-        draw_all(page)
+        draw_charts(page)
         assert page.locator("figure", has_text="How far repairs are").locator("svg").count() == 1
 
 
-def test_card_leads_to_the_table_of_its_warning(browser: Browser, url: str) -> None:
-    with opened(browser, at(url)) as page:
+def test_card_links_to_the_table_of_its_warning(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url)) as page:
         assert page.get_by_role("navigation", name="Pages").count() == 1
         page.locator("dt", has_text="Park outside").locator("xpath=..").get_by_role("link").click()
         page.locator("h2:focus", has_text="Park outside").wait_for()
@@ -257,12 +254,12 @@ def test_card_leads_to_the_table_of_its_warning(browser: Browser, url: str) -> N
         assert "Do not drive" in table.locator("tbody").inner_text()
 
 
-def draw_all(page: Page) -> None:
+def draw_charts(page: Page) -> None:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
 
 
-def test_charts_are_drawn_once_they_are_seen_or_printed(browser: Browser, url: str) -> None:
-    with opened(browser, at(url), PHONE) as page:
+def test_charts_are_drawn_when_visible_or_printed(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url), PHONE) as page:
         charts = page.locator("figure")
         assert charts.locator("svg").count() < charts.count() == 5
         charts.nth(2).scroll_into_view_if_needed()
@@ -272,7 +269,7 @@ def test_charts_are_drawn_once_they_are_seen_or_printed(browser: Browser, url: s
         assert charts.locator("svg").count() == 5
 
 
-COMPARES_WITH_INTL = """async (code) => {
+COMPARE_WITH_INTL = """async (code) => {
   const ours = await import(new URL(`${code}format.js`, location.href));
   const dates = (style) => new Intl.DateTimeFormat("en-US", { timeZone: "UTC", ...style }).format;
   const number = new Intl.NumberFormat("en-US").format;
@@ -298,19 +295,19 @@ COMPARES_WITH_INTL = """async (code) => {
 }"""
 
 
-def test_numbers_and_days_are_written_as_intl_writes_them(browser: Browser, url: str) -> None:
-    with opened(browser, at(url)) as page:
-        assert page.evaluate(COMPARES_WITH_INTL, code_folder_of(page)) == []
+def test_numbers_and_dates_match_intl(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url)) as page:
+        assert page.evaluate(COMPARE_WITH_INTL, code_folder_of(page)) == []
 
 
 def code_folder_of(page: Page) -> str:
     return str(json.loads(page.locator("#site").text_content() or "")["code"])
 
 
-def test_overview_shows_charts_with_the_same_figures_as_tables(browser: Browser, url: str) -> None:
-    with opened(browser, at(url)) as page:
+def test_overview_charts_match_their_tables(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url)) as page:
         charts = page.locator("figure")
-        draw_all(page)
+        draw_charts(page)
         assert charts.locator("svg[role=img][aria-label]").count() == charts.count() == 5
         charts.first.get_by_text("As a table").click()
         charts.first.locator("tbody td").first.wait_for()
@@ -321,9 +318,9 @@ def test_overview_shows_charts_with_the_same_figures_as_tables(browser: Browser,
         assert re.search(r"Recalls\s+85\s", tiles)
 
 
-def test_selected_bar_opens_the_manufacturer(browser: Browser, url: str) -> None:
-    with opened(browser, at(url)) as page:
-        draw_all(page)
+def test_clicked_bar_opens_the_manufacturer(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url)) as page:
+        draw_charts(page)
         chart = page.locator("figure", has_text="Manufacturers with").locator("svg")
         chart.hover(position={"x": 9, "y": 25})
         chart.click(position={"x": 9, "y": 25})
@@ -332,10 +329,8 @@ def test_selected_bar_opens_the_manufacturer(browser: Browser, url: str) -> None
         page.get_by_role("heading", name="FORD MOTOR COMPANY", level=1, exact=True).wait_for()
 
 
-def test_search_as_one_types_agrees_with_its_address_and_its_csv(
-    browser: Browser, url: str
-) -> None:
-    with opened(browser, at(url, "search")) as page:
+def test_search_matches_its_url_and_csv(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "search")) as page:
         assert page.locator(".found").inner_text() == "85 recalls found"
         page.get_by_label("Words or a recall number").press_sequentially("SPARE 19v ford")
         page.get_by_role("button", name="Number").click()
@@ -345,7 +340,7 @@ def test_search_as_one_types_agrees_with_its_address_and_its_csv(
         assert page.locator(TABLE).count() == 20
         assert "q=SPARE+19v+ford&sort=id&page=3" in page.url
         page.reload()
-        shown(page)
+        wait_until_shown(page)
         numbers = page.locator(f"{TABLE} td.id").all_inner_texts()
         for _ in range(2):
             page.get_by_role("button", name="Previous").click()
@@ -360,8 +355,8 @@ def test_search_as_one_types_agrees_with_its_address_and_its_csv(
         assert rows[0]["completion_rate"] == "50"
 
 
-def test_csv_quotes_every_text_and_keeps_it_whole(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "search?years=2019&sort=id")) as page:
+def test_csv_download_keeps_every_text(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "search?years=2019&sort=id")) as page:
         with page.expect_download() as download:
             page.get_by_role("button", name="Download as CSV").click()
         text = Path(download.value.path()).read_bytes().decode()
@@ -397,23 +392,23 @@ def test_csv_quotes_every_text_and_keeps_it_whole(browser: Browser, url: str) ->
         ),
     ],
 )
-def test_search_takes_phrases_numbers_with_dashes_and_years_in_order(
+def test_search_supports_phrases_dashed_numbers_and_years(
     browser: Browser, url: str, query: str, found: str
 ) -> None:
-    with opened(browser, at(url, f"search?{query}")) as page:
+    with open_page(browser, at(url, f"search?{query}")) as page:
         assert page.locator(".found").inner_text() == found
 
 
 @pytest.mark.parametrize(
     ("sort", "first"), [("-completion", "55.3%"), ("completion", "50%"), ("-affected", "50%")]
 )
-def test_search_sorts_numbers_as_numbers(browser: Browser, url: str, sort: str, first: str) -> None:
-    with opened(browser, at(url, f"search?sort={sort}")) as page:
+def test_search_sorts_numerically(browser: Browser, url: str, sort: str, first: str) -> None:
+    with open_page(browser, at(url, f"search?sort={sort}")) as page:
         assert page.locator(f"{TABLE} td.completion").first.inner_text() == first
 
 
-def test_recall_tells_its_life_in_order(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "recall/19V000003")) as page:
+def test_recall_page_lists_its_history_in_order(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "recall/19V000003")) as page:
         steps = page.locator(".life > li")
         heads = steps.locator(".head").all_inner_texts()
         assert [" ".join(head.split()) for head in heads] == [
@@ -433,8 +428,8 @@ def test_recall_tells_its_life_in_order(browser: Browser, url: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["changes?days=all&field=defect_summary", "recall/19V000003"])
-def test_long_texts_differ_word_by_word(browser: Browser, url: str, where: str) -> None:
-    with opened(browser, at(url, where)) as page:
+def test_edits_of_long_texts_are_marked_by_word(browser: Browser, url: str, where: str) -> None:
+    with open_page(browser, at(url, where)) as page:
         changed = page.locator(".edits bdi:has(ins)")
         assert changed.locator("del").all_inner_texts() == ["chafe", "leak"]
         both = changed.evaluate(
@@ -444,8 +439,8 @@ def test_long_texts_differ_word_by_word(browser: Browser, url: str, where: str) 
         assert [" ".join(text.split()) for text in both] == [LONG, LONG_NOW]
 
 
-def test_warnings_tell_when_they_began_and_were_lifted(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "warnings")) as page:
+def test_warnings_show_when_they_began_and_ended(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "warnings")) as page:
         rows = {
             name: page.get_by_role("table", name=name).locator("tbody tr").all_inner_texts()
             for name in ("Do not drive", "Warnings that were lifted")
@@ -457,8 +452,8 @@ def test_warnings_tell_when_they_began_and_were_lifted(browser: Browser, url: st
         assert "No recall is under this warning now." in page.locator("main").inner_text()
 
 
-def test_a_long_table_of_warnings_opens_at_its_button(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "warnings")) as page:
+def test_long_warning_table_expands_on_click(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "warnings")) as page:
         page.evaluate(
             """async () => {
               const { code } = JSON.parse(document.querySelector("#site").textContent);
@@ -474,8 +469,8 @@ def test_a_long_table_of_warnings_opens_at_its_button(browser: Browser, url: str
         assert shown.count() == 60
 
 
-def test_changes_count_their_days_back_from_the_last_read(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "changes")) as page:
+def test_changes_count_days_back_from_the_last_read(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "changes")) as page:
         assert "1 change of 1 recall in 1 version" in page.locator(".found").inner_text()
         page.get_by_label("Days").select_option("all")
         page.get_by_text("in 2 versions").wait_for()
@@ -483,7 +478,7 @@ def test_changes_count_their_days_back_from_the_last_read(browser: Browser, url:
         page.get_by_text("1 change of 1 recall").wait_for()
         assert page.locator("h3").all_inner_texts() == ["Gone soon"]
         assert "days=all&event=retracted" in page.url
-        maker(page).fill("no such maker")
+        manufacturer_field(page).fill("no such maker")
         page.get_by_text("No change matches these filters").wait_for()
 
 
@@ -497,12 +492,12 @@ def test_last_30_days_are_30_days(
     """The second version was read on June 2 at 11:30."""
     status = {"observed_at": f"{last_read}:00:00Z", "checks": {"passed": 1, "of": 1}}
     answers = {"status.json": {"json": status}}
-    with opened(browser, at(url, "changes?days=30"), answers=answers) as page:
+    with open_page(browser, at(url, "changes?days=30"), answers=answers) as page:
         assert f"{versions}, up to" in page.locator(".found").inner_text()
 
 
-def test_a_field_gives_its_edits_and_no_whole_recalls(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "changes?days=all&field=do_not_drive")) as page:
+def test_field_filter_shows_only_edits(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "changes?days=all&field=do_not_drive")) as page:
         badges = page.locator("li .badge").all_inner_texts()
         assert badges
         assert set(badges) == {"Edited"}
@@ -510,8 +505,8 @@ def test_a_field_gives_its_edits_and_no_whole_recalls(browser: Browser, url: str
         assert {"Manufacturer", "Subject", "Component"} <= set(names)
 
 
-def test_a_version_begins_with_warnings_and_ends_with_edits(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "changes?days=all")) as page:
+def test_version_lists_warnings_first_and_edits_last(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "changes?days=all")) as page:
         cards = page.locator("ul.cards").last.locator(":scope > li")
         events = cards.locator(".head .badge").all_inner_texts()
         assert "Do not drive" in cards.first.inner_text()
@@ -519,20 +514,20 @@ def test_a_version_begins_with_warnings_and_ends_with_edits(browser: Browser, ur
         assert events[1:] == sorted(events[1:], key=order.index)
 
 
-def test_retracted_recall_keeps_its_last_known_fields(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "recall/19v000004")) as page:
-        said = page.locator("main").inner_text()
-        assert "It was gone from NHTSA's data in our read of Jun 2, 2026" in said
-        assert "Gone soon" in said
-        assert "Dealers replace the hose." in said
+def test_retracted_recall_shows_its_last_fields(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "recall/19v000004")) as page:
+        text = page.locator("main").inner_text()
+        assert "It was gone from NHTSA's data in our read of Jun 2, 2026" in text
+        assert "Gone soon" in text
+        assert "Dealers replace the hose." in text
         page.get_by_text(re.compile("^All .* fields$")).click()
         ended = page.locator(".life details dl").inner_text()
         assert "Gone soon" in ended
         assert "nothing" not in ended
 
 
-def test_data_page_names_every_download(browser: Browser, url: str) -> None:
-    with opened(browser, at(url, "data")) as page:
+def test_data_page_links_to_every_download(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url, "data")) as page:
         links = page.locator("article a[download]").evaluate_all("all => all.map(a => a.href)")
         assert links
         assert all(page.request.get(link).ok for link in links)
@@ -544,8 +539,8 @@ def test_data_page_names_every_download(browser: Browser, url: str) -> None:
         assert page.evaluate("navigator.clipboard.readText()") == code.text_content()
 
 
-def test_keyboard_reaches_the_pages_and_the_heading_follows(browser: Browser, url: str) -> None:
-    with opened(browser, at(url)) as page:
+def test_keyboard_navigation_focuses_the_heading(browser: Browser, url: str) -> None:
+    with open_page(browser, at(url)) as page:
         for _ in range(4):
             page.keyboard.press("Tab")  # the skip link, the brand, Overview, Do not drive
         page.keyboard.press("Enter")
@@ -554,17 +549,17 @@ def test_keyboard_reaches_the_pages_and_the_heading_follows(browser: Browser, ur
         page.locator("h1:focus", has_text="Vehicle recalls").wait_for()
 
 
-GONE = {"status": 404, "body": ""}
+MISSING = {"status": 404, "body": ""}
 NEWER = {"status": 200, "json": {"format": 1, "made_from": "newer", "code": "", "shards": {}}}
 
 
 @pytest.mark.parametrize(
     ("where", "answers", "sentence"),
     [
-        ("search", {"shards/texts": GONE}, r"The file shards/texts.* is missing; run the task"),
-        ("search", {"shards/texts": GONE, "site.json": NEWER}, "has a newer version; reload"),
-        ("", {"vendor/plot": GONE, "site.json": NEWER}, "has a newer version; reload"),
-        ("data", {"data.js": GONE}, r"The file assets/.*/data.js is missing"),
+        ("search", {"shards/texts": MISSING}, r"The file shards/texts.* is missing; run the task"),
+        ("search", {"shards/texts": MISSING, "site.json": NEWER}, "has a newer version; reload"),
+        ("", {"vendor/plot": MISSING, "site.json": NEWER}, "has a newer version; reload"),
+        ("data", {"data.js": MISSING}, r"The file assets/.*/data.js is missing"),
         ("data", {"shards/": {"body": "{"}}, r"The file shards/datasets.* is damaged; run"),
         ("data", {"shards/": {"body": b"\x1f\x8bno"}}, r"shards/datasets.* is damaged; run"),
         ("data", {"shards/": {"status": 401, "body": ""}}, "login has expired; log in to Airflow"),
@@ -576,18 +571,18 @@ NEWER = {"status": 200, "json": {"format": 1, "made_from": "newer", "code": "", 
         ("manufacturer/%E0%A4%A", {}, "No manufacturer is named"),
     ],
 )
-def test_failure_says_in_one_sentence_what_to_do(
+def test_failure_shows_one_sentence_with_a_hint(
     browser: Browser, url: str, where: str, answers: dict, sentence: str
 ) -> None:
-    with opened(browser, at(url, where), answers=answers) as page:
-        said = page.get_by_role("alert").inner_text()
-        assert re.search(sentence, said), said
-        assert said.count(". ") == 0
+    with open_page(browser, at(url, where), answers=answers) as page:
+        message = page.get_by_role("alert").inner_text()
+        assert re.search(sentence, message), message
+        assert message.count(". ") == 0
 
 
-def test_a_file_that_came_late_is_asked_for_again(browser: Browser, url: str) -> None:
-    answers: dict[str, dict[str, object]] = {"shards/texts": GONE}
-    with opened(browser, at(url, "search"), answers=answers) as page:
+def test_missing_file_is_requested_again(browser: Browser, url: str) -> None:
+    answers: dict[str, dict[str, object]] = {"shards/texts": MISSING}
+    with open_page(browser, at(url, "search"), answers=answers) as page:
         page.get_by_role("alert").wait_for()
         answers.clear()
         go(page, "about")
@@ -596,14 +591,14 @@ def test_a_file_that_came_late_is_asked_for_again(browser: Browser, url: str) ->
 
 
 def test_page_without_status_shows_the_last_version(browser: Browser, url: str) -> None:
-    with opened(browser, at(url), answers={"status.json": GONE}) as page:
+    with open_page(browser, at(url), answers={"status.json": MISSING}) as page:
         assert "Jul 10, 2026" in page.locator(".tiles").inner_text()
         assert page.locator("figure").count() == 5
 
 
-def test_site_mounts_in_a_page_with_another_base(browser: Browser, url: str) -> None:
-    """As in Airflow: links keep the host's path, and the card stands alone."""
-    with opened(browser, f"{url}/host/page") as page:
+def test_site_mounts_in_a_page_with_another_base_url(browser: Browser, url: str) -> None:
+    """Airflow mounts it this way; links keep the path of the page."""
+    with open_page(browser, f"{url}/host/page") as page:
         page.locator("#card").get_by_text("Do not drive now").wait_for()
         page.get_by_role("link", name="What changed").click()
         page.get_by_role("heading", name="What changed").wait_for()
@@ -611,11 +606,11 @@ def test_site_mounts_in_a_page_with_another_base(browser: Browser, url: str) -> 
         assert page.title() == "A host"
 
 
-def test_no_site_yet_says_what_to_run(browser: Browser, url: str) -> None:
-    with opened(browser, f"{url}/host/page", answers={"site.json": GONE}) as page:
+def test_missing_site_names_the_command_to_run(browser: Browser, url: str) -> None:
+    with open_page(browser, f"{url}/host/page", answers={"site.json": MISSING}) as page:
         page.locator("#all").get_by_role("alert").wait_for()
-        said = page.locator("#all").get_by_role("alert").inner_text()
-        assert said == (
+        message = page.locator("#all").get_by_role("alert").inner_text()
+        assert message == (
             "There is no site here yet; run the DAG vehicle_recalls (make run), "
             "then reload this page."
         )

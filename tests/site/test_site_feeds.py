@@ -1,4 +1,4 @@
-"""The feeds, as independent parsers read them."""
+"""The Atom and JSON feeds, read by independent parsers."""
 
 import re
 from typing import Any
@@ -26,7 +26,7 @@ def entries(site: Site, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_feed_is_valid_and_both_forms_agree(site: Site, name: str) -> None:
+def test_feed_is_valid_and_atom_matches_json(site: Site, name: str) -> None:
     atom, feed = entries(site, name), site.json(f"feeds/{name}.json")
     jsonschema.Draft202012Validator(SCHEMA).validate(feed)
     assert [entry.id for entry in atom] == [item["id"] for item in feed["items"]]
@@ -34,8 +34,8 @@ def test_feed_is_valid_and_both_forms_agree(site: Site, name: str) -> None:
     assert atom
 
 
-def test_changes_have_one_entry_a_recall_and_version(site: Site) -> None:
-    """Ids that stay: the read and the recall."""
+def test_changes_feed_has_one_entry_per_recall_and_version(site: Site) -> None:
+    """Ids are stable: they name the read and the recall."""
     read_ids = {n: read_receipt(site.store, KEYS.table, n)["read_id"] for n in (2, 3)}
     shard = site.shard("changes", "2026-06")
     wanted = [
@@ -46,14 +46,14 @@ def test_changes_have_one_entry_a_recall_and_version(site: Site) -> None:
     assert len(wanted) == len(set(wanted)) == 5
 
 
-def test_entries_and_feeds_are_dated_by_the_read_that_saw_them(site: Site) -> None:
+def test_entries_and_feeds_have_the_time_of_the_read(site: Site) -> None:
     feed = feedparser.parse(site.body("feeds/changes.atom"))
     second, third = "2026-06-02T11:30:43Z", "2026-06-03T11:30:43Z"
     assert [entry.updated for entry in feed.entries] == [third] * 2 + [second] * 3
     assert feed.feed.updated == third
 
 
-def test_titles_say_what_happened(site: Site) -> None:
+def test_titles_describe_the_change(site: Site) -> None:
     titles = [entry.title for entry in entries(site, "changes")]
     assert titles[0] == (
         "Retracted, was: park outside: Ford Motor Company: Brake hose may crack (19V000003)"
@@ -64,7 +64,7 @@ def test_titles_say_what_happened(site: Site) -> None:
     assert titles[4].startswith("No longer: do not drive: TESLA, INC.: ")
 
 
-def test_entries_of_a_version_begin_with_what_matters_most() -> None:
+def test_entries_of_a_version_are_sorted_by_importance() -> None:
     warning = [("do_not_drive", "false", "true")]
     changes = [
         Change(version, "2026-06-03T00:00:00Z", event, "2019", event, "Ford", "S", fields)
@@ -82,7 +82,7 @@ def test_entries_of_a_version_begin_with_what_matters_most() -> None:
     assert found == [(3, name) for name in rest] + [(2, name) for name in ["warned", *rest]]
 
 
-def test_fields_have_the_names_of_the_pages(site: Site) -> None:
+def test_field_names_match_the_pages(site: Site) -> None:
     script = (code.STATIC / "js" / "format.js").read_text(encoding="utf-8")
     names = dict(re.findall(r'^  (\w+): "(.+)",$', script.partition("};")[0], re.MULTILINE))
     assert len(names) > 10
@@ -92,12 +92,12 @@ def test_fields_have_the_names_of_the_pages(site: Site) -> None:
     assert "Remedy: Dealers replace the hose." in texts[0]
 
 
-def test_warnings_have_only_changes_of_warnings(site: Site) -> None:
+def test_warnings_feed_has_only_warning_changes(site: Site) -> None:
     found = [entry.id.rpartition(":")[2] for entry in entries(site, "warnings")]
     assert found == ["19V000003", "19V000001", "19V000002"]
 
 
-def test_manufacturer_has_a_feed_of_all_its_spellings(site: Site) -> None:
+def test_spellings_of_a_manufacturer_share_a_feed(site: Site) -> None:
     of_names = site.manifest["feeds"]["manufacturers"]
     assert of_names == {
         "Ford Motor Company": "feeds/manufacturers/ford-motor-company.atom",
@@ -110,7 +110,7 @@ def test_manufacturer_has_a_feed_of_all_its_spellings(site: Site) -> None:
     }
 
 
-def test_links_lead_from_the_feed_to_the_page(site: Site) -> None:
+def test_feed_links_to_the_pages(site: Site) -> None:
     feed = site.json("feeds/changes.json")
     assert feed["home_page_url"] == "../#/changes"
     assert feed["items"][0]["url"] == "../#/recall/19V000003"
@@ -122,7 +122,7 @@ def change(name: str, observed_at: str = "2026-06-03T00:00:00Z") -> Change:
     return Change(2, observed_at, "19V000001", "2019", "edited", name, "Subject", [])
 
 
-def test_manufacturer_without_a_change_in_90_days_has_no_feed() -> None:
+def test_manufacturer_without_changes_in_90_days_has_no_feed() -> None:
     changes = [change("New", "2026-03-05T00:00:00Z"), change("Old", "2026-03-04T23:59:59Z")]
     assert list(feeds.by_manufacturer(changes, "2026-06-03T00:00:00Z")) == ["New"]
 
@@ -146,7 +146,7 @@ def test_feed_has_the_newest_500_entries() -> None:
         ("..", "--", False),
     ],
 )
-def test_names_that_differ_in_letters_have_feeds_of_their_own(
+def test_names_with_different_letters_have_separate_feeds(
     name: str, other: str, *, is_one: bool
 ) -> None:
     found = feeds.by_manufacturer([change(name), change(other)], "2026-06-03T00:00:00Z")

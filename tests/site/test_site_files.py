@@ -1,4 +1,4 @@
-"""What the bucket has after a build, against the table and the ledger."""
+"""The files of a site match the table and the ledger."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from tests.site.conftest import HOSTILE, Site
 DAYS = {day: f"2026-06-0{day}T11:30:43Z" for day in (1, 2, 3)}
 
 
-def test_totals_are_those_of_the_table(site: Site) -> None:
+def test_totals_match_the_table(site: Site) -> None:
     rows = rows_of_table(site.store)
     totals, shard = site.manifest["totals"], site.shard("rows")
     assert totals == {
@@ -27,7 +27,7 @@ def test_totals_are_those_of_the_table(site: Site) -> None:
     assert [flag & 1 for flag in shard["flags"]].count(1) == totals["do_not_drive"]
 
 
-def test_rows_texts_and_rates_are_in_one_order(site: Site) -> None:
+def test_rows_texts_and_rates_have_the_same_order(site: Site) -> None:
     rows = {row["nhtsa_id"]: row for row in rows_of_table(site.store)}
     shard, texts, rates = (site.shard(name) for name in ("rows", "texts", "rates"))
     day = 0
@@ -41,7 +41,7 @@ def test_rows_texts_and_rates_are_in_one_order(site: Site) -> None:
     assert not rows
 
 
-def test_year_has_its_recalls_whole_with_their_lives(site: Site) -> None:
+def test_year_shard_has_full_recalls_and_their_history(site: Site) -> None:
     shard = site.shard("years", "2019")
     rows = [dict(zip(shard["columns"], row, strict=True)) for row in shard["rows"]]
     table = [row for row in rows_of_table(site.store) if row["report_received_date"].year == 2019]
@@ -55,7 +55,7 @@ def test_year_has_its_recalls_whole_with_their_lives(site: Site) -> None:
     assert shard["life"]["19V000003"][-1][2] == "retracted"
 
 
-def test_changes_are_those_of_the_ledger(site: Site) -> None:
+def test_changes_match_the_ledger(site: Site) -> None:
     ledger = DeltaTable(site.store.url(KEYS.ledger), storage_options=site.store.options)
     events = pa.table(ledger.to_pyarrow_table()).to_pylist()
     shard = site.shard("changes", "2026-06")
@@ -72,7 +72,7 @@ def test_changes_are_those_of_the_ledger(site: Site) -> None:
     }
 
 
-def test_warnings_have_the_days_of_the_ledger(site: Site) -> None:
+def test_warnings_have_the_dates_of_the_ledger(site: Site) -> None:
     found = {
         (each["id"], each["flag"]): (each["began_at"], each["lifted_at"], each["retracted"])
         for each in site.shard("warnings")
@@ -84,13 +84,13 @@ def test_warnings_have_the_days_of_the_ledger(site: Site) -> None:
     }
 
 
-def test_spellings_of_one_manufacturer_are_together(site: Site) -> None:
+def test_spellings_of_a_manufacturer_are_grouped(site: Site) -> None:
     names = site.shard("rows")["manufacturers"]
     (same,) = site.shard("manufacturers")["same_name"]
     assert sorted(names[index] for index in same) == ["TESLA, INC.", "Tesla Inc"]
 
 
-def test_hashed_names_are_the_hashes(site: Site) -> None:
+def test_file_names_contain_the_content_hash(site: Site) -> None:
     hashed = [path for path in site.files() if path.startswith(("shards/", "files/"))]
     assert len(hashed) > 10
     for path in hashed:
@@ -98,7 +98,7 @@ def test_hashed_names_are_the_hashes(site: Site) -> None:
         assert re.search(r"-([0-9a-f]{16})\.", path)[1] == digest, path  # type: ignore[index]
 
 
-def test_catalog_has_every_file_as_it_is(site: Site) -> None:
+def test_catalog_has_size_and_hash_of_each_file(site: Site) -> None:
     listed = {file["path"]: file for file in site.json("catalog.json")["files"]}
     for path, file in listed.items():
         body = site.body(path)
@@ -122,7 +122,7 @@ def test_files_have_their_content_types(site: Site, s3: object) -> None:
         assert "ContentEncoding" not in found, path
 
 
-def test_page_escapes_what_publishers_write(site: Site) -> None:
+def test_page_and_feeds_escape_publisher_text(site: Site) -> None:
     page = site.body("index.html").decode()
     assert "alert(1)" not in page.replace("\\u003cscript", "")
     for path in ("feeds/changes.atom", "feeds/warnings.atom"):
@@ -132,8 +132,7 @@ def test_page_escapes_what_publishers_write(site: Site) -> None:
         assert not set(HOSTILE) & set(feed) & {"\u202e", "\x0b"}
 
 
-def test_json_in_the_page_ends_no_element() -> None:
-    """The manifest carries names of manufacturers."""
+def test_script_json_cannot_close_its_element() -> None:
     hostile = {"</script><!--": "<script>&amp;\u2028"}
     assert not set("<>&") & set(script_json(hostile))
     assert json.loads(script_json(hostile)) == hostile

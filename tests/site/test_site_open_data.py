@@ -1,4 +1,4 @@
-"""The open dataset: files, their description, and the ways to read them."""
+"""The open dataset: files, metadata and code examples."""
 
 import gzip
 import io
@@ -29,7 +29,7 @@ TABLES = {
 
 @pytest.fixture(scope="module")
 def lake(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole bucket as a folder."""
+    """The bucket as a folder."""
     folder = tmp_path_factory.mktemp("lake")
     save(site.store, folder)
     return folder
@@ -55,7 +55,7 @@ def test_data_package_and_its_files_are_valid(lake: Path) -> None:
     assert report.stats["tasks"] == len(TABLES)
 
 
-def test_made_up_data_is_marked_outside_of_the_page(site: Site) -> None:
+def test_data_package_marks_made_up_data(site: Site) -> None:
     package = site.json("datapackage.json")
     assert package["title"] == "Vehicle recalls (made up)"
     assert "licenses" not in package
@@ -86,7 +86,7 @@ def test_aggregations_add_up_to_the_table(site: Site) -> None:
             assert csv_of(site, name)["recalls"].sum() == len(rows_of_table(site.store))
 
 
-def test_page_on_data_lists_what_the_lake_has(site: Site) -> None:
+def test_data_page_lists_every_table(site: Site) -> None:
     shard = site.shard("datasets")
     assert {each["name"] for each in shard} == TABLES
     assert shard[0]["name"] == "vehicle_recalls"
@@ -101,8 +101,8 @@ def test_page_on_data_lists_what_the_lake_has(site: Site) -> None:
 
 @pytest.mark.parametrize("tool", ["pandas", "DuckDB", "Polars", "deltalake"])
 @pytest.mark.parametrize("name", sorted(TABLES))
-def test_block_reads_the_table(site: Site, lake: Path, name: str, tool: str) -> None:
-    """On a folder in place of the bucket: S3 in DuckDB is an extension that it would download."""
+def test_code_example_reads_the_table(site: Site, lake: Path, name: str, tool: str) -> None:
+    """It reads a folder, because DuckDB would download an extension to read S3."""
     entry = entry_of(site, name)
     code = {block["tool"]: block["code"] for block in entry["reading"]}.get(tool)
     if code is None:
@@ -117,8 +117,8 @@ def test_block_reads_the_table(site: Site, lake: Path, name: str, tool: str) -> 
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
-def test_first_block_reads_the_public_download(site: Site, lake: Path, name: str) -> None:
-    """With nothing but `site/`: every column has the type that the page names."""
+def test_first_code_example_reads_the_download(site: Site, lake: Path, name: str) -> None:
+    """Each column has the type that the page names."""
     entry = entry_of(site, name)
     first, (file,) = entry["reading"][0], entry["files"]
     assert first["tool"] == "pandas, from the download"
@@ -134,14 +134,13 @@ def test_first_block_reads_the_public_download(site: Site, lake: Path, name: str
         assert dtype.startswith(kind), column["name"]
 
 
-def test_checks_are_told_of_the_recalls_alone(site: Site) -> None:
+def test_only_recalls_have_checks(site: Site) -> None:
     assert [each["name"] for each in site.shard("datasets") if each["checks"]] == [
         "vehicle_recalls"
     ]
 
 
-def test_csv_quotes_every_value_and_no_null(site: Site) -> None:
-    """In the table whose values are text and numbers."""
+def test_csv_quotes_text_and_numbers(site: Site) -> None:
     (file,) = entry_of(site, "recalls_per_component_per_year")["files"]
     lines = gzip.decompress(site.body(file["path"])).decode().splitlines()
     assert lines[0] == '"component","year","recalls"'
@@ -149,7 +148,7 @@ def test_csv_quotes_every_value_and_no_null(site: Site) -> None:
 
 
 def test_reading_the_whole_folder_mixes_versions(lake: Path) -> None:
-    """The reason for the warning on the page."""
+    """The data page warns about this."""
     files = str(lake / "vehicle_recalls" / "table" / "*" / "*.parquet")
     (mixed,) = duckdb.sql(f"select count(*) from read_parquet('{files}')").fetchall()
     assert mixed[0] > 3

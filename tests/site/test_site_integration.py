@@ -1,4 +1,4 @@
-"""The site beside all else: other runs, copies, prune, the news, and a task that fails."""
+"""The site with other runs, copies, prune, notifications and a failed task."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from local.mirror import load, save
 from tests.faulty_s3 import FaultyS3
 from tests.pipelines.dag_runs import connect_lake, load_dag
 from tests.pipelines.vehicle_recalls.recalls import publish, recall, rows_of_table
-from tests.site.conftest import Site, publish_alone, publish_with_site
+from tests.site.conftest import Site, publish_only, publish_with_site
 
 ADDRESS = "https://recalls.example.org/"
 
@@ -30,10 +30,10 @@ def types_of(s3: BaseClient, store: Store) -> dict[str, str]:
     }
 
 
-def test_copied_site_is_the_same_with_its_content_types(
-    s3: BaseClient, whole: Site, tmp_path: Any
+def test_copy_keeps_files_and_content_types_of_the_site(
+    s3: BaseClient, small_site: Site, tmp_path: Any
 ) -> None:
-    store = whole.store
+    store = small_site.store
     copy, loaded = (
         store.other_bucket(f"{store.bucket}-copy"),
         store.other_bucket(f"{store.bucket}-2"),
@@ -50,21 +50,21 @@ def test_copied_site_is_the_same_with_its_content_types(
         assert Site(other).files() == Site(store).files()
 
 
-def test_prune_leaves_the_site(whole: Site) -> None:
-    before = whole.files()
-    prune(whole.store, RECALLS, 400, dry_run=False)
-    assert whole.files() == before
+def test_prune_keeps_the_site(small_site: Site) -> None:
+    before = small_site.files()
+    prune(small_site.store, RECALLS, 400, dry_run=False)
+    assert small_site.files() == before
 
 
-def test_site_built_while_another_run_publishes_has_the_newer_version(
+def test_build_during_another_publish_has_the_newer_version(
     proxy: FaultyS3, shaky_store: Store, bucket: str
 ) -> None:
     publish_with_site(shaky_store, recall(1), day=1)
-    receipt = publish_alone(shaky_store, recall(1, subject="New"), day=2)
+    receipt = publish_only(shaky_store, recall(1, subject="New"), day=2)
     pipeline.ledger(shaky_store)
 
     def other_run() -> None:
-        publish_alone(shaky_store, recall(1, subject="Newer"), day=3)
+        publish_only(shaky_store, recall(1, subject="Newer"), day=3)
         pipeline.ledger(shaky_store)
 
     proxy.before(other_run, "PUT /" + bucket + "/site/index.html")
@@ -74,14 +74,14 @@ def test_site_built_while_another_run_publishes_has_the_newer_version(
     assert texts["subject"] == ["Newer"]
 
 
-def test_version_whose_ledger_another_run_still_makes_is_left_to_it(
+def test_build_skips_a_version_without_a_ledger(
     proxy: FaultyS3, shaky_store: Store, bucket: str
 ) -> None:
     publish_with_site(shaky_store, recall(1), day=1)
-    receipt = publish_alone(shaky_store, recall(1, subject="New"), day=2)
+    receipt = publish_only(shaky_store, recall(1, subject="New"), day=2)
     pipeline.ledger(shaky_store)
     proxy.before(
-        lambda: publish_alone(shaky_store, recall(1, subject="Newer"), day=3),
+        lambda: publish_only(shaky_store, recall(1, subject="Newer"), day=3),
         "PUT /" + bucket + "/site/index.html",
     )
     build_site(shaky_store, receipt)
@@ -91,16 +91,16 @@ def test_version_whose_ledger_another_run_still_makes_is_left_to_it(
     assert Site(shaky_store).manifest["version"] == 3
 
 
-def test_build_that_another_one_outdated_writes_no_page(
+def test_outdated_build_writes_no_page(
     proxy: FaultyS3, shaky_store: Store, store: Store, bucket: str
 ) -> None:
-    """The other one deletes what it does not know, so a page of this one would lack files."""
+    """The newer build deletes files that the outdated page would need."""
     publish_with_site(store, recall(1), day=1)
-    publish_alone(store, recall(1, subject="New"), day=2)
+    publish_only(store, recall(1, subject="New"), day=2)
     pipeline.ledger(store)
 
     def other_run() -> None:
-        publish_alone(store, recall(1, subject="Newer"), day=3)
+        publish_only(store, recall(1, subject="Newer"), day=3)
         pipeline.ledger(store)
         build_site(store)
 
@@ -112,7 +112,7 @@ def test_build_that_another_one_outdated_writes_no_page(
     assert build_site(store) == []
 
 
-def test_news_link_to_the_site_if_its_address_is_known(
+def test_notification_links_to_a_valid_site_url(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(store, recall(1), day=1)
@@ -127,12 +127,12 @@ def test_news_link_to_the_site_if_its_address_is_known(
         assert (f"{ADDRESS}#/changes" in news.text.splitlines()[-1]) == has_link
 
 
-def test_failed_site_task_is_one_line_and_announce_and_data_stay(
+def test_failed_site_task_does_not_affect_data_and_announce(
     store: Store, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_with_site(store, recall(1), day=1)
     before = Site(store).files()
-    receipt = publish_alone(store, recall(1, subject="New"), day=2)
+    receipt = publish_only(store, recall(1, subject="New"), day=2)
     pipeline.ledger(store)
     dag = load_dag("vehicle_recalls")
     connect_lake(monkeypatch, store, s3_url)
