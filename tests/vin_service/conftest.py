@@ -1,4 +1,4 @@
-"""The whole service on a free port, over a cache of its own and the fake APIs."""
+"""Runs the VIN service on a free port with its own cache and the fake APIs."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from tests.http.raw_server import message
 
 
 class Service:
-    """A running service, asked over HTTP, and the control of the APIs behind it."""
+    """A running service and the control of the fake APIs behind it."""
 
     def __init__(self, app: FastAPI, url: str, replica: Control) -> None:
         self.app = app
@@ -38,15 +38,15 @@ class Service:
         return self.session.delete(self.url + path, timeout=60)
 
     def calls(self) -> list[str]:
-        """The paths that the fake vPIC was asked for, in order."""
-        return [asked.path for asked in self.replica.requests if "/vehicles/" in asked.path]
+        """The paths of the requests to the fake vPIC, in order."""
+        return [request.path for request in self.replica.requests if "/vehicles/" in request.path]
 
 
 Start = Callable[..., Service]
 
 
 def reply(body: Any, status: int = 200, **headers: str) -> bytes:
-    """An answer of an API: a value as JSON, bytes as they are."""
+    """An API answer: bytes unchanged, any other value as JSON."""
     return message(
         body if isinstance(body, bytes) else json.dumps(body).encode(), status, **headers
     )
@@ -60,25 +60,30 @@ class Clock:
 
 
 @pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
 
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries do not wait."""
+    """Make retries immediate."""
     monkeypatch.setattr("include.http.client.sleep", lambda _: None)
 
 
 @pytest.fixture
 def examples() -> dict[str, str]:
-    """VINs that the fake vPIC knows, by what is odd about them."""
+    """VINs of the fake vPIC by special case."""
     return made_up_vins.EXAMPLES
 
 
 @pytest.fixture
 def car(replica: Control) -> str:
-    """A VIN that the fake vPIC knows well."""
+    """A VIN that the fake vPIC decodes without errors."""
     return made_up_vins.vins(replica.seed, 1)[0]
 
 
@@ -94,16 +99,16 @@ def settings(recalls_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def start(replica: Control, settings: Settings, no_pauses: None) -> Iterator[Start]:  # noqa: ARG001
-    """Starts services that end with the test."""
+    """Start services that end with the test."""
     with ExitStack() as stack:
 
-        def started(lake: Store | None = None, **changed: Any) -> Service:
+        def start_service(lake: Store | None = None, **changed: Any) -> Service:
             app = create_app(settings.model_copy(update=changed), lake)
             service = Service(app, stack.enter_context(serving(app)), replica)
             stack.enter_context(service.session)
             return service
 
-        yield started
+        yield start_service
 
 
 @pytest.fixture

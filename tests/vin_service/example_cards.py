@@ -1,4 +1,4 @@
-"""Cards of every kind that the page has to show."""
+"""Every kind of card that the page can show."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def render(*cards: dict[str, Any], **more: Any) -> str:
 
 
 def card(**changed: Any) -> dict[str, Any]:
-    """A vehicle without recalls, with some fields of the test's own."""
+    """A vehicle without recalls, with the given fields changed."""
     found = {"asked": CAR["vin"], "status": 200, "vehicle": CAR, "cache": "hit"}
     return EMPTY_CARD | found | {"check_digit_wrong": False, "recalls": []} | changed
 
@@ -38,7 +38,7 @@ def refusal(status: int, detail: str, asked: str = "1ABCD82633A004352") -> dict[
 
 
 def recall(**changed: Any) -> dict[str, Any]:
-    """A recall as `/recalls` has it."""
+    """A recall as `/recalls` returns it."""
     return {
         "nhtsa_id": "25V788000",
         "report_received_date": "2025-11-14",
@@ -55,7 +55,7 @@ def recall(**changed: Any) -> dict[str, Any]:
 
 
 def lake(**changed: Any) -> dict[str, Any]:
-    """What the lake adds."""
+    """The facts of the lake about a recall."""
     return {
         "completion_rate": 73.4,
         "do_not_drive": False,
@@ -72,10 +72,10 @@ CHANGE = {
     "old": "12000",
     "new": "18400",
 }
-LOUD = recall(park_it=True, park_outside=True, lake=lake(changes=[CHANGE]))
+SEVERE = recall(park_it=True, park_outside=True, lake=lake(changes=[CHANGE]))
 AIR_BAG = recall(nhtsa_id="08V593000", lake=lake(completion_rate=None, at_baseline=True))
 EVERY_KIND = [
-    card(cache="stale", check_digit_wrong=True, recalls=[LOUD, AIR_BAG], lake_note="version 12"),
+    card(cache="stale", check_digit_wrong=True, recalls=[SEVERE, AIR_BAG], lake_note="version 12"),
     card(),
     card(recalls=None, recalls_detail="NHTSA could not be asked: 503"),
     refusal(404, UNKNOWN),

@@ -1,4 +1,4 @@
-"""What the cache keeps, replaces and forgets, and which files it takes for its own."""
+"""The cache stores, replaces and removes verdicts, and refuses files that are not its own."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def cache(db: Path) -> Iterator[Cache]:
     cache.close()
 
 
-def test_get_after_a_restart_gives_what_was_put(cache: Cache, db: Path) -> None:
+def test_get_after_restart_returns_stored_verdicts(cache: Cache, db: Path) -> None:
     verdicts = (CAR, NO_CAR, ODD)
     put(cache, *verdicts, at=1_700_000_000)
     cache.close()
@@ -72,13 +72,13 @@ def test_put_of_another_source_is_refused(cache: Cache) -> None:
     assert cache.get([CAR.vin, ODD.vin]).keys() == {CAR.vin}
 
 
-def test_remove_says_whether_a_vehicle_was_cached(cache: Cache) -> None:
+def test_remove_returns_whether_a_vehicle_was_cached(cache: Cache) -> None:
     put(cache, CAR, NO_CAR)
     assert [cache.remove(vin) for vin in (CAR.vin, CAR.vin, NO_CAR.vin)] == [True, False, False]
     assert cache.get([CAR.vin, NO_CAR.vin]) == {}
 
 
-def test_write_while_another_process_writes_is_a_cache_error(
+def test_write_to_a_locked_database_is_a_cache_error(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache_module, "BUSY_S", 0.01)
@@ -94,7 +94,7 @@ def test_write_while_another_process_writes_is_a_cache_error(
 
 
 @pytest.mark.parametrize(
-    "made",
+    "script",
     [
         "CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)",
         "PRAGMA application_id = 7",
@@ -102,39 +102,39 @@ def test_write_while_another_process_writes_is_a_cache_error(
     ],
     ids=["tables", "application", "older layout"],
 )
-def test_open_other_database_is_refused_and_left_alone(tmp_path: Path, made: str) -> None:
+def test_open_other_database_is_refused_and_unchanged(tmp_path: Path, script: str) -> None:
     db = tmp_path / "vins.db"
     with closing(sqlite3.connect(db)) as theirs:
-        theirs.executescript(made)
+        theirs.executescript(script)
     before = db.read_bytes()
     with pytest.raises(PermanentError, match=r"vins\.db was made by another program"):
         Cache(db)
     assert db.read_bytes() == before
 
 
-def test_open_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_open_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="set VIN_DB"):
         Cache(tmp_path)
 
 
-def zeroed(whole: bytes) -> bytes:
-    middle = len(whole) // 8192 * 4096
-    return whole[:middle] + bytes(4096) + whole[middle + 4096 :]
+def zero_page(content: bytes) -> bytes:
+    middle = len(content) // 8192 * 4096
+    return content[:middle] + bytes(4096) + content[middle + 4096 :]
 
 
 @pytest.mark.parametrize(
-    "harm", [lambda _: b"garbage " * 100, lambda whole: whole[: len(whole) // 2], zeroed]
+    "damage", [lambda _: b"garbage " * 100, lambda content: content[: len(content) // 2], zero_page]
 )
-def test_open_damaged_file_is_refused_in_one_line(cache: Cache, db: Path, harm) -> None:
+def test_open_damaged_file_is_refused_in_one_line(cache: Cache, db: Path, damage) -> None:
     put(cache, *(car(number) for number in range(5_000)))
     cache.close()
-    db.write_bytes(harm(db.read_bytes()))
+    db.write_bytes(damage(db.read_bytes()))
     with pytest.raises(PermanentError, match=r"vins\.db cannot be opened: .*delete it") as error:
         Cache(db)
     assert "\n" not in str(error.value)
 
 
-def test_file_that_breaks_later_is_a_cache_error(cache: Cache, db: Path) -> None:
+def test_file_damaged_after_opening_is_a_cache_error(cache: Cache, db: Path) -> None:
     put(cache, *(car(number) for number in range(5_000)))
     with closing(sqlite3.connect(db)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,4 +1,4 @@
-"""The Parquet file that the cache streams: what is in it, when it is read, and how it ends."""
+"""The Parquet export of the cache: content, snapshot and errors."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in COLU
 
 
 def cars(n: int) -> list[Verdict]:
-    """In no order; some have an odd name or no body class."""
+    """Unsorted vehicles; some have special characters or no body class."""
     return [
         Verdict(
             f"1HG{(number * 7919) % 100_003:014}",
@@ -53,8 +53,7 @@ def wal_is_free(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("n", [0, 1, 9, 10, 11, 20, 95])
-def test_export_has_each_vehicle_once_by_vin(cache: Cache, n: int) -> None:
-    """Below, at and beyond full row groups; an empty cache gives a valid file."""
+def test_export_has_each_vehicle_once_sorted_by_vin(cache: Cache, n: int) -> None:
     put(cache, *cars(n), Verdict("9" * 17, "not one of them"), source="made-up:1")
     body = b"".join(cache.export())
     table = pq.read_table(BytesIO(body))
@@ -65,8 +64,7 @@ def test_export_has_each_vehicle_once_by_vin(cache: Cache, n: int) -> None:
     assert b"".join(cache.export()) == body
 
 
-def test_export_is_a_snapshot_without_a_file_beside_the_cache(cache: Cache) -> None:
-    """Vehicles that come, change and go between two pieces are as they were at the first."""
+def test_export_is_a_snapshot_without_a_temporary_file(cache: Cache) -> None:
     before = cars(60)
     put(cache, *before)
     files = set(cache.path.parent.iterdir())
@@ -80,7 +78,7 @@ def test_export_is_a_snapshot_without_a_file_beside_the_cache(cache: Cache) -> N
     assert table.to_pylist() == rows(before)
 
 
-def test_export_that_ends_early_frees_the_snapshot(cache: Cache) -> None:
+def test_export_closed_early_frees_the_snapshot(cache: Cache) -> None:
     put(cache, *cars(60))
     pieces = cache.export()
     next(pieces)
@@ -90,8 +88,7 @@ def test_export_that_ends_early_frees_the_snapshot(cache: Cache) -> None:
     assert wal_is_free(cache.path)
 
 
-def test_export_of_a_cache_that_breaks_is_a_cache_error(cache: Cache) -> None:
-    """No end is written as if the file were complete."""
+def test_export_of_a_damaged_cache_is_a_cache_error(cache: Cache) -> None:
     put(cache, *cars(60))
     with closing(sqlite3.connect(cache.path)) as other, other:
         other.execute("PRAGMA writable_schema = ON")

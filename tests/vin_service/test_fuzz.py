@@ -1,4 +1,4 @@
-"""Everything that the OpenAPI document allows, and much that it does not, asked of the service."""
+"""Requests generated from the OpenAPI document, valid and invalid."""
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -7,15 +7,15 @@ from schemathesis import Case, GenerationMode
 
 from tests.vin_service.conftest import Service
 
-TAKE_A_VALUE = ["GET /lookup/{vin}", "POST /lookup", "DELETE /remove/{vin}", "GET /recalls/{vin}"]
-TAKE_NOTHING = ["GET /export", "GET /healthz"]
+WITH_INPUT = ["GET /lookup/{vin}", "POST /lookup", "DELETE /remove/{vin}", "GET /recalls/{vin}"]
+WITHOUT_INPUT = ["GET /export", "GET /healthz"]
 
 
 def test_any_request_has_a_documented_answer(service: Service) -> None:
     document = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
     operations = {found.ok().label: found.ok() for found in document.get_all_operations()}
-    assert operations.keys() == {*TAKE_A_VALUE, *TAKE_NOTHING}
-    modes = {label: [*GenerationMode] for label in TAKE_A_VALUE}
+    assert operations.keys() == {*WITH_INPUT, *WITHOUT_INPUT}
+    modes = {label: [*GenerationMode] for label in WITH_INPUT}
     cases = [
         operation.as_strategy(generation_mode=mode)
         for label, operation in operations.items()

@@ -1,4 +1,4 @@
-"""The guard: the key, the name of the machine, the size of the body; and what a refusal costs."""
+"""The guard checks the API key, the host and the body size."""
 
 import socket
 from pathlib import Path
@@ -21,57 +21,55 @@ def client(tmp_path: Path, key: str | None = None) -> TestClient:
 
 
 @pytest.mark.parametrize("sent", [{}, {"X-API-Key": "wrong"}, {"X-API-Key": KEY[:-1].encode()}])
-def test_wrong_key_is_401_on_every_path(tmp_path: Path, sent: dict[str, Any]) -> None:
-    with client(tmp_path, KEY) as asking:
+def test_wrong_key_returns_401_on_every_path(tmp_path: Path, sent: dict[str, Any]) -> None:
+    with client(tmp_path, KEY) as api:
         for path in ("/lookup/short", "/", "/docs", "/nowhere", "/healthz/"):
-            answer = asking.get(path, headers=sent)
+            answer = api.get(path, headers=sent)
             assert answer.status_code == 401
             assert "X-API-Key" in answer.json()["detail"]
             assert answer.headers["WWW-Authenticate"]
             assert "hard-to-guess" not in answer.text
 
 
-def test_right_key_opens_and_health_needs_none(tmp_path: Path) -> None:
-    """A key with a letter beyond ASCII is compared as the bytes that were sent."""
-    with client(tmp_path, KEY) as asking:
+def test_right_key_is_accepted_and_health_needs_none(tmp_path: Path) -> None:
+    """The key has a non-ASCII letter."""
+    with client(tmp_path, KEY) as api:
         right = {"X-API-Key": KEY.encode()}
-        assert asking.get("/lookup/short", headers=right).status_code == 404
-        assert "APIKeyHeader" in asking.get("/openapi.json", headers=right).text
-        assert asking.get("/healthz").json() == {"status": "ok"}
+        assert api.get("/lookup/short", headers=right).status_code == 404
+        assert "APIKeyHeader" in api.get("/openapi.json", headers=right).text
+        assert api.get("/healthz").json() == {"status": "ok"}
 
 
-THIS_MACHINE = ["localhost:8090", "LOCALHOST", "127.0.0.1:8090", "[::1]:8090", "127.8.8.8"]
-OTHERS = ["rebound.example:8090", "192.0.2.7", "", "[", "x:y", "127.0.0.1.rebound.example"]
+LOCAL_HOSTS = ["localhost:8090", "LOCALHOST", "127.0.0.1:8090", "[::1]:8090", "127.8.8.8"]
+OTHER_HOSTS = ["rebound.example:8090", "192.0.2.7", "", "[", "x:y", "127.0.0.1.rebound.example"]
 
 
 @pytest.mark.parametrize(
     ("host", "key", "status"),
     [
-        *((host, None, 200) for host in THIS_MACHINE),
-        *((host, None, 403) for host in OTHERS),
+        *((host, None, 200) for host in LOCAL_HOSTS),
+        *((host, None, 403) for host in OTHER_HOSTS),
         ("vins.example", KEY, 200),
     ],
 )
-def test_without_a_key_only_the_names_of_this_machine_are_answered(
+def test_service_without_key_answers_only_local_hosts(
     tmp_path: Path, host: str, key: str | None, status: int
 ) -> None:
-    with client(tmp_path, key) as asking:
-        answer = asking.get("/healthz", headers={"Host": host})
+    with client(tmp_path, key) as api:
+        answer = api.get("/healthz", headers={"Host": host})
     assert answer.status_code == status
     assert status == 200 or "VIN_API_KEY" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("with_length", [True, False], ids=["length", "chunked"])
 @pytest.mark.parametrize(("more", "status"), [(0, 422), (1, 413)], ids=["just fits", "too large"])
-def test_body_over_the_limit_is_413(
+def test_body_over_the_limit_returns_413(
     tmp_path: Path, *, with_length: bool, more: int, status: int
 ) -> None:
     body = b'"' + b"x" * (MAX_BODY_BYTES - 2 + more) + b'"'
     content = body if with_length else iter([body[:700_000], body[700_000:]])
-    with client(tmp_path) as asking:
-        answer = asking.post(
-            "/lookup", content=content, headers={"Content-Type": "application/json"}
-        )
+    with client(tmp_path) as api:
+        answer = api.post("/lookup", content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
     assert status == 422 or "1 MB" in answer.json()["detail"]
 
@@ -91,10 +89,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("status", "head"), REFUSED.values(), ids=REFUSED)
-def test_refused_client_whose_body_drips_is_disconnected(
+def test_refused_client_with_an_endless_body_is_disconnected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, head: bytes
 ) -> None:
-    """It gets its refusal, and then keeps no connection, though its body never ends."""
     monkeypatch.setattr(app_module, "REFUSED_BODY_TIMEOUT_S", 0.1)
     app = create_app(Settings(vin_db=tmp_path / "vins.db", vin_api_key="k"))
     answer = b""
@@ -107,6 +104,6 @@ def test_refused_client_whose_body_drips_is_disconnected(
                     answer += received
                     connection.sendall(b" ")
             except ConnectionError:
-                pass  # it disconnected while we still sent
+                pass  # the server disconnected first
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert b"connection: close" in answer.lower()

@@ -1,4 +1,4 @@
-"""What the lake adds to recalls, read from a table and a ledger that the core has written."""
+"""The facts that the lake adds to recalls, read from its table and ledger."""
 
 from typing import Any
 
@@ -11,8 +11,7 @@ from include.vin_service.recalls import Change
 from tests.pipelines.vehicle_recalls.recalls import publish, recall
 from tests.vin_service.conftest import Clock
 
-RISING, GONE, LATE, QUIET = "19V000001", "19V000002", "19V000003", "19V000004"
-# An edit, a retraction, a late recall and a quiet one.
+EDITED, RETRACTED, ADDED, UNCHANGED = "19V000001", "19V000002", "19V000003", "19V000004"
 DAYS = (
     [
         recall(1, completion_rate="61.5", do_not_drive="Yes"),
@@ -33,7 +32,7 @@ DAYS = (
 
 
 def publish_day(store: Store, day: int) -> str:
-    """When it was observed."""
+    """Publish the day; return its observation time."""
     return str(publish(store, *DAYS[day - 1], day=day)["observed_at"])
 
 
@@ -42,22 +41,17 @@ def observed(store: Store) -> list[str]:
     return [publish_day(store, day) for day in (1, 2, 3)]
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 def change(at: str, event: str, field: str, old: str | None, new: str | None) -> Change:
     return Change(observed_at=at, event=event, field=field, old=old, new=new)
 
 
-def test_facts_are_the_life_of_each_recall(store: Store, observed: list[str]) -> None:
+def test_facts_have_the_history_of_each_recall(store: Store, observed: list[str]) -> None:
     found = read_facts(store)
     at_first, first, second = observed
     assert found[:2] == ("version 3", "made-up:7")
     baseline = {"first_seen": at_first, "at_baseline": True}
     assert found.recalls == {
-        RISING: {
+        EDITED: {
             "completion_rate": 70.0,
             "do_not_drive": False,
             **baseline,
@@ -66,24 +60,24 @@ def test_facts_are_the_life_of_each_recall(store: Store, observed: list[str]) ->
                 change(first, "edited", "do_not_drive", "true", "false"),
             ],
         },
-        GONE: {
+        RETRACTED: {
             "completion_rate": None,
             "do_not_drive": None,
             **baseline,
-            "changes": [change(first, "retracted", "nhtsa_id", GONE, None)],
+            "changes": [change(first, "retracted", "nhtsa_id", RETRACTED, None)],
         },
-        LATE: {
+        ADDED: {
             "completion_rate": 7.5,
             "do_not_drive": False,
             "first_seen": first,
             "at_baseline": False,
             "changes": [change(second, "edited", "completion_rate", "5", "7.5")],
         },
-        QUIET: {"completion_rate": None, "do_not_drive": None, **baseline, "changes": []},
+        UNCHANGED: {"completion_rate": None, "do_not_drive": None, **baseline, "changes": []},
     }
 
 
-def test_new_version_is_seen_after_a_while(store: Store, clock: Clock) -> None:
+def test_new_version_is_read_after_the_refresh_interval(store: Store, clock: Clock) -> None:
     lake = Lake(store, clock)
     publish_day(store, 1)
     before = lake.facts()
@@ -92,8 +86,8 @@ def test_new_version_is_seen_after_a_while(store: Store, clock: Clock) -> None:
     clock.now += REFRESH_S
     after = lake.facts()
     assert after.note == "version 2"
-    assert after.recalls[RISING]["completion_rate"] == 70
-    assert len(after.recalls[RISING]["changes"]) == 2
+    assert after.recalls[EDITED]["completion_rate"] == 70
+    assert len(after.recalls[EDITED]["changes"]) == 2
 
 
 def test_unchanged_version_is_not_read_again(store: Store, clock: Clock) -> None:
@@ -104,10 +98,9 @@ def test_unchanged_version_is_not_read_again(store: Store, clock: Clock) -> None
     assert lake.facts() is first
 
 
-def test_lake_that_fails_is_left_alone_for_a_while(
+def test_unreadable_lake_is_retried_after_the_refresh_interval(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The failure is remembered, and forgotten when the lake is back."""
     publish_day(store, 1)
     lake = Lake(store, clock)
 
@@ -119,4 +112,4 @@ def test_lake_that_fails_is_left_alone_for_a_while(
         assert lake.facts() is UNREADABLE
     assert lake.facts() is UNREADABLE
     clock.now += REFRESH_S
-    assert RISING in lake.facts().recalls
+    assert EDITED in lake.facts().recalls

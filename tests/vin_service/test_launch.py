@@ -1,4 +1,4 @@
-"""`python -m include.vin_service`, as a process of its own."""
+"""`python -m include.vin_service` in its own process."""
 
 import json
 import os
@@ -23,7 +23,7 @@ CAR = "1HGCM82633A004352"
 
 
 @contextmanager
-def launched(
+def launch(
     tmp_path: Path, *more: str, files: int | None = None, **given: str
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     def limit() -> None:
@@ -49,12 +49,11 @@ def launched(
         process.communicate(timeout=60)
 
 
-def test_it_serves_other_machines_with_a_key_and_ends_in_good_order(tmp_path: Path) -> None:
-    """It logs a JSON line a request, never a key, and ends with 0 on SIGTERM."""
+def test_public_service_logs_json_without_keys_and_exits_cleanly(tmp_path: Path) -> None:
     given = {"VIN_API_KEY": "a-long-enough-key"}
     right, wrong = {"X-API-Key": given["VIN_API_KEY"]}, {"X-API-Key": "wrong-one"}
     long_path = "/lookup/" + "%0A" * 10_000
-    with launched(tmp_path, "--host", "0.0.0.0", **given) as (url, process):  # noqa: S104
+    with launch(tmp_path, "--host", "0.0.0.0", **given) as (url, process):  # noqa: S104
         for path, headers, status in (
             ("/healthz", {}, 200),
             ("/lookup/short", wrong, 401),
@@ -64,7 +63,7 @@ def test_it_serves_other_machines_with_a_key_and_ends_in_good_order(tmp_path: Pa
             answer = requests.get(url + path, headers=headers, timeout=30)
             assert answer.status_code == status
             assert "server" not in answer.headers
-        assert answer_to_a_head_without_end(url).startswith(b"HTTP/1.1 400 ")
+        assert send_endless_head(url).startswith(b"HTTP/1.1 400 ")
         process.terminate()
         out, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
@@ -79,7 +78,7 @@ def test_it_serves_other_machines_with_a_key_and_ends_in_good_order(tmp_path: Pa
     assert given["VIN_API_KEY"] not in out
 
 
-def answer_to_a_head_without_end(url: str) -> bytes:
+def send_endless_head(url: str) -> bytes:
     answer = b""
     with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as client:
         client.sendall(b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaaaaaaaa\r\n" * 5_000)
@@ -92,7 +91,7 @@ def answer_to_a_head_without_end(url: str) -> bytes:
     ("arguments", "words"),
     [(["--workers", "2"], "one process"), (["--host", "0.0.0.0"], "VIN_API_KEY")],  # noqa: S104
 )
-def test_what_cannot_be_started_is_one_line(
+def test_invalid_options_print_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
@@ -115,19 +114,19 @@ def test_what_cannot_be_started_is_one_line(
         ("::", 0, "VIN_API_KEY"),
     ],
 )
-def test_listen_where_it_may_not_is_refused(host: str, port: int, words: str) -> None:
+def test_listen_on_wrong_address_is_refused(host: str, port: int, words: str) -> None:
     with pytest.raises(PermanentError, match=words):
         listen(host, port, has_key=False)
 
 
 def test_sigterm_while_vpic_hangs_ends_within_8_seconds(tmp_path: Path) -> None:
-    """A client that waits gets a 503, and the process does not wait for vPIC."""
+    """A waiting client gets a 503."""
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         given = {
             "VPIC_URL": f"http://127.0.0.1:{hanging.getsockname()[1]}",
             "VIN_UPSTREAM_TIMEOUT_S": "60",
         }
-        with launched(tmp_path, **given) as (url, process):
+        with launch(tmp_path, **given) as (url, process):
             answers: list[requests.Response] = []
             asking = threading.Thread(
                 target=lambda: answers.append(requests.get(f"{url}/lookup/{CAR}", timeout=60))
@@ -143,11 +142,11 @@ def test_sigterm_while_vpic_hangs_ends_within_8_seconds(tmp_path: Path) -> None:
     assert [answer.status_code for answer in answers] == [503]
 
 
-def test_connections_of_refused_clients_do_not_take_it_down(tmp_path: Path) -> None:
-    """With 200 file handles and 230 clients whose bodies drip, a client with a key is answered."""
+def test_refused_clients_do_not_exhaust_connections(tmp_path: Path) -> None:
+    """With 200 file handles and 230 unfinished requests, a client with a key is answered."""
     head = b"POST /lookup HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
     given = {"VIN_API_KEY": "k"}
-    with launched(tmp_path, files=200, **given) as (url, _), ExitStack() as stack:
+    with launch(tmp_path, files=200, **given) as (url, _), ExitStack() as stack:
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         for _ in range(230):
             client = stack.enter_context(socket.create_connection(address, 30))
@@ -161,5 +160,5 @@ def test_connections_of_refused_clients_do_not_take_it_down(tmp_path: Path) -> N
             statuses.add(answer.status_code)
             if answer.status_code == 404:
                 break
-            time.sleep(0.2)  # 503: too many connections for the moment
+            time.sleep(0.2)  # 503: too many connections
     assert 404 in statuses

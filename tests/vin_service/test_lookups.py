@@ -1,4 +1,4 @@
-"""Cache first, vPIC once, and what is answered when vPIC is not there."""
+"""Lookups use the cache first, share calls to vPIC and survive its outages."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -27,7 +27,7 @@ def vins(n: int) -> list[str]:
 
 
 class FakeVpic:
-    """Knows the car, its many sisters, and one VIN that it refuses; remembers its calls."""
+    """Decodes every VIN except `NO_CAR` and records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
@@ -50,7 +50,7 @@ class FakeVpic:
 
 
 class World:
-    """Lookups over a cache of their own, with a clock and a vPIC that the test controls."""
+    """Lookups with their own cache, and a clock and a vPIC that the test controls."""
 
     def __init__(self, db: Path) -> None:
         self.cache = Cache(db)
@@ -62,7 +62,7 @@ class World:
         self.lookups = Lookups(self.cache, self.vpic, SETTINGS, self.clock)
 
     async def ask(self, *asked: str) -> list[Answer | UpstreamUnavailable]:
-        """Look them up one after the other."""
+        """Look up the VINs one after the other."""
         found: list[Answer | UpstreamUnavailable] = []
         for vin in asked:
             try:
@@ -81,7 +81,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     world.cache.close()
 
 
-async def test_lookup_second_time_is_a_hit_also_after_a_restart(world: World) -> None:
+async def test_second_lookup_is_a_hit_even_after_a_restart(world: World) -> None:
     assert await world.ask(CAR.vin, CAR.vin) == [Answer(CAR, "miss"), Answer(CAR, "hit")]
     assert await world.ask(NO_CAR.vin) == [Answer(NO_CAR, "miss")]
     world.restart()
@@ -90,8 +90,8 @@ async def test_lookup_second_time_is_a_hit_also_after_a_restart(world: World) ->
     assert world.vpic.calls == [[CAR.vin], [NO_CAR.vin]]
 
 
-async def test_lookup_after_its_time_is_asked_again(world: World) -> None:
-    """Found is kept long, not found briefly, and neither a second longer."""
+async def test_expired_answer_is_requested_again(world: World) -> None:
+    """Found and not-found answers expire after different times."""
     await world.ask(CAR.vin, NO_CAR.vin)
     world.clock.now = NOT_FOUND_TTL_S - 1
     assert await world.ask(NO_CAR.vin) == [Answer(NO_CAR, "hit")]
@@ -101,10 +101,7 @@ async def test_lookup_after_its_time_is_asked_again(world: World) -> None:
     assert await world.ask(CAR.vin) == [Answer(CAR, "miss")]
 
 
-async def test_old_vehicle_is_served_while_vpic_is_down_and_old_refusal_is_not(
-    world: World,
-) -> None:
-    """A failure is not cached."""
+async def test_outage_serves_expired_vehicle_but_not_expired_refusal(world: World) -> None:
     await world.ask(CAR.vin, NO_CAR.vin)
     world.clock.now = FOUND_TTL_S
     world.vpic.failing = {CAR.vin, NO_CAR.vin}
@@ -113,10 +110,10 @@ async def test_old_vehicle_is_served_while_vpic_is_down_and_old_refusal_is_not(
     assert await world.ask(CAR.vin, CAR.vin) == [Answer(CAR, "miss"), Answer(CAR, "hit")]
 
 
-async def test_slow_vpic_costs_no_more_than_the_patience(
+async def test_slow_vpic_is_not_awaited_beyond_the_timeout(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An old vehicle is served sooner; the new answer still reaches the cache when it comes."""
+    """An expired vehicle is served; the late answer still reaches the cache."""
     await world.ask(CAR.vin)
     monkeypatch.setattr(lookups_module, "STALE_PATIENCE_S", 0.01)
     monkeypatch.setattr(lookups_module, "PATIENCE_S", 0.01)
@@ -130,9 +127,7 @@ async def test_slow_vpic_costs_no_more_than_the_patience(
     assert await world.ask(CAR.vin) == [Answer(CAR, "hit")]
 
 
-async def test_fifty_at_once_make_one_call_that_survives_a_client_that_leaves(
-    world: World,
-) -> None:
+async def test_concurrent_lookups_share_a_call_that_survives_canceling(world: World) -> None:
     world.vpic.gate.clear()
     leaves, *stay = [asyncio.create_task(world.lookups.lookup(CAR.vin)) for _ in range(50)]
     await world.vpic.asked.wait()
@@ -144,14 +139,14 @@ async def test_fifty_at_once_make_one_call_that_survives_a_client_that_leaves(
     assert world.vpic.calls == [[CAR.vin]]
 
 
-async def test_clients_that_come_together_share_full_calls(world: World) -> None:
+async def test_concurrent_clients_share_full_batches(world: World) -> None:
     asked = vins(200)
     answers = await asyncio.gather(*map(world.lookups.lookup, asked))
     assert [answer.verdict.vin for answer in answers] == asked
     assert [len(call) for call in world.vpic.calls] == [50] * 4
 
 
-async def test_client_that_comes_a_moment_later_shares_the_call(world: World) -> None:
+async def test_client_that_comes_slightly_later_shares_the_call(world: World) -> None:
     first = asyncio.create_task(world.lookups.lookup(vins(2)[0]))
     for _ in range(5):
         await asyncio.sleep(0)
@@ -159,7 +154,7 @@ async def test_client_that_comes_a_moment_later_shares_the_call(world: World) ->
     assert world.vpic.calls == [vins(2)]
 
 
-async def test_lookup_joins_a_batch_under_way(world: World) -> None:
+async def test_lookup_joins_a_running_batch(world: World) -> None:
     world.vpic.gate.clear()
     batch = asyncio.create_task(world.lookups.lookup_many(vins(2)))
     await world.vpic.asked.wait()
@@ -171,7 +166,7 @@ async def test_lookup_joins_a_batch_under_way(world: World) -> None:
     assert world.vpic.calls == [vins(2)]
 
 
-async def test_lookup_many_asks_in_full_batches_what_the_cache_lacks(world: World) -> None:
+async def test_lookup_many_requests_uncached_vins_in_full_batches(world: World) -> None:
     await world.ask(*vins(3))
     world.vpic.calls.clear()
     asked = vins(1_003)
@@ -183,8 +178,7 @@ async def test_lookup_many_asks_in_full_batches_what_the_cache_lacks(world: Worl
     assert sorted(vin for call in world.vpic.calls for vin in call) == asked[3:]
 
 
-async def test_lookup_many_one_failure_leaves_the_others(world: World) -> None:
-    """A call that fails, or a VIN that is left out, says nothing about the other VINs."""
+async def test_lookup_many_failure_does_not_affect_other_vins(world: World) -> None:
     asked = vins(100)
     world.vpic.failing, world.vpic.left_out = {asked[-1]}, {asked[0]}
     found = await world.lookups.lookup_many(asked)
@@ -195,7 +189,7 @@ async def test_lookup_many_one_failure_leaves_the_others(world: World) -> None:
 
 
 @pytest.mark.parametrize("broken", ["get", "put"])
-async def test_broken_cache_costs_only_the_cache(
+async def test_lookup_works_with_a_broken_cache(
     world: World, broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(*_: object) -> None:
@@ -207,10 +201,10 @@ async def test_broken_cache_costs_only_the_cache(
 
 
 @pytest.mark.parametrize("with_cache", [True, False])
-async def test_another_source_is_refused_with_and_without_a_cache(
+async def test_second_source_is_refused_with_and_without_a_cache(
     world: World, monkeypatch: pytest.MonkeyPatch, *, with_cache: bool
 ) -> None:
-    """Made-up answers are known as such, and never mixed with official ones."""
+    """Made-up answers are never mixed with official ones."""
 
     def fails(*_: object) -> None:
         raise CacheError(503, "the disk is full")

@@ -1,4 +1,4 @@
-"""The page as text: each kind of answer in its own words."""
+"""The text of the page for each kind of answer."""
 
 import re
 from html import unescape
@@ -13,8 +13,8 @@ from tests.vin_service.example_cards import (
     CAR,
     CHANGE,
     EVERY_KIND,
-    LOUD,
     RETRY,
+    SEVERE,
     UNKNOWN,
     card,
     lake,
@@ -28,22 +28,22 @@ COULD_NOT_ASK = "We could not ask"
 
 
 def text_of(html: str) -> str:
-    """What a person reads, without tags and with single spaces."""
+    """The visible text, with single spaces."""
     return unescape(" ".join(re.sub(r"<[^>]+>", " ", html.split("<body>")[1]).split()))
 
 
-def shown(*cards: dict[str, Any], **more: Any) -> str:
+def text_of_cards(*cards: dict[str, Any], **more: Any) -> str:
     return text_of(render(*cards, **more))
 
 
-def test_page_asks_each_line_once_and_says_what_it_left_out(service: Service) -> None:
+def test_page_looks_up_each_line_once_and_counts_skipped_lines(service: Service) -> None:
     lines = [" A ", "", "\tB", "A", *map(str, range(MAX_VINS))]
     text = text_of(service.get("/", params={"vins": "\r\n".join(lines)}).text)
     assert "2 more were left out" in text
     assert text.count("No vehicle found.") == MAX_VINS
 
 
-def test_page_folds_recalls_the_worst_first_then_the_newest(
+def test_page_sorts_folded_recalls_by_severity_and_date(
     service: Service, examples: dict[str, str]
 ) -> None:
     answer = service.get("/", params={"vins": examples["eight recalls"]})
@@ -57,7 +57,7 @@ def test_page_folds_recalls_the_worst_first_then_the_newest(
     assert campaigns == [row["nhtsa_id"] for row in recalls]
 
 
-def test_page_without_nhtsa_still_has_the_vehicle(service: Service, car: str) -> None:
+def test_page_shows_the_vehicle_while_nhtsa_is_down(service: Service, car: str) -> None:
     service.replica.fault("503", times=None, only="recallsByVehicle")
     text = text_of(service.get("/", params={"vins": car}).text)
     assert COULD_NOT_ASK in text
@@ -75,8 +75,7 @@ def test_empty_page_offers_samples_unless_the_source_is_official(start: Start, c
     assert "Try one" not in service.get("/").text
 
 
-def test_style_is_a_file_of_its_own_that_the_policy_allows(service: Service) -> None:
-    """Nothing runs, and nothing comes from another host."""
+def test_security_policy_allows_only_our_stylesheet(service: Service) -> None:
     page = service.get("/")
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'; style-src 'self'" in policy
@@ -88,8 +87,8 @@ def test_style_is_a_file_of_its_own_that_the_policy_allows(service: Service) -> 
     assert "style=" not in render(*EVERY_KIND)
 
 
-def test_vehicle_shows_its_five_facts() -> None:
-    text = shown(card())
+def test_card_shows_the_five_vehicle_fields() -> None:
+    text = text_of_cards(card())
     for fact in [*list(CAR.values())[:5], "from the cache"]:
         assert fact in text
     assert "check digit" not in text
@@ -97,7 +96,7 @@ def test_vehicle_shows_its_five_facts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "said", "unsaid"),
+    ("example", "present", "absent"),
     [
         (card(), NO_RECALLS, COULD_NOT_ASK),
         (card(recalls=None, recalls_detail="NHTSA is down"), COULD_NOT_ASK, NO_RECALLS),
@@ -119,11 +118,13 @@ def test_vehicle_shows_its_five_facts() -> None:
         ),
     ],
 )
-def test_card_says_one_thing_and_not_the_other(one: dict[str, Any], said: str, unsaid: str) -> None:
-    """No recalls, no vehicle and no answer are never confused."""
-    text = shown(one)
-    assert said in text
-    assert unsaid not in text
+def test_card_shows_only_the_message_of_its_case(
+    example: dict[str, Any], present: str, absent: str
+) -> None:
+    """No recalls, no vehicle and no answer are distinct."""
+    text = text_of_cards(example)
+    assert present in text
+    assert absent not in text
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_card_says_one_thing_and_not_the_other(one: dict[str, Any], said: str, u
     ],
     ids=["not given", "park it", "lake says so", "park outside", "both"],
 )
-def test_danger_stands_before_the_folded_recalls(
+def test_warnings_are_shown_above_folded_recalls(
     changed: dict[str, object], warnings: list[str]
 ) -> None:
     before, *_ = render(card(recalls=[recall(**changed)])).split("<details>")
@@ -145,21 +146,20 @@ def test_danger_stands_before_the_folded_recalls(
 
 
 def test_recall_is_shown_in_full_with_us_dates() -> None:
-    text = shown(card(recalls=[LOUD]))
-    for said in (
+    text = text_of_cards(card(recalls=[SEVERE]))
+    for part in (
         *("November 14, 2025", "First seen on March 2, 2026", "May 20, 2026", "25V788000"),
-        *(LOUD["component"], LOUD["summary"], LOUD["consequence"], LOUD["remedy"]),
+        *(SEVERE["component"], SEVERE["summary"], SEVERE["consequence"], SEVERE["remedy"]),
         *("73.4% of the affected vehicles", CHANGE["old"], CHANGE["new"]),
     ):
-        assert said in text, said
+        assert part in text, part
 
 
 def test_made_up_data_has_a_banner() -> None:
-    assert shown(made_up="seed=1").startswith("Made-up data")
+    assert text_of_cards(made_up="seed=1").startswith("Made-up data")
 
 
-def test_markup_of_others_is_text() -> None:
-    """In a line, in an error, in vPIC's and in NHTSA's words."""
+def test_markup_in_input_and_answers_is_escaped() -> None:
     evil = "</textarea><script>x</script>\"'><img src=x onerror=x>"
     vehicle = CAR | {"make": evil, "body_class": evil}
     change = CHANGE | {"old": evil, "new": evil, "field": evil}

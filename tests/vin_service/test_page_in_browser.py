@@ -1,4 +1,4 @@
-"""The page in Chromium, on a desk and on a phone, by keyboard alone."""
+"""The page in Chromium: layout on desktop and phone, and keyboard use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +27,8 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, size: dict[str, int] = WIDE, scheme: str = "light") -> Iterator[Page]:
-    """A page that may ask nothing of other hosts and has no errors."""
+def visit(browser: Browser, size: dict[str, int] = WIDE, scheme: str = "light") -> Iterator[Page]:
+    """Open a page; fail on requests to other hosts and on errors."""
     context = browser.new_context(viewport=size, color_scheme=scheme)
     problems: list[str] = []
 
@@ -36,12 +36,12 @@ def opened(browser: Browser, size: dict[str, int] = WIDE, scheme: str = "light")
         if urlsplit(route.request.url).hostname == "127.0.0.1":
             route.continue_()
         else:
-            problems.append(f"it asked for {route.request.url}")
+            problems.append(f"request to {route.request.url}")
             route.abort()
 
     context.route("**/*", watch)
     shown = context.new_page()
-    shown.on("console", lambda said: said.type == "error" and problems.append(said.text))
+    shown.on("console", lambda message: message.type == "error" and problems.append(message.text))
     shown.on("pageerror", lambda error: problems.append(str(error)))
     yield shown
     context.close()
@@ -50,7 +50,7 @@ def opened(browser: Browser, size: dict[str, int] = WIDE, scheme: str = "light")
 
 @pytest.fixture(scope="module")
 def every_kind() -> Iterator[str]:
-    """The address of a page that has a card of every kind, with long words in some."""
+    """The URL of a page with every kind of card, some with the word in `vins`."""
     app = FastAPI()
 
     @app.get("/")
@@ -70,21 +70,20 @@ def every_kind() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("scheme", "paper"), [("light", "rgb(243, 246, 247)"), ("dark", "rgb(13, 22, 26)")]
 )
-def test_no_width_scrolls_sideways(
+def test_page_never_scrolls_sideways(
     browser: Browser, every_kind: str, size: dict[str, int], scheme: str, paper: str
 ) -> None:
-    """Even with a word of a thousand letters; the style is applied."""
-    with opened(browser, size, scheme) as shown:
+    """Even with a word of 1,000 letters."""
+    with visit(browser, size, scheme) as shown:
         shown.goto(f"{every_kind}/?vins={'W' * 1000}")
         assert shown.evaluate("document.documentElement.scrollWidth") == size["width"]
         assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == paper
 
 
-def test_lookup_by_keyboard_alone(browser: Browser, service: Service, car: str) -> None:
-    """Type two lines, Tab, Enter: both cards are there, and the address gives them again."""
-    with opened(browser) as shown:
+def test_lookup_works_by_keyboard(browser: Browser, service: Service, car: str) -> None:
+    with visit(browser) as shown:
         shown.goto(service.url)
-        shown.locator("textarea:focus").wait_for()  # the focus comes with the first picture
+        shown.locator("textarea:focus").wait_for()  # focus is set on the first paint
         shown.keyboard.type(f"{car.lower()}\ntoo short")
         shown.keyboard.press("Tab")
         with shown.expect_navigation():
@@ -96,14 +95,13 @@ def test_lookup_by_keyboard_alone(browser: Browser, service: Service, car: str) 
         assert shown.locator("article h2").all_inner_texts() == names
 
 
-def test_every_control_is_reached_by_tab_and_seen(browser: Browser, every_kind: str) -> None:
-    """Tab visits all links, fields, buttons and folds in their order, each with an outline."""
+def test_tab_reaches_every_control_and_outlines_it(browser: Browser, every_kind: str) -> None:
     controls = "[...document.querySelectorAll('a[href], textarea, button, summary')]"
     focused = (
         f"[{controls}.indexOf(document.activeElement), "
         "getComputedStyle(document.activeElement).outlineStyle]"
     )
-    with opened(browser) as shown:
+    with visit(browser) as shown:
         shown.goto(every_kind)
         shown.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         for index in range(shown.evaluate(f"{controls}.length")):

@@ -1,4 +1,4 @@
-"""Asking NHTSA for the recalls of a model: none, some, or a failure."""
+"""Requests to NHTSA for the recalls of a model, and its answers."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ BRONCO = {
     "Consequence": "A crash.",
     "Remedy": "A new column.",
     "Notes": "Call 1-800.",
-    "lake": "ours alone",
+    "lake": "ignored",
 }
 ROW = {
     "nhtsa_id": "25V788000",
@@ -40,7 +40,7 @@ ROW = {
 NONE = {"Count": 0, "Message": "Results returned successfully", "results": []}
 
 
-def recalled(*results: Any) -> Any:
+def recalls_reply(*results: Any) -> Any:
     return reply({"Count": len(results), "Message": "", "results": list(results)})
 
 
@@ -50,8 +50,8 @@ def ask(*answers: Any) -> tuple[list[dict[str, Any]], str]:
         return recalls_of_model(client, "FORD", "BRONCO & CO", "2026")
 
 
-def test_recalls_are_asked_by_make_model_and_year_and_have_iso_dates() -> None:
-    with Api(recalled(BRONCO)) as nhtsa:
+def test_recalls_are_requested_by_model_and_year_and_have_iso_dates() -> None:
+    with Api(recalls_reply(BRONCO)) as nhtsa:
         client = HttpClient(nhtsa.url)
         assert recalls_of_model(client, "FORD", "BRONCO & CO", "2026") == ([ROW], "official")
     ((asked, _, _),) = nhtsa.requests
@@ -60,8 +60,8 @@ def test_recalls_are_asked_by_make_model_and_year_and_have_iso_dates() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 200])
-def test_no_recalls_is_an_answer(status: int) -> None:
-    """NHTSA says so with a 400 that lists none."""
+def test_no_recalls_returns_an_empty_list(status: int) -> None:
+    """NHTSA answers 400 when there are no recalls."""
     assert ask(reply(NONE, status, X_Made_Up="seed=2")) == ([], "made-up:2")
 
 
@@ -78,7 +78,7 @@ def test_missing_values_are_empty() -> None:
     texts = dict.fromkeys(("component", "summary", "consequence", "remedy", "notes"), "")
     row = dict.fromkeys(ROW) | {"nhtsa_id": "1"} | texts
     for nothing in (dict.fromkeys(BRONCO), {}):
-        assert ask(recalled(nothing | {"NHTSACampaignNumber": "1"}))[0] == [row]
+        assert ask(recalls_reply(nothing | {"NHTSACampaignNumber": "1"}))[0] == [row]
 
 
 UNEXPECTED = {
@@ -86,20 +86,19 @@ UNEXPECTED = {
     "a list": reply([BRONCO]),
     "no results": reply({"Count": 0}),
     "a count without a list": reply({"Count": 5, "results": []}),
-    "half a character": recalled(BRONCO | {"Summary": "\ud800"}),
+    "lone surrogate": recalls_reply(BRONCO | {"Summary": "\ud800"}),
     "a page": reply(b"<html>Down</html>", Content_Type="text/html"),
     "a 400 page": reply(b"<html>Down</html>", 400, Content_Type="text/html"),
-    "a text": recalled("none"),
-    "no number": recalled(BRONCO | {"NHTSACampaignNumber": " "}),
-    "a list of texts": recalled(BRONCO | {"Summary": ["It", "may"]}),
-    "a flag in words": recalled(BRONCO | {"parkOutSide": "Yes"}),
-    "another date": recalled(BRONCO | {"ReportReceivedDate": "11/14/2025"}),
+    "a text": recalls_reply("none"),
+    "no number": recalls_reply(BRONCO | {"NHTSACampaignNumber": " "}),
+    "a list of texts": recalls_reply(BRONCO | {"Summary": ["It", "may"]}),
+    "a flag in words": recalls_reply(BRONCO | {"parkOutSide": "Yes"}),
+    "another date": recalls_reply(BRONCO | {"ReportReceivedDate": "11/14/2025"}),
 }
 
 
 @pytest.mark.parametrize("body", UNEXPECTED.values(), ids=UNEXPECTED)
-def test_other_body_is_asked_again_and_then_an_error(body: Any) -> None:
-    """No recall is left out in silence."""
-    assert ask(body, recalled(BRONCO))[0] == [ROW]
+def test_unexpected_body_is_retried_and_then_an_error(body: Any) -> None:
+    assert ask(body, recalls_reply(BRONCO))[0] == [ROW]
     with pytest.raises(UnexpectedBody, match=r"^[^\n]+$"):
         ask(body)

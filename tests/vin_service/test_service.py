@@ -1,4 +1,4 @@
-"""The service as its users meet it: over HTTP, with the fake vPIC behind it."""
+"""The service over HTTP, with the fake vPIC."""
 
 import io
 import json
@@ -17,18 +17,16 @@ from fakes import made_up_vins
 from tests.http.raw_server import Api
 from tests.vin_service.conftest import Service, Start, reply
 
-SIX = ["vin", "make", "model", "model_year", "body_class", "cached"]
+FIELDS = ["vin", "make", "model", "model_year", "body_class", "cached"]
 
 
-def test_lookup_has_exactly_six_fields_and_is_cached_in_any_case(
-    service: Service, car: str
-) -> None:
-    """Made-up data is marked as such, from the cache too."""
+def test_lookup_has_six_fields_and_is_cached_in_any_case(service: Service, car: str) -> None:
+    """Made-up data is marked as such, even from the cache."""
     first, second = service.get(f"/lookup/{car.lower()}"), service.get(f"/lookup/{car}")
     assert first.status_code == second.status_code == 200
-    assert list(first.json()) == SIX
+    assert list(first.json()) == FIELDS
     assert first.json()["vin"] == car
-    assert all(first.json()[name] for name in SIX[:-1])
+    assert all(first.json()[name] for name in FIELDS[:-1])
     assert first.json() | {"cached": True} == second.json()
     assert [first.json()["cached"], second.json()["cached"]] == [False, True]
     assert [first.headers["X-Cache"], second.headers["X-Cache"]] == ["miss", "hit"]
@@ -49,7 +47,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("vin", MALFORMED.values(), ids=MALFORMED)
-def test_malformed_vin_is_404_with_one_sentence(service: Service, vin: str) -> None:
+def test_malformed_vin_returns_404_with_one_sentence(service: Service, vin: str) -> None:
     for path in ("/lookup/", "/recalls/", "/remove/"):
         answer = (service.delete if path == "/remove/" else service.get)(path + vin)
         assert answer.status_code == 404
@@ -60,9 +58,7 @@ def test_malformed_vin_is_404_with_one_sentence(service: Service, vin: str) -> N
     assert not service.calls()
 
 
-def test_vin_that_vpic_does_not_know_is_404_and_kept(
-    service: Service, examples: dict[str, str]
-) -> None:
+def test_unknown_vin_returns_404_and_is_cached(service: Service, examples: dict[str, str]) -> None:
     first, second = (service.get(f"/lookup/{examples['7']}") for _ in range(2))
     assert first.status_code == second.status_code == 404
     assert first.json() == second.json()
@@ -78,7 +74,7 @@ def test_wrong_check_digit_is_a_warning(service: Service, examples: dict[str, st
 
 
 @pytest.mark.parametrize("failure", ["503", "429", "html", "cut", "refused", "202"])
-def test_outage_is_503_remembered_for_all_and_not_cached(
+def test_outage_returns_503_for_every_vin_and_is_not_cached(
     service: Service, car: str, failure: str
 ) -> None:
     service.replica.fault(failure, times=None)
@@ -95,7 +91,7 @@ def test_outage_is_503_remembered_for_all_and_not_cached(
     assert service.get(f"/lookup/{car}").json()["cached"] is False
 
 
-def test_vpic_that_drips_its_head_is_given_up_at_the_deadline(start: Start, car: str) -> None:
+def test_slow_headers_of_vpic_time_out(start: Start, car: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def drip() -> None:
@@ -112,7 +108,7 @@ def test_vpic_that_drips_its_head_is_given_up_at_the_deadline(start: Start, car:
     assert "took too long to answer" in answer.json()["detail"]
 
 
-def test_old_vehicle_is_served_stale_at_once_while_vpic_is_down(start: Start, car: str) -> None:
+def test_outage_serves_expired_vehicle_as_stale(start: Start, car: str) -> None:
     service = start(vin_found_ttl_s=0)
     fresh = service.get(f"/lookup/{car}").json()
     service.replica.fault("503", times=None)
@@ -124,15 +120,15 @@ def test_old_vehicle_is_served_stale_at_once_while_vpic_is_down(start: Start, ca
     assert len(service.calls()) == asked + 3  # the attempts of one call
 
 
-def test_remove_says_whether_it_was_cached(service: Service, car: str) -> None:
+def test_remove_returns_whether_the_vin_was_cached(service: Service, car: str) -> None:
     assert service.delete(f"/remove/{car}").json() is False
-    for _ in range(3):  # the third is repeated from memory
+    for _ in range(3):  # the third answer comes from memory
         service.get(f"/lookup/{car}")
     assert service.delete(f"/remove/{car.lower()}").json() is True
     assert service.get(f"/lookup/{car}").json()["cached"] is False
 
 
-def test_repeated_hits_are_the_same_until_they_expire(
+def test_repeated_hits_are_identical_until_they_expire(
     service: Service, car: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.get(f"/lookup/{car}")
@@ -143,22 +139,19 @@ def test_repeated_hits_are_the_same_until_they_expire(
     assert [second.headers[n] for n in names] == [third.headers[n] for n in names]
     assert service.session.head(f"{service.url}/lookup/{car}").status_code == 200
     later = SimpleNamespace(time=lambda: 1e12)
-    monkeypatch.setattr("include.vin_service.app.time", later)  # the server's own clock goes on
+    monkeypatch.setattr("include.vin_service.app.time", later)  # not the server's own clock
     assert service.app.state.hits.find("GET", f"/lookup/{car}") is None
 
 
-def test_text_that_becomes_a_vin_in_upper_case_is_no_hit(service: Service) -> None:
-    """The long s is an S in upper case, and no character of a VIN."""
+def test_text_that_becomes_a_vin_in_upper_case_is_malformed(service: Service) -> None:
+    """The upper case of a long s is S."""
     vin = "1S" + made_up_vins.vins(service.replica.seed, 1)[0][2:]
     service.app.state.hits.keep(vin, Response(b"{}"), 1e12)
     assert service.get(f"/lookup/{vin}").content == b"{}"
     assert service.get(f"/lookup/{vin.replace('S', chr(0x17F))}").status_code == 404
 
 
-def test_export_has_all_vehicles_and_no_refusals(
-    service: Service, examples: dict[str, str]
-) -> None:
-    """It has a name to save it by, and no length: it goes out while it is made."""
+def test_export_streams_only_vehicles(service: Service, examples: dict[str, str]) -> None:
     asked = [*made_up_vins.vins(service.replica.seed, 20), *examples.values()]
     answers = service.post("/lookup", json={"vins": asked}).json()["results"]
     found = {one["vehicle"]["vin"]: one["vehicle"] for one in answers if one["status"] == 200}
@@ -167,18 +160,17 @@ def test_export_has_all_vehicles_and_no_refusals(
     assert answer.headers["Transfer-Encoding"] == "chunked"
     table = pq.read_table(io.BytesIO(answer.content))
     assert table.to_pylist() == [
-        {name: found[vin][name] for name in SIX[:-1]} for vin in sorted(found)
+        {name: found[vin][name] for name in FIELDS[:-1]} for vin in sorted(found)
     ]
 
 
-def test_export_beside_two_others_is_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_third_export_returns_503(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service.app.state.exports, "locked", lambda: True)
     answer = service.get("/export")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
-def test_many_are_answered_in_the_order_asked(service: Service, car: str) -> None:
-    """A result or an error for each text, duplicates and nonsense too, as it was asked."""
+def test_batch_lookup_keeps_order_and_duplicates(service: Service, car: str) -> None:
     other = made_up_vins.vins(service.replica.seed, 2)[1]
     asked = [other, "nonsense", car.lower(), other, car, "", "\u00e9"]
     results = service.post("/lookup", json={"vins": asked}).json()["results"]
@@ -190,10 +182,10 @@ def test_many_are_answered_in_the_order_asked(service: Service, car: str) -> Non
     assert len(service.calls()) == 1
 
 
-def test_many_with_vpic_down_are_answered_one_by_one(
+def test_batch_lookup_during_an_outage_returns_cached_vehicles(
     service: Service, start: Start, car: str
 ) -> None:
-    """The cached one is 200; `Retry-After` is vPIC's own."""
+    """`Retry-After` comes from vPIC."""
     service.get(f"/lookup/{car}")
     other = made_up_vins.vins(service.replica.seed, 2)[1]
     with Api(reply({}, 429, Retry_After="40")) as vpic:
@@ -205,7 +197,7 @@ def test_many_with_vpic_down_are_answered_one_by_one(
 BODIES = {
     "no JSON": (422, b"{"),
     "another field": (422, b'{"vins": [], "vin": ""}'),
-    "half a character": (422, b'{"vins": ["\\ud800"]}'),
+    "lone surrogate": (422, b'{"vins": ["\\ud800"]}'),
     "too many": (422, json.dumps({"vins": ["1HGCM82633A004352"] * 1_001}).encode()),
     "no UTF-8": (400, b'{"vins": ["\xff"]}'),
     "deep": (400, b'{"vins": ' + b"[" * 5_000),
@@ -213,9 +205,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("status", "body"), BODIES.values(), ids=BODIES)
-def test_unusable_body_is_refused_and_not_sent_back(
-    service: Service, status: int, body: bytes
-) -> None:
+def test_invalid_body_is_refused_and_not_echoed(service: Service, status: int, body: bytes) -> None:
     answer = service.post("/lookup", data=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
     assert list(answer.json()) == ["detail"]
@@ -227,8 +217,7 @@ def test_unusable_body_is_refused_and_not_sent_back(
 @pytest.mark.parametrize(
     "path", ["/", "/docs", "/openapi.json", "/healthz", "/export", "/lookup/{}", "/recalls/{}"]
 )
-def test_head_answers_where_get_does(service: Service, car: str, path: str) -> None:
-    """With the status and the headers of GET, and without its body."""
+def test_head_returns_status_and_headers_of_get(service: Service, car: str, path: str) -> None:
     service.get(f"/lookup/{car}")
     got = service.get(path.format(car))
     head = service.session.head(service.url + path.format(car), timeout=60)
@@ -244,7 +233,7 @@ def test_docs_need_no_other_host(service: Service) -> None:
         assert service.get(path).status_code == 200
 
 
-def test_openapi_has_examples_and_failures(service: Service) -> None:
+def test_openapi_has_examples_and_error_responses(service: Service) -> None:
     document = service.get("/openapi.json").json()
     schemas = document["components"]["schemas"]
     for name in ("VehicleAnswer", "Vins", "OneOfMany", "RecallsAnswer"):

@@ -1,4 +1,4 @@
-"""What the environment may say, and the line that refuses it."""
+"""Settings from environment variables, and errors for wrong values."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from include.errors import PermanentError
 from include.vin_service.settings import read_settings
 
 
-def test_empty_variable_means_the_real_apis_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variables_mean_the_real_apis_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VIN_API_KEY", "VPIC_URL", "VIN_UPSTREAM_CALLS"):
         monkeypatch.setenv(name, "")
     settings = read_settings()
@@ -26,7 +26,7 @@ def test_empty_variable_means_the_real_apis_and_no_key(monkeypatch: pytest.Monke
         *(("VPIC_URL", text) for text in ("vpic", "ftp://me:sesame@x/", "http://[")),
     ],
 )
-def test_wrong_value_is_one_line_that_does_not_quote_it(
+def test_wrong_value_is_refused_without_quoting_it(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -36,9 +36,7 @@ def test_wrong_value_is_one_line_that_does_not_quote_it(
     assert "sesame" not in str(error.value)
 
 
-def test_key_is_not_shown_and_loses_the_line_end_of_pasting(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_key_is_stripped_and_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIN_API_KEY", " open sesame\n")
     settings = read_settings()
     assert settings.vin_api_key

@@ -1,4 +1,4 @@
-"""What a VIN is, what vPIC is asked, and the verdict on each of its answers."""
+"""Validation of VINs, requests to vPIC, and the verdict on each answer."""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -30,8 +30,8 @@ NOT_KNOWN = "vPIC does not know this VIN: "
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
-def decoded(*results: Any, **headers: str) -> Any:
-    """As vPIC answers, whose Count cannot be relied on."""
+def vpic_reply(*results: Any, **headers: str) -> Any:
+    """An answer of vPIC, whose Count is unreliable."""
     return reply({"Count": 136, "Message": "", "Results": list(results)}, **headers)
 
 
@@ -40,12 +40,12 @@ def ask(url: str, *vins: str) -> dict[str, Verdict]:
 
 
 def verdict(**changes: Any) -> Verdict:
-    with Api(decoded(CAR | changes)) as vpic:
+    with Api(vpic_reply(CAR | changes)) as vpic:
         return ask(vpic.url, VIN)[VIN]
 
 
-def refused(**changes: Any) -> str:
-    """Why vPIC does not know the VIN."""
+def refusal(**changes: Any) -> str:
+    """The reason why vPIC does not know the VIN."""
     unknown = verdict(**changes)
     assert not unknown.is_vehicle
     assert unknown.vin == VIN
@@ -64,41 +64,40 @@ def refused(**changes: Any) -> str:
     ],
     ids=lambda value: ascii(value)[:25],
 )
-def test_normalize_vin_malformed_is_refused_with_the_reason(text: str, problem: str) -> None:
-    """Also letters that become ASCII in upper case, and digits of other scripts."""
+def test_normalize_vin_refuses_malformed_text_with_a_reason(text: str, problem: str) -> None:
     with pytest.raises(HTTPException) as error:
         normalize_vin(text)
     assert problem in error.value.detail
 
 
 @given(st.text(max_size=40) | st.from_regex(r"\w{17}", fullmatch=True))
-def test_normalize_vin_any_text_is_a_vin_or_a_short_sentence(text: str) -> None:
+def test_normalize_vin_returns_a_vin_or_a_short_error(text: str) -> None:
     try:
-        said = normalize_vin(text)
+        result = normalize_vin(text)
     except HTTPException as error:
-        said = error.detail
+        result = error.detail
     else:
-        assert len(said) == 17
-        assert set(said) <= set("ABCDEFGHJKLMNPRSTUVWXYZ0123456789")
-    assert said.isascii()
-    assert len(said) < 150
+        assert len(result) == 17
+        assert set(result) <= set("ABCDEFGHJKLMNPRSTUVWXYZ0123456789")
+    assert result.isascii()
+    assert len(result) < 150
 
 
-def test_decode_one_vin_is_one_get() -> None:
-    with Api(decoded(CAR)) as vpic:
+def test_decode_of_one_vin_sends_one_get() -> None:
+    with Api(vpic_reply(CAR)) as vpic:
         assert ask(f"{vpic.url}/api", VIN) == {VIN: TIGUAN}
     ((asked, _, _),) = vpic.requests
     assert asked == f"GET /api/vehicles/DecodeVinValues/{VIN}?format=json"
 
 
-def test_decode_several_vins_is_one_post_matched_by_vin() -> None:
-    """Not by position, however the VIN is spelled; one that was not asked for is passed over."""
+def test_decode_of_several_vins_sends_one_post_and_matches_by_vin() -> None:
+    """A result for a VIN that was not requested is ignored."""
     results = (
         CAR | {"VIN": "5YJSA1E26HF000001"},
         CAR | {"VIN": f" {OTHER.lower()} ", "Make": "HONDA"},
         CAR,
     )
-    with Api(decoded(*results)) as vpic:
+    with Api(vpic_reply(*results)) as vpic:
         verdicts = ask(f"{vpic.url}/api/", VIN, THIRD, OTHER)
     assert verdicts == {VIN: TIGUAN, OTHER: TIGUAN._replace(vin=OTHER, make="HONDA")}
     ((asked, _, form),) = vpic.requests
@@ -108,37 +107,37 @@ def test_decode_several_vins_is_one_post_matched_by_vin() -> None:
 
 @pytest.mark.parametrize(("codes", "is_wrong"), [("0", False), (" 0 , 0", False), ("1", True)])
 def test_verdict_code_0_or_1_is_a_vehicle(codes: str, *, is_wrong: bool) -> None:
-    """Real cars with a wrong check digit, code 1, exist."""
+    """Some real cars have a wrong check digit (code 1)."""
     assert verdict(ErrorCode=codes) == TIGUAN._replace(check_digit_wrong=is_wrong)
 
 
 @pytest.mark.parametrize("codes", ["4", "7", "400", "99", "0,1", "0,14", "1, 4", "1,4,14,400"])
-def test_verdict_other_codes_are_unknown_however_well_filled(codes: str) -> None:
-    assert refused(ErrorCode=codes) == "0 - VIN decoded clean"  # vPIC's own reason
-    assert refused(ErrorCode=codes, ErrorText="") == f"code {codes}"
+def test_verdict_other_codes_are_unknown(codes: str) -> None:
+    assert refusal(ErrorCode=codes) == "0 - VIN decoded clean"  # vPIC's own reason
+    assert refusal(ErrorCode=codes, ErrorText="") == f"code {codes}"
 
 
-def test_verdict_does_not_depend_on_the_texts_of_vpic() -> None:
+def test_verdict_ignores_the_error_text() -> None:
     assert verdict(ErrorText="7 - Manufacturer is not registered") == TIGUAN
 
 
 @pytest.mark.parametrize("nothing", ["", "  ", " Not applicable ", None])
-def test_verdict_vehicle_without_a_name_is_unknown(nothing: str | None) -> None:
+def test_verdict_vehicle_without_make_model_or_year_is_unknown(nothing: str | None) -> None:
     for field, name in {"Make": "make", "Model": "model", "ModelYear": "model year"}.items():
-        assert refused(**{field: nothing}).startswith(f"it names no {name} (0 - VIN ")
+        assert refusal(**{field: nothing}).startswith(f"it names no {name} (0 - VIN ")
     assert verdict(BodyClass=nothing) == TIGUAN._replace(body_class="")
 
 
-def test_verdict_values_stay_but_for_spaces_around_and_unprintable_characters() -> None:
+def test_verdict_strips_spaces_and_unprintable_characters() -> None:
     found = verdict(Make=" Škoda ", Model="E  Größe", BodyClass="a\x1fb\nc\x92d\ud800")
     assert (found.make, found.model, found.body_class) == ("Škoda", "E  Größe", "a b c d")
 
 
-def test_verdict_suggested_vin_is_passed_on() -> None:
+def test_verdict_includes_the_suggested_vin() -> None:
     hint = ". It suggests 3VV3B7AX!NM077525"
-    assert refused(ErrorCode="4", SuggestedVIN=" 3VV3B7AX!NM077525 ").endswith(hint)
+    assert refusal(ErrorCode="4", SuggestedVIN=" 3VV3B7AX!NM077525 ").endswith(hint)
     for nothing in ("", None, "Not Applicable", VIN):
-        assert "suggests" not in refused(ErrorCode="8", SuggestedVIN=nothing)
+        assert "suggests" not in refusal(ErrorCode="8", SuggestedVIN=nothing)
 
 
 @pytest.mark.parametrize(
@@ -150,13 +149,13 @@ def test_verdict_suggested_vin_is_passed_on() -> None:
     ],
     ids=str,
 )
-def test_decode_unreadable_result_is_no_verdict(odd: dict[str, Any]) -> None:
-    """Alone it is asked again and then an error; in a batch it is left out."""
-    with Api(decoded(CAR | odd)) as vpic:
+def test_decode_skips_unreadable_results(odd: dict[str, Any]) -> None:
+    """Without any readable result, the request is retried and then fails."""
+    with Api(vpic_reply(CAR | odd)) as vpic:
         with pytest.raises(UnexpectedBody, match="decodes none of the 1 VINs"):
             ask(vpic.url, VIN)
         assert len(vpic.requests) == 2
-    with Api(decoded("?", CAR | {"VIN": OTHER}, CAR | odd)) as vpic:
+    with Api(vpic_reply("?", CAR | {"VIN": OTHER}, CAR | odd)) as vpic:
         assert ask(vpic.url, VIN, OTHER).keys() == {OTHER}
 
 
@@ -171,15 +170,15 @@ BODIES = {
 
 @pytest.mark.parametrize("vins", [[VIN], [VIN, THIRD]], ids=["one", "a batch"])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_decode_other_body_is_asked_again_and_then_an_error(body: Any, vins: list[str]) -> None:
-    with Api(body, decoded(CAR)) as vpic:
+def test_decode_retries_an_unexpected_body_and_then_fails(body: Any, vins: list[str]) -> None:
+    with Api(body, vpic_reply(CAR)) as vpic:
         assert ask(vpic.url, *vins) == {VIN: TIGUAN}
     with Api(body) as vpic, pytest.raises(UnexpectedBody, match=r"^[^\n]+$"):
         ask(vpic.url, *vins)
     assert len(vpic.requests) == 2
 
 
-def test_decode_source_is_official_unless_marked_as_made_up() -> None:
-    with Api(decoded(CAR), decoded(CAR, X_Made_Up="seed=7")) as vpic:
+def test_decode_source_is_official_unless_marked_made_up() -> None:
+    with Api(vpic_reply(CAR), vpic_reply(CAR, X_Made_Up="seed=7")) as vpic:
         client = HttpClient(vpic.url)
         assert [decode(client, [VIN])[1] for _ in range(2)] == ["official", "made-up:7"]
