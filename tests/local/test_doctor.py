@@ -18,7 +18,7 @@ from include.lake.store import Store, StoreRefused
 from local.dag_files import CONNECTION
 from local.doctor import api_hooks, examine, secrets_of
 from local.doctor_checks import DELETED, KEPT, OF_ONE_DATASET, SITE, Found, clock_of_s3
-from local.environment import LAKE, RECALLS_API, connect
+from local.environment import BOOKS_FILE, LAKE, RECALLS_API, connect
 from local.processes import free_port
 from local.s3_engine import ROOT
 from local.state import State
@@ -295,6 +295,7 @@ def test_secrets_are_found_in_connections_and_variables():
 def test_command_passes_without_settings_and_fails_with_a_wrong_one(tmp_path: Path):
     for folder in ("include", "fakes", "plugins", "dags", "config"):
         (tmp_path / folder).symlink_to(ROOT / folder)
+    BOOKS_FILE.parent.mkdir(exist_ok=True)
     try:
         result = run_local(tmp_path, "doctor")
         assert result.returncode == 0, result.stdout + result.stderr
