@@ -1,24 +1,14 @@
 """The data dictionary: `python -m include.data.dictionary > docs/data-dictionary.md`."""
 
 from collections.abc import Iterable
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.data.catalog import datasets
 from include.data.contract import Column, Dataset, Limit
+from include.data.templates import TEMPLATES
 
 
 def dictionary() -> str:
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown, not HTML
-    )
-    return templates.get_template("dictionary.md.j2").render(
+    return TEMPLATES.get_template("data/dictionary.md.j2").render(
         datasets=datasets().values(),
         limits_of=_limits_of,
         quoted=_quoted,

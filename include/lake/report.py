@@ -2,30 +2,21 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.data.checks import PASSED
 from include.data.contract import Dataset
 from include.data.formatting import count, printable
 from include.data.tables import from_parquet
+from include.data.templates import TEMPLATES
 from include.lake.keys import Keys
 from include.lake.plain_files import plain_file_names
 from include.lake.publish import DRY_RUN, OUTDATED, PUBLISHED
 from include.lake.store import Store
 
 MAX_ROWS, MAX_WIDTH = 10, 40
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).resolve().parents[1]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701 - Markdown for logs and mail, not HTML
-)
 LOCAL_FOLDER = "HEADWATERS_LOCAL_FOLDER"  # where a laptop mirrors the bucket
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from include.data.formatting import count, printable
-from include.lake.report import TEMPLATES
+from include.data.templates import TEMPLATES
 from include.vehicle_recalls.news import DO_NOT_DRIVE, PARK_OUTSIDE, News, Recall
 
 # Lines of a section on a screen, which has 60 for everything.

@@ -56,12 +56,18 @@ def test_prune_keeps_the_site(small_site: Site) -> None:
     assert small_site.files() == before
 
 
+def publish_two_days(store: Store) -> dict[str, Any]:
+    """The site has the first day only."""
+    publish_with_site(store, recall(1), day=1)
+    receipt = publish_only(store, recall(1, subject="New"), day=2)
+    pipeline.ledger(store)
+    return receipt
+
+
 def test_build_during_another_publish_has_the_newer_version(
     proxy: FaultyS3, shaky_store: Store, bucket: str
 ) -> None:
-    publish_with_site(shaky_store, recall(1), day=1)
-    receipt = publish_only(shaky_store, recall(1, subject="New"), day=2)
-    pipeline.ledger(shaky_store)
+    receipt = publish_two_days(shaky_store)
 
     def other_run() -> None:
         publish_only(shaky_store, recall(1, subject="Newer"), day=3)
@@ -77,9 +83,7 @@ def test_build_during_another_publish_has_the_newer_version(
 def test_build_skips_a_version_without_a_ledger(
     proxy: FaultyS3, shaky_store: Store, bucket: str
 ) -> None:
-    publish_with_site(shaky_store, recall(1), day=1)
-    receipt = publish_only(shaky_store, recall(1, subject="New"), day=2)
-    pipeline.ledger(shaky_store)
+    receipt = publish_two_days(shaky_store)
     proxy.before(
         lambda: publish_only(shaky_store, recall(1, subject="Newer"), day=3),
         "PUT /" + bucket + "/site/index.html",
